@@ -1,0 +1,58 @@
+"""The mistakes of a user that `promopilot.experiments` reports; the CLI prints each as a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ConfigError(ValueError):
+    """A config that cannot be used: an unknown key, a value out of range, two that contradict."""
+
+
+class RunFolderError(ValueError):
+    """A folder that cannot be written to, read from or resumed."""
+
+
+class LogError(ValueError):
+    """A decision log, policy file or reward file that offline evaluation cannot use."""
+
+
+class MissingPackageError(ValueError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One place in one table that breaks one rule.
+
+    `row` counts as a text editor does: the header of a CSV is line 1, its first record row 2; in a
+    Parquet file the first record is row 2 as well, so that both kinds of file read alike. It is
+    None where the whole file or column is meant.
+    """
+
+    file: str  # name of the file within the folder, for example "performance.csv"
+    row: int | None
+    column: str | None  # the column, or several joined by ", " where a rule compares them
+    value: str | None  # as written in the file; None where there is none to show
+    rule: str  # what must hold
+    mend: str  # what to do about it
+
+    def __str__(self) -> str:
+        """The problem as one sentence."""
+        where = self.file
+        if self.row is not None:
+            where += f", row {self.row}"
+        if self.column is not None:
+            where += f", column {self.column}"
+        value = "" if self.value is None else f" is {self.value!r} but"
+        return f"{where}:{value} {self.rule}; {self.mend}"
+
+
+class DataError(ValueError):
+    """Tables that break the contract; `problems` lists every place, the message says the first."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = list(problems)
+        more = len(self.problems) - 1
+        text = str(self.problems[0]) if self.problems else "the tables cannot be used"
+        super().__init__(f"{text} (and {more} more)" if more > 0 else text)
