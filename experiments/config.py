@@ -1,0 +1,223 @@
+"""The typed config of a run: every default, its unit and where it comes from; YAML overrides it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from promopilot.envs.settings import MarketSettings
+from promopilot.experiments.config_errors import explain
+from promopilot.experiments.config_yaml import read_override, read_yaml, to_json, to_yaml
+from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.sources.complete_journey_settings import CompleteJourneySettings
+from promopilot.predictors.settings import PredictorSettings
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, and an unknown key or a number that is not one is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """Where the tables come from: a folder of your own, or one that is built."""
+
+    folder: Path | None = None  # of the tables; a relative path starts at the config file
+    build: Literal["complete-journey"] | None = None  # or build them from an installed package
+    complete_journey: CompleteJourneySettings = CompleteJourneySettings()  # how they are built
+
+
+class FlightConfig(Section):
+    """The dates that the plan covers."""
+
+    start: date | None = None  # first day; null: the day after the last day of `performance`
+    days: int = Field(default=28, ge=1, le=366)  # four weeks, so that all weekdays count 4 times
+    # Days before the start that give promotions, supply and current mix; five weeks hold the 28
+    # days of the current mix and a week for conversions that arrive late.
+    history_days: int = Field(default=35, ge=1, le=3660)
+
+
+class SplitConfig(Section):
+    """Which rows before the flight fit the predictor, and which choose its settings."""
+
+    fit_from: date | None = None  # first day used; null: the first day of `performance`
+    choose_from: date | None = None  # rows from here to the flight choose; null: the last eighth
+
+
+class BudgetConfig(Section):
+    """The media budget, in `currency`."""
+
+    # For the whole flight; null: what the current mix spends over the flight's days.
+    total: float | None = Field(default=None, gt=0)
+    per_day_max: float | None = Field(default=None, gt=0)  # on any one day; null: no such limit
+
+
+class AssumptionsConfig(Section):
+    """What holds where the tables say nothing; each use is marked as an assumption in the report.
+
+    None of these defaults has a source in your data: replace those that your report rests on.
+    """
+
+    # Money per 1000 impressions, by placement id; "*" is for every placement not named.
+    cpm: dict[str, Annotated[float, Field(gt=0)]] = Field(default={"*": 5.0})
+    # Daily supply of a pool as a multiple of the impressions it had; 1 leaves no room to grow.
+    supply_headroom: float = Field(default=1.5, ge=1)
+    reach_share: float = Field(default=1.0, gt=0, le=1)  # of a pool's supply for one line item
+    margin: float = Field(default=0.3, ge=0, le=1)  # share of the price before discount
+    price: float = Field(default=10.0, gt=0)  # money per unit before discount
+    discount: float = Field(default=0.0, ge=0, le=1)  # share of the price
+    # Share of the discount that you bear; the rest is paid by the brand (trade funding).
+    unit_subsidy_share: float = Field(default=1.0, ge=0, le=1)
+    segment_size: float = Field(default=100_000.0, gt=0)  # people
+    panel_projection: float = Field(default=1.0, gt=0)  # people in the business per panel member
+    incrementality: float = Field(default=1.0, ge=0, le=1)  # 1: attributed, not incremental
+
+
+class SimulateConfig(Section):
+    """How many flights policies are compared on."""
+
+    # To choose among trained policies; a paired difference of 1 % shows on about a hundred.
+    flights_validation: int = Field(default=128, ge=2, le=100_000)
+    flights_test: int = Field(default=512, ge=2, le=100_000)  # to report, once
+
+
+class RunConfig(Section):
+    """Everything that decides a run; the same config and version give the same plan."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    data: DataConfig = DataConfig()
+    flight: FlightConfig = FlightConfig()
+    split: SplitConfig = SplitConfig()
+    budget: BudgetConfig = BudgetConfig()
+    objective: Literal["net_profit", "profit", "revenue", "conversions"] = "net_profit"
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")  # ISO 4217; one for all money
+    assumptions: AssumptionsConfig = AssumptionsConfig()
+    market: MarketSettings = MarketSettings()
+    predictor: PredictorSettings = PredictorSettings()
+    ope: OpeSettings = OpeSettings()
+    simulate: SimulateConfig = SimulateConfig()
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Reads a YAML file over the defaults, then `overrides` such as "budget.total=5000".
+
+    A relative folder in it (`data.folder`, `predictor.base_model`) starts at the file's folder, or
+    at the working directory where an override gives it, and is made absolute.
+
+    Raises:
+        ConfigError: No such file, not YAML, an unknown key, a value of a wrong type or range.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot read the config {path}: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the config {path} is not UTF-8 text (byte {error.start})") from error
+    tree = read_yaml(text, str(path))
+    _anchor_folders(tree, path.parent)
+    return make_config(tree, overrides, str(path))
+
+
+def make_config(
+    tree: dict[str, Any], overrides: Sequence[str] = (), source: str = "the config"
+) -> RunConfig:
+    """Checks a nested mapping, with `overrides` put over it, and fills in the defaults.
+
+    Raises:
+        ConfigError: As `load_config`; `source` is the file that the message names.
+    """
+    for override in overrides:
+        keys, value = read_override(override)
+        _put(tree, keys, value, override)
+    _anchor_folders(tree, Path.cwd())
+    try:
+        return RunConfig.model_validate_json(to_json(tree, source), strict=True)
+    except ValidationError as error:
+        raise ConfigError(explain(error, RunConfig, source)) from error
+
+
+def require_data(config: RunConfig) -> None:
+    """Checks that the config names exactly one source of tables.
+
+    Raises:
+        ConfigError: It names none or two, or a folder that does not exist.
+    """
+    if config.data.folder is None and config.data.build is None:
+        raise ConfigError(
+            "no data: set `$.data.folder` to a folder of tables (`promopilot init` writes an "
+            "example), or `$.data.build` to `complete-journey`"
+        )
+    if config.data.folder is not None and config.data.build is not None:
+        raise ConfigError("`$.data.folder` and `$.data.build` are both set: make one of them null")
+    if config.data.folder is not None and not config.data.folder.is_dir():
+        raise ConfigError(f"`$.data.folder` is {config.data.folder}, which is not a folder")
+
+
+def check_budget(value: float, name: str = "the budget") -> float:
+    """Returns a budget given outside the config, by the config's rule.
+
+    Raises:
+        ConfigError: It is not a positive, finite number.
+    """
+    if not 0 < value < float("inf"):  # false for NaN
+        raise ConfigError(f"{name} is {value:g}: it must be a finite number greater than 0")
+    return value
+
+
+def dump_config(config: RunConfig, folder: Path) -> str:
+    """The whole config as YAML, defaults included, for a file in `folder`.
+
+    Folders are written relative to `folder`, so that both can be moved together.
+    """
+    tree = config.model_dump(mode="json")
+    for section, key in _FOLDERS:
+        if tree[section][key] is not None:
+            relative = os.path.relpath(Path(tree[section][key]).resolve(), folder.resolve())
+            tree[section][key] = Path(relative).as_posix()
+    return to_yaml(tree)
+
+
+def first_difference(before: RunConfig, now: RunConfig) -> tuple[str, object, object] | None:
+    """The first key, in the config's order, whose values differ: (path, before, now)."""
+    old = dict(_leaves(before.model_dump(mode="json"), "$"))
+    new = dict(_leaves(now.model_dump(mode="json"), "$"))
+    for key in [*new, *(k for k in old if k not in new)]:
+        if old.get(key, _ABSENT) != new.get(key, _ABSENT):
+            return key, old.get(key, _ABSENT), new.get(key, _ABSENT)
+    return None
+
+
+_ABSENT = "absent"
+_FOLDERS = (("data", "folder"), ("predictor", "base_model"))  # keys that name a folder
+
+
+def _leaves(tree: object, path: str) -> list[tuple[str, object]]:
+    if isinstance(tree, dict):
+        return [leaf for key, value in tree.items() for leaf in _leaves(value, f"{path}.{key}")]
+    return [(path, tree)]
+
+
+def _anchor_folders(tree: dict[str, Any], base: Path) -> None:
+    for section, key in _FOLDERS:
+        part = tree.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str):
+            part[key] = str((base / Path(part[key]).expanduser()).resolve())
+
+
+def _put(tree: dict[str, Any], keys: list[str], value: object, override: str) -> None:
+    for depth, key in enumerate(keys[:-1]):
+        below = tree.setdefault(key, {})
+        if below is None:
+            below = tree[key] = {}
+        if not isinstance(below, dict):
+            path = ".".join(["$", *keys[: depth + 1]])
+            raise ConfigError(f"--set {override}: `{path}` is {below!r}, which has no keys")
+        tree = below
+    tree[keys[-1]] = value
