@@ -1,0 +1,9 @@
+"""What can be wrong with a market, said in one sentence."""
+
+
+class MarketError(ValueError):
+    """A market, catalog or action that breaks a rule; the message names the value and the rule."""
+
+
+class InfeasibleError(ValueError):
+    """Limits that no plan can satisfy; the message names those that contradict each other."""

@@ -1,0 +1,243 @@
+"""The market: N flights stepped day by day as one array program (one step is one day)."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.special import expit
+
+from promopilot.envs import belief as beliefs
+from promopilot.envs import response
+from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.errors import MarketError
+from promopilot.envs.exogenous import Exogenous, draw, mean_draw, outcome_streams
+from promopilot.envs.outcomes import round_in_pools, sample_binomial, serve_from_stock
+from promopilot.envs.rates import mean_rate
+from promopilot.envs.world import World
+
+
+@dataclass(frozen=True)
+class DayOutcome:
+    """Full accounting of one day, per flight and line item."""
+
+    asked: Floats  # [N, L] spend that was asked for, after limits
+    spend: Floats  # [N, L] what was charged; the rest went back to the budget
+    impressions: Floats  # [N, L]
+    clicks: Floats  # [N, L] first events
+    conversions: Floats  # [N, L] served from stock
+    lost: Floats  # [N, L] conversions lost for want of stock
+    conversion_value: Floats  # [N, L] money from customers
+    subsidy: Floats  # [N, L]
+    profit: Floats  # [N, L] before media
+    objective: Floats  # [N, L] what the policy is paid for
+
+    def total(self, name: str) -> Floats:
+        """Sum over line items `[N]`."""
+        return np.asarray(getattr(self, name).sum(axis=-1))
+
+
+class Market:
+    """N flights of one world in step with each other.
+
+    What a policy may look at before deciding on a day: `day`, `budget_left`, `unit_cost`, `reach`,
+    `fatigue_factor`, `stock_left`, `belief` and `expected_rate`. What it may not: the drawn supply
+    and shifts in `exogenous`.
+
+    Args:
+        world: What is played.
+        expected: Outcomes at their expectation instead of sampled.
+    """
+
+    def __init__(self, world: World, *, expected: bool = False) -> None:
+        self.world = world
+        self.expected = expected
+        self.centre = world.rates.centre(world.catalog.promotion)
+        # One reference day for the belief; other days enter by their rate relative to it.
+        self._reference = self.centre.mean(axis=0)
+        self._worth, self._spend_weight = world.catalog.worth(world.objective)
+        self._profit = world.catalog.profit_per_conversion()
+        self.reset(0, np.zeros(1, dtype=np.int64))
+
+    def reset(self, seed: int, flights: Ints) -> None:
+        """Start the given flights `[N]` of a seed."""
+        self._begin(draw(self.world, seed, flights))
+        self._streams = outcome_streams(seed, flights)
+
+    def reset_to_mean(self) -> None:
+        """Start the reference flight: a batch of one with every exogenous draw at its mean."""
+        self._begin(mean_draw(self.world))
+        self._streams = outcome_streams(0, np.zeros(1, dtype=np.int64))
+
+    def _begin(self, exogenous: Exogenous) -> None:
+        catalog = self.world.catalog
+        self.exogenous = exogenous
+        self.num_flights = flights = len(exogenous.shift)
+        self.day = 0
+        self.budget_left: Floats = np.full(flights, self.world.budget)
+        self.stock_left: Floats = np.tile(catalog.stock, (flights, 1))
+        # Recent exposures per person, by promotion and segment. [N, P * S]
+        self.fatigue: Floats = np.zeros((flights, catalog.by_audience.size))
+        self._clicks_seen: Floats = np.zeros((flights, catalog.num_line_items))
+        self._effective: Floats = np.zeros((flights, catalog.num_line_items))
+        self._belief: beliefs.Belief | None = beliefs.prior(catalog, self.world.rates, flights)
+        self._last_belief = self._belief
+
+    # ---- what is known before the day's decision ----
+
+    @property
+    def done(self) -> bool:
+        """Whether the flight is over."""
+        return self.day >= self.world.days
+
+    @property
+    def unit_cost(self) -> Floats:
+        """[N, L] today's cost of a first impression."""
+        factor = self.exogenous.price_factor[:, self.day]
+        return np.asarray(self.world.unit_cost * factor[:, self.world.catalog.placement])
+
+    @property
+    def reach(self) -> Floats:
+        """[L] impressions a line item can expect to reach today; 0 where it may not be funded."""
+        return self._reach_of(self.world.supply[self.day])
+
+    def _reach_of(self, supply: Floats) -> Floats:
+        world = self.world
+        return np.asarray(
+            world.reach_share * supply[..., world.catalog.pool] * world.live[self.day]
+        )
+
+    @property
+    def fatigue_factor(self) -> Floats:
+        """[N, L] what fatigue leaves of the first-stage rate: (1 + n)^-exponent."""
+        recent = self.fatigue[:, self.world.catalog.audience]
+        return np.asarray((1 + recent) ** -self.world.settings.fatigue_exponent)
+
+    @property
+    def belief(self) -> beliefs.Belief:
+        """Belief on each promotion's shift after the days so far."""
+        if self._belief is None:
+            self._belief = self._last_belief = beliefs.update(
+                self._last_belief,
+                self.world.catalog,
+                self.world.rates,
+                self._reference,
+                self._clicks_seen,
+                self._effective,
+            )
+        return self._belief
+
+    @property
+    def expected_rate(self) -> Floats:
+        """[N, L] conversions per impression expected today under the belief, fatigue included."""
+        catalog, rates = self.world.catalog, self.world.rates
+        shift, variance = self.belief.for_items(catalog, rates)
+        first = mean_rate(self.centre[self.day], shift, variance)
+        return np.asarray(first * self.fatigue_factor * rates.second[self.day])
+
+    @property
+    def worth_per_impression(self) -> Floats:
+        """[N, L] what the objective is expected to pay for one more impression today."""
+        return np.asarray(self.expected_rate * self._worth[self.world.catalog.promotion])
+
+    # ---- the day itself ----
+
+    def step(self, spend: Floats) -> DayOutcome:
+        """Play a day.
+
+        Args:
+            spend: Media money asked for `[N, L]`; not a number counts as 0, and what exceeds the
+                line item's or the day's limit or the budget is scaled down.
+
+        Raises:
+            MarketError: The flight is over, or `spend` has another shape.
+        """
+        if self.done:
+            raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
+        asked = self._limited(spend)
+        supply = self.exogenous.supply[:, self.day]
+        reach = self._reach_of(supply)
+        cost = self.unit_cost
+        wanted = response.impressions(asked, cost, reach)
+        delivered = self._within_pools(wanted, supply)
+        # Where the pool cut nothing, the charge is the money asked: the inverse costs digits.
+        charged = np.where(
+            delivered < wanted, np.minimum(response.cost(delivered, cost, reach), asked), asked
+        )
+        charged = np.where(reach > 0, charged, 0.0)
+        return self._deliver(asked, charged, delivered)
+
+    def _limited(self, spend: Floats) -> Floats:
+        shape = (self.num_flights, self.world.catalog.num_line_items)
+        if np.shape(spend) != shape:
+            raise MarketError(f"Spend has shape {np.shape(spend)}; it must be {shape}.")
+        asked = np.where(np.isnan(spend), 0.0, spend)
+        most = np.minimum(self.world.max_spend, self.budget_left[:, None])
+        asked = np.clip(asked, 0.0, most) * self.world.live[self.day]
+        allowed = np.minimum(self.budget_left, self.world.per_day_max)
+        total = asked.sum(axis=1)
+        over = total > allowed
+        # A hair below the limit: the sum of rounded products may not pass it.
+        scale = np.where(over, allowed / np.where(over, total, 1.0) * (1 - 1e-15), 1.0)
+        return np.asarray(asked * scale[:, None])
+
+    def _within_pools(self, wanted: Floats, supply: Floats) -> Floats:
+        pooled = self.world.catalog.by_pool.sum(wanted)
+        crowded = pooled > supply
+        factor = np.where(crowded, supply / np.where(crowded, pooled, 1.0), 1.0)
+        return np.asarray(wanted * factor[:, self.world.catalog.pool])
+
+    def _deliver(self, asked: Floats, charged: Floats, delivered: Floats) -> DayOutcome:
+        catalog, rates = self.world.catalog, self.world.rates
+        fatigue = self.fatigue_factor
+        first = expit(self.centre[self.day] + self.exogenous.shift) * fatigue
+        second = rates.second[self.day]
+        if self.expected:
+            impressions, clicks = delivered, delivered * first
+            converted = clicks * second
+        else:
+            impressions = round_in_pools(
+                delivered, self.exogenous.supply[:, self.day], catalog.by_pool, self._streams
+            )
+            clicks = sample_binomial(self._streams, impressions, first)
+            converted = sample_binomial(self._streams, clicks, second)
+        conversions = serve_from_stock(converted, self.stock_left, catalog.by_promotion)
+        outcome = DayOutcome(
+            asked=asked,
+            spend=charged,
+            impressions=impressions,
+            clicks=clicks,
+            conversions=conversions,
+            lost=converted - conversions,
+            conversion_value=conversions * catalog.conversion_value[catalog.promotion],
+            subsidy=conversions * catalog.unit_subsidy[catalog.promotion],
+            profit=conversions * self._profit[catalog.promotion],
+            objective=conversions * self._worth[catalog.promotion] - self._spend_weight * charged,
+        )
+        self._advance(outcome, fatigue)
+        return outcome
+
+    def _advance(self, outcome: DayOutcome, fatigue: Floats) -> None:
+        catalog, settings = self.world.catalog, self.world.settings
+        relative = expit(self.centre[self.day]) / expit(self._reference)
+        self._clicks_seen = self._clicks_seen + outcome.clicks
+        self._effective = self._effective + outcome.impressions * fatigue * relative
+        self._belief = None
+        self.budget_left = np.maximum(self.budget_left - outcome.total("spend"), 0.0)
+        self.stock_left = np.maximum(
+            self.stock_left - catalog.by_promotion.sum(outcome.conversions), 0.0
+        )
+        per_person = catalog.by_audience.sum(
+            outcome.impressions / self.world.segment_size[catalog.segment]
+        )
+        forget = 2 ** (-1 / settings.fatigue_half_life_days)
+        self.fatigue = (self.fatigue + per_person) * forget
+        self.day += 1
+
+
+def sum_days(days: list[DayOutcome]) -> DayOutcome:
+    """Add the days of a flight up."""
+    return DayOutcome(
+        **{
+            field.name: np.sum([getattr(day, field.name) for day in days], axis=0)
+            for field in fields(DayOutcome)
+        }
+    )
