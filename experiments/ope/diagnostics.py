@@ -1,0 +1,72 @@
+"""How far the log can speak about the policy at all."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from promopilot.experiments.ope.estimators import Rows
+from promopilot.experiments.ope.intervals import sums_by_cluster
+from promopilot.experiments.ope.log import BanditLog, FloatArray
+
+# The heaviest share of decisions whose part of the total weight is `tail_mass`.
+_TAIL = 0.01
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What stands between a log and a trustworthy estimate."""
+
+    units: int  # independent units: clusters, or decisions where none are given
+    ess: float  # usable evidence, in rows: (sum w)^2 / sum w^2 (Kish 1965)
+    ess_share: float  # the same as a share of the rows
+    max_weight: float  # the largest weight: one logged decision stands for so many of the policy's
+    max_weight_share: float  # its share of the total weight
+    tail_mass: float  # share of the total weight on the heaviest 1 % of the decisions
+    mean_weight: float  # 1 in expectation when propensities are right and support is full
+    mean_weight_z: float  # its distance from 1 in standard errors
+    unsupported_share: float  # share of the policy's choices on actions that the log never shows
+    unsupported_actions: tuple[str, ...]  # their names, as far as the policy takes them
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "unsupported_actions": list(self.unsupported_actions)}
+
+
+def effective_sample_size(weight: FloatArray) -> float:
+    """Usable evidence of weights [n]: (sum w)^2 / sum w^2, 0 where all are zero (Kish 1965)."""
+    largest = weight.max(initial=0.0)
+    if largest <= 0.0:
+        return 0.0
+    scaled = weight / largest  # squares of large weights would overflow
+    return float(scaled.sum() ** 2 / np.square(scaled).sum())
+
+
+def diagnose(log: BanditLog, rows: Rows, probability: FloatArray | None) -> Diagnostics:
+    """Diagnostics for a policy's rows; `probability` [n, A], or None for the logged policy."""
+    weight, count = rows.weight, len(rows.weight)
+    total, ess = float(weight.sum()), effective_sample_size(weight)
+    heaviest = max(1, int(np.ceil(_TAIL * count)))
+    tail = float(np.partition(weight, count - heaviest)[count - heaviest :].sum())
+    off = sums_by_cluster([weight - 1.0], log.cluster)[:, 1]
+    error = float(np.sqrt(np.square(off).sum())) / count
+    miss = total / count - 1.0
+    missing: tuple[str, ...] = ()
+    unsupported = 0.0
+    if probability is not None:
+        unseen = np.flatnonzero(np.bincount(log.action, minlength=len(log.actions)) == 0)
+        share = probability[:, unseen].mean(axis=0)
+        unsupported = float(share.sum())
+        missing = tuple(log.actions[i] for i, part in zip(unseen, share, strict=True) if part > 0.0)
+    return Diagnostics(
+        units=len(off),
+        ess=ess,
+        ess_share=ess / count,
+        max_weight=float(weight.max()),
+        max_weight_share=float(weight.max()) / total if total > 0.0 else 0.0,
+        tail_mass=tail / total if total > 0.0 else 0.0,
+        mean_weight=total / count,
+        mean_weight_z=miss / error if error > 0.0 else 0.0,
+        unsupported_share=unsupported,
+        unsupported_actions=missing,
+    )
