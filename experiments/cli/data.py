@@ -1,0 +1,82 @@
+"""`data build` and `data check`: tables in, or what is wrong with them."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from promopilot.experiments.cli import options
+from promopilot.experiments.cli.outcome import USER, Outcome, guarded
+
+SHOWN = 20  # problems printed for a person; --json and --out give all
+
+app = typer.Typer(
+    help="Build and check folders of tables.",
+    epilog="Example: promopilot data check my-shop/data",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+build = typer.Typer(
+    help="Build a folder of tables from an installed data set.",
+    epilog="Example: promopilot data build complete-journey --out data/journey",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+app.add_typer(build, name="build")
+
+
+@build.command(
+    "complete-journey",
+    epilog="Example: promopilot data build complete-journey --out data/journey",
+)
+@guarded
+def complete_journey(
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the tables.")],
+    config: options.Config = None,
+    sets: options.Sets = None,
+    seed: options.UnusedSeed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Build tables from the Complete Journey retail panel (extra `demo`); about a minute."""
+    from promopilot.experiments.cli.settings import configured
+    from promopilot.experiments.progress import Progress
+    from promopilot.experiments.sources import complete_journey as source
+
+    settings = configured(config, sets).data.complete_journey
+    with Progress() as progress:
+        source.build(out, settings, progress)
+    written = sorted(p.name for p in out.iterdir())
+    return Outcome(f"Wrote {out}: {', '.join(written)}", {"data": str(out), "files": written})
+
+
+@app.command(epilog="Example: promopilot data check my-shop/data")
+@guarded
+def check(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")],
+    out: options.SummaryOut = None,
+    seed: options.UnusedSeed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Check tables and list every problem with file, row, column, value and rule."""
+    from dataclasses import asdict
+
+    from promopilot.experiments.atomic import write_text_atomic
+    from promopilot.experiments.tables import check_tables
+
+    report = check_tables(directory)
+    problems = [asdict(problem) for problem in report.problems]
+    summary: dict[str, Any] = {
+        "data": str(directory),
+        "ok": not problems,
+        "problems": problems,
+        "notes": [str(note) for note in report.notes],
+    }
+    if out is not None:
+        write_text_atomic(out, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    lines = [f"problem: {problem}" for problem in report.problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"and {len(problems) - SHOWN} more; --json or --out lists all")
+    lines += [f"note: {note}" for note in report.notes]
+    found = "is fine" if not problems else f"has {len(problems)} problems"
+    return Outcome("\n".join([*lines, f"{directory} {found}"]), summary, USER if problems else 0)

@@ -1,0 +1,46 @@
+"""Options that many commands share, so that they mean the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print a machine-readable summary; logs go to stderr.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, max=2**32 - 1, help="Overrides the config's seed (default 0)."),
+]
+UnusedSeed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, help="Taken by every command; nothing here is random."),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Overrides a key of the config; repeats."),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A config whose settings apply (default: none).")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last finished stage.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the run in --out first.")]
+Require = Annotated[
+    Literal["ship", "test_first"] | None,
+    typer.Option("--require", help="Exit 3 if the verdict is lower; everything is still written."),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an earlier run.")]
+Data = Annotated[Path, typer.Option("--data", help="A folder of tables.")]
+SummaryOut = Annotated[
+    Path | None, typer.Option("--out", help="Also write the summary to this JSON file.")
+]
+
+VERDICTS = ("insufficient_support", "test_first", "ship")  # from lowest to highest
+
+
+def falls_short(verdict: object, required: str | None) -> bool:
+    """Whether a verdict is lower than the one required; without a requirement never."""
+    if required is None:
+        return False
+    rank = VERDICTS.index(str(verdict)) if verdict in VERDICTS else -1
+    return rank < VERDICTS.index(required)

@@ -1,0 +1,59 @@
+"""`predictor fit` and `predictor predict`: from tables to a model, from a model to rates."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promopilot.experiments.cli import options
+from promopilot.experiments.cli.outcome import Outcome, guarded
+
+app = typer.Typer(
+    help="Fit the model that reads promotion texts, and predict rates with it.",
+    epilog="Example: promopilot predictor fit --data my-shop/data --out models/my-shop",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@app.command(epilog="Example: promopilot predictor fit --data my-shop/data --out models/my-shop")
+@guarded
+def fit(
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the model.")],
+    config: options.Config = None,
+    sets: options.Sets = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Fine-tune BERT on a folder of tables; writes the model and metrics.json."""
+    from promopilot.experiments.cli.settings import configured
+    from promopilot.experiments.progress import Progress
+    from promopilot.experiments.scoring import fit_from_folder
+
+    settings = configured(config, sets, seed)
+    with Progress() as progress:
+        metrics = fit_from_folder(data, out, settings, settings.seed, progress)
+    test = metrics.get("predictor", {}).get("test", {})
+    figures = ", ".join(f"{key} {test[key]:.4g}" for key in ("log_loss", "spearman") if key in test)
+    return Outcome(f"Wrote {out}" + (f" ({figures})" if figures else ""), metrics)
+
+
+@app.command(
+    epilog="Example: promopilot predictor predict models/my --data my-shop/data --out rates.csv"
+)
+@guarded
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder of `predictor fit`.")],
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", help="The CSV to write.")] = Path("rates.csv"),
+    seed: options.UnusedSeed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Predict rates of the line items and dates in `performance`, else of every line item."""
+    from promopilot.experiments.progress import Progress
+    from promopilot.experiments.scoring import predict_to_csv
+
+    with Progress() as progress:
+        summary = predict_to_csv(model, data, out, progress)
+    return Outcome(f"Wrote {out}: {summary['rows']} rows", summary)

@@ -1,0 +1,159 @@
+"""`simulate`, `plan`, `report` and `ope`: what a finished run, or a log, has to say."""
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from promopilot.experiments.cli import options
+from promopilot.experiments.cli.outcome import VERDICT, Outcome, guarded, under_way
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `app`."""
+    app.command(epilog="Example: promopilot simulate runs/demo --policy replanner --flights 64")(
+        simulate
+    )
+    app.command(epilog="Example: promopilot plan runs/demo --budget 20000 --out plan.csv")(plan)
+    app.command(epilog="Example: promopilot report runs/demo")(report)
+    app.command(epilog="Example: promopilot ope log.csv --policy policy.csv --out runs/ope")(ope)
+
+
+@guarded
+def simulate(
+    run: options.Run,
+    policy: Annotated[
+        list[str] | None, typer.Option("--policy", help="A policy's name; repeats (default: all).")
+    ] = None,
+    flights: Annotated[int, typer.Option("--flights", min=2, help="How many flights.")] = 512,
+    out: options.SummaryOut = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Compare policies on the same flights of a run's market."""
+    from promopilot.experiments.atomic import write_text_atomic
+    from promopilot.experiments.progress import Progress
+    from promopilot.experiments.run_folder import RunFolder
+
+    folder = RunFolder.existing(run)
+    under_way.folder = run
+    from promopilot.experiments.simulation import simulate_run
+
+    used_seed = folder.config.seed if seed is None else seed
+    with Progress() as progress:
+        result = simulate_run(run, list(policy or ()), flights, used_seed, progress)
+    if out is not None:
+        write_text_atomic(out, json.dumps(result, indent=2) + "\n")
+    return Outcome(_table(result["policies"]), result)
+
+
+@guarded
+def plan(
+    run: options.Run,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Money for the flight (default: the run's).")
+    ] = None,
+    by: Annotated[Literal["day", "week"], typer.Option("--by", help="Rows per.")] = "day",
+    level: Annotated[
+        Literal["line_item", "promotion"], typer.Option("--level", help="Rows per.")
+    ] = "line_item",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The CSV to write (default: RUN/plan.csv).")
+    ] = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Export a run's plan as CSV, with columns.md beside it; exit 2 if it is infeasible."""
+    from promopilot.experiments.config import check_budget
+    from promopilot.experiments.run_folder import RunFolder
+
+    if budget is not None:
+        check_budget(budget, "--budget")
+    folder = RunFolder.existing(run)
+    under_way.folder = run
+    from promopilot.experiments.plan.export import export_plan
+
+    used_seed = folder.config.seed if seed is None else seed
+    result = export_plan(run, budget, by, level, out, used_seed)
+    return Outcome(f"Wrote {out if out is not None else run / 'plan.csv'}", result)
+
+
+@guarded
+def report(
+    run: options.Run,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write the page to this file.")
+    ] = None,
+    seed: options.UnusedSeed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Write a run's report as one self-contained HTML file."""
+    from promopilot.experiments.atomic import write_text_atomic
+    from promopilot.experiments.run_folder import RunFolder
+
+    RunFolder.existing(run)
+    under_way.folder = run
+    from promopilot.experiments.report import write_report
+
+    page = write_report(run)
+    if out is not None:
+        write_text_atomic(out, page.read_text(encoding="utf-8"))
+    return Outcome(f"Wrote {out or page}", {"report": str(out or page)})
+
+
+@guarded
+def ope(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A decision log, CSV or Parquet.")],
+    policy: Annotated[
+        str, typer.Option("--policy", help="A policy file, or uniform, logged, always:ACTION.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for ope.json and estimates.csv.")],
+    qhat: Annotated[
+        Path | None, typer.Option("--qhat", help="Reward estimates to use (default: fitted).")
+    ] = None,
+    estimator: Annotated[
+        list[str] | None, typer.Option("--estimator", help="An estimator's name; repeats.")
+    ] = None,
+    config: options.Config = None,
+    sets: options.Sets = None,
+    require: options.Require = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Evaluate a policy from logged decisions, with intervals, diagnostics and a verdict."""
+    from promopilot.experiments.cli.settings import configured
+    from promopilot.experiments.ope.command import evaluate_files
+
+    settings = configured(config, sets, seed)
+    result = evaluate_files(
+        log, policy, out, qhat, list(estimator or ()), settings.ope, settings.seed
+    )
+    code = VERDICT if options.falls_short(result["verdict"], require) else 0
+    return Outcome(f"{_estimates(result)}\nWrote {out}", result, code)
+
+
+def _table(policies: dict[str, dict[str, Any]]) -> str:
+    lines = [f"{'policy':<20} {'value':>14} {'95 % interval':>28} {'vs replanner':>13}"]
+    for name, figures in policies.items():
+        low, high = figures.get("value_ci95", (math.nan, math.nan))
+        gain = figures.get("vs_replanner_pct")
+        lines.append(
+            f"{name:<20} {figures['value_mean']:>14,.2f} {low:>13,.2f} … {high:>12,.2f} "
+            + (f"{gain:>+11.2f} %" if gain is not None else "")
+        )
+    return "\n".join(lines)
+
+
+def _estimates(result: dict[str, Any]) -> str:
+    lines = [f"{'estimator':<10} {'estimate':>12} {'95 % interval':>27} {'ESS':>10}"]
+    for row in result["estimates"]:
+        low, high = row["ci95"] or (math.nan, math.nan)
+        ess = row["ess"] if row["ess"] is not None else math.nan
+        lines.append(
+            f"{row['estimator']:<10} {row['estimate']:>12.6g} {low:>12.6g} … {high:>12.6g} "
+            f"{ess:>10,.0f}"
+        )
+    reasons = "; ".join(result["reasons"])
+    return "\n".join([*lines, f"verdict: {result['verdict']} ({result['evidence']}): {reasons}"])
