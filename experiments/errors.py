@@ -1,4 +1,4 @@
-"""The mistakes of a user that `promopilot.experiments` reports; the CLI prints each as a sentence."""
+"""The mistakes of a user that `promopilot.experiments` reports; the CLI prints each as one line."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ class MissingPackageError(ValueError):
 class Problem:
     """One place in one table that breaks one rule.
 
-    `row` counts as a text editor does: the header of a CSV is line 1, its first record row 2; in a
-    Parquet file the first record is row 2 as well, so that both kinds of file read alike. It is
-    None where the whole file or column is meant.
+    `row` counts as a spreadsheet does: the header is row 1, the first record row 2, in Parquet
+    files too, so that both kinds read alike. It is None where the whole file or column is meant.
     """
 
     file: str  # name of the file within the folder, for example "performance.csv"

@@ -1,0 +1,1 @@
+"""Where data folders come from: one module per public source."""

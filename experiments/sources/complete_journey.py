@@ -38,7 +38,7 @@ def build(
     *,
     panel: Path | None = None,
 ) -> None:
-    """Writes promotions, placements, segments, performance and sources.json into the new folder `out`.
+    """Writes the contract tables and sources.json into the new folder `out`.
 
     `progress(what, share)` is called before each step with the share done, 0 to 1. `panel` is a
     folder with the panel's Parquet files; by default that of the installed package. The folder

@@ -1,7 +1,8 @@
-"""What the panel does not state and is estimated from its purchases: discount, price, incrementality.
+"""What is estimated from purchases because the panel does not state it.
 
-Everything here reads weeks up to `history_end` only, and a planned discount only weeks before the
-block for which it is planned: whether a product sold in a week never says what that week's offer was.
+Discount, price and incrementality: everything here reads weeks up to `history_end` only, and a
+planned discount only weeks before the block for which it is planned, so that whether a product sold
+in a week never says what that week's offer was.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def planned_tiers(
     depths = con.execute(
         f"""
         with weekly as (
-            select range_id, category, week, sum(discount_cents) as cut, sum(shelf_cents) as full_price,
-                count(*) as n
+            select range_id, category, week,
+                sum(discount_cents) as cut, sum(shelf_cents) as full_price, count(*) as n
             from promoted_line where week <= {settings.history_end} group by all
         ), before as (
             select block, range_id, category, cut, full_price, n
@@ -64,9 +65,7 @@ def planned_tiers(
     tiers = np.asarray(settings.tiers, dtype=np.float64)  # [T] per cent
     percent = 100 * depths["depth"].to_numpy(dtype=np.float64)  # [R]
     nearest = tiers[np.abs(percent[:, None] - tiers).argmin(axis=1)]
-    return depths[["range_id", "block"]].assign(
-        tier=np.where(np.isnan(percent), np.nan, nearest)
-    )
+    return depths[["range_id", "block"]].assign(tier=np.where(np.isnan(percent), np.nan, nearest))
 
 
 def shelf_prices(con: duckdb.DuckDBPyConnection, settings: CompleteJourneySettings) -> pd.Series:
@@ -88,10 +87,10 @@ def shelf_prices(con: duckdb.DuckDBPyConnection, settings: CompleteJourneySettin
 def incrementality(con: duckdb.DuckDBPyConnection, settings: CompleteJourneySettings) -> pd.Series:
     """Share of promoted purchases that would not have happened unpromoted, per range.
 
-    1 - sum_p(exposures_p * unpromoted rate_p) / sum_p(promoted purchases_p): the same products p, in
-    the stores that ever promote them and between their first and last promoted week there, so that a
-    product out of stock or out of season does not pass for one that sells only when promoted. Ranges
-    with few promoted purchases take the value of all of them together. Within
+    1 - sum_p(exposures_p * unpromoted rate_p) / sum_p(promoted purchases_p): the same products p,
+    in the stores that ever promote them and between their first and last promoted week there, so
+    that a product out of stock or season does not pass for one that sells only when promoted.
+    Ranges with few promoted purchases take the value of all of them together. Within
     [`incrementality_floor`, 1]. Observational: popular weeks are also promoted weeks.
     """
     counts = con.execute(

@@ -48,8 +48,8 @@ SOURCES = {
     "segments.size": "data: households of the band that shopped up to week 45",
     "performance.date": "data: local day in America/New_York",
     "performance.impressions": (
-        "data: visits (household, store, day) to a store where the promotion ran that week, each in "
-        "the placement of its most prominent promoted product"
+        "data: visits (household, store, day) to a store where the promotion ran that week, each "
+        "in the placement of its most prominent promoted product"
     ),
     "performance.clicks": "data: of those visits, the ones that bought in the promotion's category",
     "performance.conversions": (

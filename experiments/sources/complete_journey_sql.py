@@ -20,7 +20,9 @@ from promopilot.experiments.sources.complete_journey_settings import (
 FILES = ("transactions", "products", "promotions", "demographics")
 
 
-def open_panel(folder: Path, scratch: Path, settings: CompleteJourneySettings) -> duckdb.DuckDBPyConnection:
+def open_panel(
+    folder: Path, scratch: Path, settings: CompleteJourneySettings
+) -> duckdb.DuckDBPyConnection:
     """A connection in memory with a view on each of the panel's files and the settings' codes."""
     con = duckdb.connect()
     con.execute("set autoinstall_known_extensions = false")
@@ -40,10 +42,7 @@ def load_calendar(con: duckdb.DuckDBPyConnection, settings: CompleteJourneySetti
     weeks = range(settings.first_week, settings.last_week + 1)
     con.executemany(
         "insert into calendar values (?, ?, ?)",
-        [
-            (w, settings.block_of(w), settings.first_monday + timedelta(weeks=w - 2))
-            for w in weeks
-        ],
+        [(w, settings.block_of(w), settings.first_monday + timedelta(weeks=w - 2)) for w in weeks],
     )
     for table, codes in (("mailer", settings.mailers), ("display", settings.displays)):
         con.execute(f"create table {table} (code varchar, place bigint, grp varchar)")
@@ -208,7 +207,8 @@ def count_events(con: duckdb.DuckDBPyConnection, out: Path) -> None:
         f"""
         copy (
             select date, promotion_id, placement_id, segment_id, impressions,
-                coalesce(clicks, 0)::bigint as clicks, coalesce(conversions, 0)::bigint as conversions
+                coalesce(clicks, 0)::bigint as clicks,
+                coalesce(conversions, 0)::bigint as conversions
             from (
                 select date, promotion_id, placement_id, segment_id,
                     sum(visits)::bigint as impressions

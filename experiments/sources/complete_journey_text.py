@@ -100,7 +100,9 @@ SEGMENT_TEXTS = {
 
 def plain(words: str) -> str:
     """Spells out one category or type: `FRZN NOVELTIES/WTR ICE` -> `frozen novelties and water ice`."""
-    text = re.sub(r"\(([^()]*)(\)|$)", " ", words.upper())  # remarks, and those cut off at 30 letters
+    text = re.sub(
+        r"\(([^()]*)(\)|$)", " ", words.upper()
+    )  # remarks, and those cut off at 30 letters
     text = re.sub(r"/\w?$", "", text.strip())  # a list cut off after its stroke
     text = _WORD.sub(lambda m: WORDS[m.group()], text.replace(".", " "))
     text = re.sub(r"\s*[:]\s*|\s+-\s+|-(?=FRZ|RAW|frozen)", ", ", text)

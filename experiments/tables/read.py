@@ -1,0 +1,198 @@
+"""A data folder as typed tables, or everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from promopilot.experiments.errors import DataError, Problem
+from promopilot.experiments.tables.files import SUFFIXES, find_file, read_file
+from promopilot.experiments.tables.parse import DATE_TYPE, Parsed, parse
+from promopilot.experiments.tables.rules import (
+    ALL,
+    check_ids,
+    check_key,
+    check_performance,
+    check_promotions,
+)
+from promopilot.experiments.tables.schema import (
+    PERFORMANCE,
+    PLACEMENTS,
+    PROMOTIONS,
+    SEGMENTS,
+    SOURCES_FILE,
+    TABLES,
+    Table,
+)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The contract's tables of one folder.
+
+    Ids and text are `str`, dates `datetime64[us]`, counts `int64`, all other known columns
+    `float64` with NaN where empty; unknown columns are kept as they are in the file. A folder
+    without placements or segments gets one, `all`, also in `performance`. Optional columns that the
+    files lack are absent; a folder without performance has a `performance` without rows.
+    """
+
+    folder: Path
+    promotions: pd.DataFrame
+    placements: pd.DataFrame
+    segments: pd.DataFrame
+    performance: pd.DataFrame
+    sources: dict[str, str]  # "table.column" -> "data", "estimate: …" or "assumption: …"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `data check` found."""
+
+    problems: list[Problem]
+    notes: list[str]  # what is kept or ignored, no fault
+    rows: dict[str, int] = field(default_factory=dict)  # table -> rows read
+
+
+def read_tables(folder: Path, *, outcomes: bool = True) -> Tables:
+    """Reads and checks the tables of `folder`.
+
+    With `outcomes=False` performance may lack `impressions`: only its line items and dates are of
+    interest then.
+
+    Raises:
+        DataError: listing every problem of every file.
+    """
+    parsed, sources, report = _read(folder, outcomes)
+    if report.problems:
+        raise DataError(report.problems)
+    promotions = parsed[PROMOTIONS.name].frame
+    placements = _frame_or_one(parsed, PLACEMENTS, "All placements")
+    segments = _frame_or_one(parsed, SEGMENTS, "All customers")
+    performance = _performance(parsed, placements, segments)
+    return Tables(folder, promotions, placements, segments, performance, sources)
+
+
+def check_tables(folder: Path, *, outcomes: bool = True) -> Report:
+    """Everything wrong with the tables of `folder`, and what is worth knowing; raises nothing."""
+    return _read(folder, outcomes)[2]
+
+
+def _read(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[str, str], Report]:
+    report = Report([], [])
+    if not folder.is_dir():
+        rule, mend = "must be a folder with tables", "name a folder that holds promotions.csv"
+        report.problems.append(Problem(str(folder), None, None, None, rule, mend))
+        return {}, {}, report
+    parsed: dict[str, Parsed] = {}
+    unreadable = set()
+    for table in TABLES:
+        path, problems = find_file(folder, table.name)
+        report.problems.extend(problems)
+        if path is None:
+            _missing(folder, table, report)
+            continue
+        raw, problems = read_file(path)
+        report.problems.extend(problems)
+        if raw is None:
+            unreadable.add(table.name)
+            continue
+        parsed[table.name], problems = parse(raw, _relaxed(table, outcomes))
+        report.problems.extend(problems)
+        report.problems.extend(check_key(parsed[table.name], table))
+        report.rows[table.name] = len(raw.cells)
+        report.notes.extend(
+            f"{raw.file}: column {name} is not part of the contract; it is kept"
+            for name in raw.cells.columns
+            if name not in table.columns
+        )
+    _cross_check(parsed, unreadable, report)
+    sources = _read_sources(folder, report)
+    known = {f"{t.name}{suffix}" for t in TABLES for suffix in SUFFIXES} | {SOURCES_FILE}
+    report.notes.extend(
+        f"{path.name}: not a table of the contract; it is ignored"
+        for path in sorted(folder.iterdir())
+        if path.name not in known and not path.name.startswith(".")
+    )
+    return parsed, sources, report
+
+
+def _relaxed(table: Table, outcomes: bool) -> Table:
+    if outcomes or table is not PERFORMANCE:
+        return table
+    required = {k: v for k, v in table.required.items() if k != "impressions"}
+    optional = {k: v for k, v in table.columns.items() if k not in required}
+    return Table(table.name, required, optional, frozenset({"placement_id", "segment_id"}))
+
+
+def _missing(folder: Path, table: Table, report: Report) -> None:
+    if table is PROMOTIONS:
+        rule = "must be there, but the folder has neither promotions.csv nor promotions.parquet"
+        mend = "add it with the columns promotion_id and text"
+        report.problems.append(
+            Problem(f"{folder.name}/promotions.csv", None, None, None, rule, mend)
+        )
+    elif table is PERFORMANCE:
+        report.notes.append("performance: no such table, so there is no history")
+    else:
+        report.notes.append(f"{table.name}: no such table, so there is one, `{ALL}`")
+
+
+def _cross_check(parsed: dict[str, Parsed], unreadable: set[str], report: Report) -> None:
+    if PROMOTIONS.name in parsed:
+        report.problems.extend(check_promotions(parsed[PROMOTIONS.name]))
+    performance = parsed.get(PERFORMANCE.name)
+    if performance is None:
+        return
+    for table in (PROMOTIONS, PLACEMENTS, SEGMENTS):
+        if table.name in unreadable or (table is PROMOTIONS and table.name not in parsed):
+            continue  # its own problem says so already; every id would be unknown
+        report.problems.extend(check_ids(performance, parsed.get(table.name), table))
+    report.problems.extend(check_performance(performance))
+
+
+def _read_sources(folder: Path, report: Report) -> dict[str, str]:
+    path = folder / SOURCES_FILE
+    if not path.is_file():
+        return {}
+    try:
+        sources = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        sources = error
+    if isinstance(sources, dict) and all(isinstance(v, str) for v in sources.values()):
+        return sources
+    rule = "must be a JSON object of texts" + (
+        f" ({sources})" if isinstance(sources, ValueError) else ""
+    )
+    report.problems.append(Problem(path.name, None, None, None, rule, "mend or remove it"))
+    return {}
+
+
+def _frame_or_one(parsed: dict[str, Parsed], table: Table, text: str) -> pd.DataFrame:
+    if table.name in parsed:
+        return parsed[table.name].frame
+    return pd.DataFrame({table.key: [ALL], "text": [text]}, dtype="str")
+
+
+def _performance(
+    parsed: dict[str, Parsed], placements: pd.DataFrame, segments: pd.DataFrame
+) -> pd.DataFrame:
+    if PERFORMANCE.name in parsed:
+        frame = parsed[PERFORMANCE.name].frame
+    else:
+        frame = pd.DataFrame(
+            {
+                "date": pd.Series(dtype=DATE_TYPE),
+                "promotion_id": pd.Series(dtype="str"),
+                "impressions": pd.Series(dtype="int64"),
+            }
+        )
+    for place, name, ids in (
+        (2, "placement_id", placements["placement_id"]),
+        (3, "segment_id", segments["segment_id"]),
+    ):
+        if name not in frame:  # checked: then there is only one
+            frame.insert(place, name, pd.Series(ids.iloc[0], index=frame.index, dtype="str"))
+    return frame
