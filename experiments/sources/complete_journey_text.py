@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import chain, count
 
-# Abbreviations and cut-off words of the product file, whole words only. Anything not listed is kept.
+# Abbreviations and cut-off words of the product file; whole words, anything else is kept as it is.
 WORDS = {
-    "ALL": "",
-    "BEERALEMALT": "beer, ale and malt",
+    "15PK": "15-pack",
+    "ALL FAMILY": "all-family",
+    "ANTI-ACIDS": "tablets and liquids",
+    "BEERALEMALT LIQUORS": "beer, ale and malt liquor",
     "BKD": "baked",
     "BR": "bread",
     "BRD": "breaded",
@@ -22,7 +25,7 @@ WORDS = {
     "CHOC": "chocolate",
     "CHOCOCLATE": "chocolate",
     "CNTRL": "control",
-    "CNTRY": "country",
+    "COMBIN": "combination",
     "CRBNTD": "carbonated",
     "CRYSTL": "crystal",
     "DNRS": "dinners",
@@ -30,19 +33,19 @@ WORDS = {
     "DRNKING": "drinking",
     "DRNKS": "drinks",
     "DRSNG": "dressing",
+    "DRY DOG VALUE": "value dry dog food",
     "EXACT WT": "",
-    "EXCEPT": "",
     "FD": "foods",
     "FEM": "feminine",
+    "FLUID MILK WHITE ONLY": "white milk",
     "FLVRD": "flavored",
-    "FRSH": "fresh",
     "FRZ": "frozen",
+    "FRZ-IQF": "frozen",
     "FRZN": "frozen",
     "GRND": "ground",
     "HBC": "care",
     "HYGN": "hygiene",
-    "INCLUDING": "",
-    "IQF": "individually frozen",
+    "IQF": "frozen",
     "IWS": "individually wrapped",
     "LIQS": "liquids",
     "MISC": "assorted",
@@ -51,8 +54,12 @@ WORDS = {
     "MNERAL": "mineral",
     "MX": "mix",
     "NON-CRBNTD": "still",
+    "NOT MULTI-PACKS": "single cups",
     "NZ": "New Zealand",
+    "ONLY": "",
     "PAC": "packed",
+    "PIZZA & PREMIUM": "premium pizza",
+    "PIZZA & TRADITIONAL": "traditional pizza",
     "PK": "pack",
     "PNT": "peanut",
     "PORTON": "portions",
@@ -61,6 +68,7 @@ WORDS = {
     "REFRGRATD": "refrigerated",
     "REFRIG": "refrigerated",
     "RW": "",
+    "SALAD DRESSING MAY": "salad dressing and mayonnaise",
     "SALD": "salad",
     "SANDWIC": "sandwiches",
     "SFT": "soft",
@@ -70,14 +78,18 @@ WORDS = {
     "SS": "single-serve",
     "STK": "stick",
     "SUPPLEMEN": "supplements",
-    "VAC": "vacuum",
+    "VAC PAC": "vacuum-packed",
     "WATE": "water",
     "WHLSM": "wholesome",
     "WTR": "water",
 }
 _WORD = re.compile(
-    "|".join(rf"(?<![\w-]){re.escape(w)}(?![\w])" for w in sorted(WORDS, key=len, reverse=True))
+    "|".join(rf"(?<![A-Z]){re.escape(w)}(?![A-Z])" for w in sorted(WORDS, key=len, reverse=True))
 )
+_REMARK = re.compile(r"\s*\(([^()]*)\)")
+_CUT_OFF_REMARK = re.compile(r"\([^()]*$")  # descriptions end after 30 letters, whatever follows
+_CUT_OFF = re.compile(r"(?:/[A-Z]?|\s-\s*[A-Z]?|\sALL)$")
+_HEAD = re.compile(r"\s*:\s*|\s+-\s+|-(?=FRZ|RAW|CHOC|NON CHOC)")  # "POPCORN - MICROWAVE"
 BRANDS = {"National": "national-brand", "Private": "store-brand"}
 SLUG_LENGTH = 40  # characters before the tier: still readable in a table's first column
 
@@ -99,22 +111,20 @@ SEGMENT_TEXTS = {
 
 
 def plain(words: str) -> str:
-    """Spells out one category or type: `FRZN NOVELTIES/WTR ICE` -> `frozen novelties and water ice`."""
-    text = re.sub(
-        r"\(([^()]*)(\)|$)", " ", words.upper()
-    )  # remarks, and those cut off at 30 letters
-    text = re.sub(r"/\w?$", "", text.strip())  # a list cut off after its stroke
-    text = _WORD.sub(lambda m: WORDS[m.group()], text.replace(".", " "))
-    text = re.sub(r"\s*[:]\s*|\s+-\s+|-(?=FRZ|RAW|frozen)", ", ", text)
-    parts = [p for p in re.split(r"\s*[/&]\s*", text) if p.strip()]
-    text = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)
-    text = re.sub(r"\s+", " ", text).strip(" ,-")
-    text = re.sub(r"(\s*,)+", ",", text)
-    return text if text.startswith("New Zealand") else _lower(text)
+    """Spells out a category or type: `POPCORN - MICROWAVE` -> `microwave popcorn`."""
+    text = _REMARK.sub(r", \1", _CUT_OFF_REMARK.sub(" ", words.upper()))
+    text = _CUT_OFF.sub("", text.replace(".", " ").strip())
+    head, *rest = [_spell(part) for part in _HEAD.split(text) if part.strip()] or [""]
+    return re.sub(r"\s+(?=,)", "", " ".join(" ".join([*rest, head]).split())).strip(" ,")
 
 
-def _lower(text: str) -> str:
-    return text.lower().replace("new zealand", "New Zealand").replace("bbq", "BBQ")
+def _spell(part: str) -> str:
+    """One part without separators: `FRZN NOVELTIES/WTR ICE` -> `frozen novelties and water ice`."""
+    items = [i for i in re.split(r"\s*[/&]\s*", part) if i.strip()]
+    text = ", ".join(items[:-1]) + " and " + items[-1] if len(items) > 1 else "".join(items)
+    text = _WORD.sub(lambda m: WORDS[m.group()], text.replace(" and ", " & "))
+    text = text.lower().replace("&", "and")
+    return text.replace("new zealand", "New Zealand").replace("bbq", "BBQ")
 
 
 def _stems(text: str) -> set[str]:
@@ -151,22 +161,23 @@ def offer_name(category: str, kind: str, brand: str, tier: int | None) -> str:
 def slugs(rows: Sequence[tuple[str, str, str]]) -> list[str]:
     """Short ASCII names of (category, type, brand) rows, unique within the rows."""
     names: list[str] = []
-    used: set[str] = set()
     for category, kind, brand in rows:
-        text = unicodedata.normalize("NFKD", phrase(category, kind)).encode("ascii", "ignore")
-        words = [w for w in re.findall(r"[a-z0-9]+", text.decode().lower()) if w != "and"]
+        wide, narrow = _words(plain(category)), _words(plain(kind))
         tail = {"National": "national", "Private": "store"}.get(brand) or _word(brand)
-        name, n = _fit(words, tail), 1
-        while name in used:
-            n += 1
-            name = f"{_fit(words, tail)}-{n}"
-        used.add(name)
-        names.append(name)
+        long = _fit([*narrow, *wide], tail)
+        short = long if len(narrow) < 2 else _fit(narrow, tail)
+        numbered = (f"{long}-{n}" for n in count(2))
+        names.append(next(n for n in chain([short, long], numbered) if n not in names))
     return names
 
 
+def _words(text: str) -> list[str]:
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return [w for w in re.findall(r"[a-z0-9]+", ascii_text) if w != "and"]
+
+
 def _word(text: str) -> str:
-    return "-".join(re.findall(r"[a-z0-9]+", text.lower())) or "other"
+    return "-".join(_words(text)) or "other"
 
 
 def _fit(words: list[str], tail: str) -> str:
