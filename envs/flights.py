@@ -27,7 +27,7 @@ class FlightBatch:
         self.market = Market(world, expected=expected)
         self.replan = Replan(world)
         self.num_actions = 1 + world.catalog.num_promotions
-        self.observation_size = observation.size(self.market)
+        self.observation_size = observation.size(world)
         self.reward_scale = _reward_scale(world, self.replan)
 
     def reset(self, seed: int, flights: Ints) -> np.ndarray:

@@ -5,6 +5,7 @@ import numpy as np
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
 from promopilot.envs.replan import Replan
+from promopilot.envs.world import World
 
 GLOBAL_NAMES = ("days_left", "budget_left", "weekday_sin", "weekday_cos")
 PROMOTION_NAMES = (
@@ -20,13 +21,14 @@ PROMOTION_NAMES = (
 LIMIT = 10.0
 
 
-def size(market: Market) -> int:
+def num_globals(world: World) -> int:
+    """Entries before the promotions'."""
+    return len(GLOBAL_NAMES) + len(world.catalog.placement_ids)
+
+
+def size(world: World) -> int:
     """Length of one flight's observation."""
-    return (
-        len(GLOBAL_NAMES)
-        + len(market.world.catalog.placement_ids)
-        + len(PROMOTION_NAMES) * market.world.catalog.num_promotions
-    )
+    return num_globals(world) + len(PROMOTION_NAMES) * world.catalog.num_promotions
 
 
 def observe(market: Market, replan: Replan) -> np.ndarray:
@@ -37,7 +39,7 @@ def observe(market: Market, replan: Replan) -> np.ndarray:
     """
     world, catalog = market.world, market.world.catalog
     if market.done:
-        return np.zeros((market.num_flights, size(market)), dtype=np.float32)
+        return np.zeros((market.num_flights, size(world)), dtype=np.float32)
     day, ones = market.day, np.ones(market.num_flights)
     left = world.days - day
     expected_left = world.budget * replan.planned_share_left[day]

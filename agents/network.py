@@ -1,0 +1,74 @@
+"""A network that treats promotions alike: one set of weights, whatever the catalog's size."""
+
+import torch
+from torch import nn
+
+from promopilot.envs.observation import PROMOTION_NAMES
+
+_FEATURES = len(PROMOTION_NAMES)
+# The first policy is the re-planner: actions start this close to zero.
+_SMALL = 0.01
+
+
+class PriceNetwork(nn.Module):
+    """Action means and value features from a price-action observation.
+
+    Each promotion's features, with the flight's, go through shared layers; their mean over
+    promotions is the context; each promotion's tilt is read from its own vector and the context, the
+    pace from the context (Zaheer et al., Deep Sets, 2017). Permuting promotions permutes tilts.
+
+    Args:
+        num_globals: Entries of the observation before the promotions.
+        num_promotions: P.
+        hidden: Width of hidden layers.
+    """
+
+    def __init__(self, num_globals: int, num_promotions: int, hidden: int) -> None:
+        super().__init__()
+        self.num_globals = num_globals
+        self.num_promotions = num_promotions
+        self.latent_dim_pi = 1 + num_promotions
+        self.latent_dim_vf = 2 * hidden
+        self.actor = _SetEncoder(num_globals, hidden)
+        self.critic = _SetEncoder(num_globals, hidden)
+        self.tilt = nn.Sequential(nn.Linear(3 * hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+        self.pace = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+        for last in (self.tilt[-1], self.pace[-1]):
+            nn.init.orthogonal_(last.weight, _SMALL)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Action means `[B, 1 + P]` and value features `[B, 2 hidden]`."""
+        return self.forward_actor(observed), self.forward_critic(observed)
+
+    def forward_actor(self, observed: torch.Tensor) -> torch.Tensor:
+        """Action means `[B, 1 + P]` of standardised observations `[B, size]`."""
+        each, context = self.actor(*self._parts(observed))
+        wide = context.unsqueeze(1).expand(-1, self.num_promotions, -1)
+        tilt = self.tilt(torch.cat([each, wide], dim=-1)).squeeze(-1)
+        return torch.cat([self.pace(context), tilt], dim=-1)
+
+    def forward_critic(self, observed: torch.Tensor) -> torch.Tensor:
+        """Value features `[B, 2 hidden]`."""
+        context: torch.Tensor = self.critic(*self._parts(observed))[1]
+        return context
+
+    def _parts(self, observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        each = observed[:, self.num_globals :].unflatten(1, (self.num_promotions, _FEATURES))
+        return observed[:, : self.num_globals], each
+
+
+class _SetEncoder(nn.Module):
+    def __init__(self, num_globals: int, hidden: int) -> None:
+        super().__init__()
+        self.each = nn.Sequential(
+            nn.Linear(num_globals + _FEATURES, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh()
+        )
+        self.flight = nn.Sequential(nn.Linear(num_globals, hidden), nn.Tanh())
+
+    def forward(
+        self, globals_: torch.Tensor, each: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        wide = globals_.unsqueeze(1).expand(-1, each.shape[1], -1)
+        vectors = self.each(torch.cat([each, wide], dim=-1))
+        return vectors, torch.cat([vectors.mean(dim=1), self.flight(globals_)], dim=-1)

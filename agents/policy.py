@@ -1,0 +1,23 @@
+"""What every policy is: something that sees a market before the day and answers with spend."""
+
+from typing import Protocol
+
+from promopilot.envs.arrays import Floats
+from promopilot.envs.market import Market
+
+
+class Policy(Protocol):
+    """Decides on a day's media spend for every flight of a batch.
+
+    A policy may look at what `Market` names as known before the decision, at nothing else, and keeps
+    no state of its own between days: what it needs to remember is in the market.
+    """
+
+    @property
+    def name(self) -> str:
+        """The policy's name in files, e.g. `replanner`."""
+        ...
+
+    def spend(self, market: Market) -> Floats:
+        """Media spend asked for today `[N, L]`; the market enforces budget and limits."""
+        ...

@@ -1,0 +1,86 @@
+"""Playing a policy on numbered flights and keeping the books."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from promopilot.agents.policy import Policy
+from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.market import DayOutcome, Market
+from promopilot.envs.world import World
+
+# Flights stepped together; larger batches gain little speed and cost memory.
+_BATCH = 128
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Books of F flights."""
+
+    policy: str
+    value: Floats  # [F] objective
+    spent: Floats  # [F] media money
+    by_day: DayOutcome  # [D, L] means over flights
+    profit: Floats  # [F, P] before media
+    spend: Floats  # [F, P] media money
+    decision_ms: float  # mean time a decision for one flight's day took
+
+
+def roll_out(
+    policy: Policy,
+    world: World,
+    seed: int,
+    flights: Ints,
+    *,
+    expected: bool = False,
+    progress: Progress = lambda what, share: None,
+) -> Rollout:
+    """Play `policy` on the given flights `[F]` of a seed.
+
+    Args:
+        policy: Who decides.
+        world: What is played.
+        seed: With a flight's number it fixes everything drawn.
+        flights: Numbers of the flights.
+        expected: Outcomes at their expectation instead of sampled.
+        progress: Told the policy's name and the share of flights played.
+    """
+    market = Market(world, expected=expected)
+    parts: list[tuple[Floats, ...]] = []
+    books = {f.name: np.zeros((world.days, world.catalog.num_line_items)) for f in fields(DayOutcome)}
+    deciding = 0.0
+    for begin in range(0, len(flights), _BATCH):
+        batch = flights[begin : begin + _BATCH]
+        market.reset(seed, batch)
+        value, profit, spend = (np.zeros((len(batch), n)) for n in (1, *[_promotions(world)] * 2))
+        while not market.done:
+            day = market.day
+            began = time.perf_counter()
+            asked = policy.spend(market)
+            deciding += time.perf_counter() - began
+            outcome = market.step(asked)
+            for name, total in books.items():
+                total[day] += getattr(outcome, name).sum(axis=0)
+            value[:, 0] += outcome.total("objective")
+            profit += world.catalog.by_promotion.sum(outcome.profit)
+            spend += world.catalog.by_promotion.sum(outcome.spend)
+        parts.append((value[:, 0], spend.sum(axis=1), profit, spend))
+        progress(policy.name, (begin + len(batch)) / len(flights))
+    value, spent, profit, spend = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Rollout(
+        policy=policy.name,
+        value=value,
+        spent=spent,
+        by_day=DayOutcome(**{name: total / len(flights) for name, total in books.items()}),
+        profit=profit,
+        spend=spend,
+        decision_ms=1000 * deciding / (len(flights) * world.days),
+    )
+
+
+def _promotions(world: World) -> int:
+    return world.catalog.num_promotions
