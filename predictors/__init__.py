@@ -1,0 +1,43 @@
+"""Text to rates: a BERT funnel over aggregated counts, its uncertainty, baselines and scores.
+
+The public names below load on first use, so that reading settings does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promopilot.predictors.dataset import Rows, line_item_rows, rows_from_tables
+    from promopilot.predictors.evaluate import evaluate
+    from promopilot.predictors.predictor import Prediction, Predictor
+    from promopilot.predictors.settings import PredictorSettings
+    from promopilot.predictors.training import fit
+
+_HOME = {
+    "PredictorSettings": "settings",
+    "Prediction": "predictor",
+    "Predictor": "predictor",
+    "Rows": "dataset",
+    "evaluate": "evaluate",
+    "fit": "training",
+    "line_item_rows": "dataset",
+    "rows_from_tables": "dataset",
+}
+
+__all__ = [
+    "Prediction",
+    "Predictor",
+    "PredictorSettings",
+    "Rows",
+    "evaluate",
+    "fit",
+    "line_item_rows",
+    "rows_from_tables",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name from its module when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,187 @@
+"""A local BERT as one vector per text: mean of the last hidden states over its word pieces.
+
+T texts are padded to W word pieces; H is the encoder's width.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from promopilot.predictors.errors import ArtifactError
+
+# What a BERT folder needs; weights only as safetensors, because a pickle could run code.
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+_ENCODE_BATCH = 64  # texts per forward pass when nothing is learnt
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Padded word pieces."""
+
+    ids: Tensor  # [T, W] int64
+    mask: Tensor  # [T, W] 1 where a word piece stands
+
+    def pick(self, index: Tensor) -> "Tokens":
+        """Returns the texts at `index` [B], cut to the longest of them."""
+        mask = self.mask[index]
+        width = int(mask.sum(1).max())
+        return Tokens(self.ids[index, :width], mask[:, :width])
+
+
+class TextEncoder(nn.Module):
+    """A BERT split below its trainable layers, so that what never changes is computed once.
+
+    The model must have `embeddings` and `encoder.layer`, as BERT, RoBERTa and XLM-R have.
+    """
+
+    def __init__(self, model: Any, trainable_layers: int) -> None:
+        super().__init__()
+        self.embeddings: Any = model.embeddings
+        self.layers: Any = model.encoder.layer
+        self.width = int(model.config.hidden_size)
+        if trainable_layers > len(self.layers):
+            raise ArtifactError(
+                f"predictor.trainable_layers is {trainable_layers}, but the base model has only "
+                f"{len(self.layers)} layers: lower it."
+            )
+        self.frozen_layers = len(self.layers) - trainable_layers
+        trains_embeddings = self.frozen_layers == 0
+        self.embeddings.requires_grad_(trains_embeddings)
+        for depth, layer in enumerate(self.layers):
+            layer.requires_grad_(depth >= self.frozen_layers)
+
+    @property
+    def trains_embeddings(self) -> bool:
+        """Whether every layer learns, and the word vectors with them."""
+        return self.frozen_layers == 0
+
+    def lower(self, tokens: Tokens) -> Tensor:
+        """Returns the hidden states [T, W, H] that enter the first trainable layer."""
+        hidden: Tensor = self.embeddings(input_ids=tokens.ids)
+        return self._through(hidden, tokens.mask, 0, self.frozen_layers)
+
+    def upper(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Returns text vectors [T, H] from what `lower` gave."""
+        hidden = self._through(hidden, mask, self.frozen_layers, len(self.layers))
+        return mean_pool(hidden, mask)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Returns text vectors [T, H]."""
+        return self.upper(self.lower(tokens), tokens.mask)
+
+    def _through(self, hidden: Tensor, mask: Tensor, first: int, last: int) -> Tensor:
+        # Added to the attention logits: 0 where a word piece stands, else the lowest number.
+        floor = torch.finfo(hidden.dtype).min
+        bias = (1.0 - mask[:, None, None, :].to(hidden.dtype)) * floor
+        for layer in self.layers[first:last]:
+            out = layer(hidden, attention_mask=bias)
+            hidden = out if isinstance(out, Tensor) else out[0]
+        return hidden
+
+
+def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Returns the mean [T, H] of hidden states [T, W, H] over word pieces, padding left out."""
+    weights = mask[:, :, None].to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+
+
+def load_encoder(folder: Path, trainable_layers: int) -> TextEncoder:
+    """Loads a BERT from a local folder, on the processor, with nothing fetched.
+
+    Raises:
+        ArtifactError: a file is missing or unreadable, or the model is not of BERT's kind.
+    """
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ArtifactError(
+                f"{folder / name} is missing: predictor.base_model must be a folder with "
+                f"{CONFIG}, tokenizer.json and {WEIGHTS}."
+            )
+    encoder = empty_encoder(folder, trainable_layers)
+    try:
+        stored = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(f"{folder / WEIGHTS} cannot be read ({error}).") from None
+    wanted = encoder.state_dict()
+    found = {_own_name(name): value for name, value in stored.items()}
+    absent = sorted(set(wanted) - set(found))
+    if absent:
+        raise ArtifactError(
+            f"{folder / WEIGHTS} lacks {len(absent)} of the encoder's tensors, "
+            f"the first being {absent[0]}: it is not the model that {CONFIG} describes."
+        )
+    encoder.load_state_dict({name: found[name].float() for name in wanted})
+    return encoder
+
+
+def empty_encoder(folder: Path, trainable_layers: int) -> TextEncoder:
+    """Builds the encoder that a folder's config.json describes, weights yet to be loaded.
+
+    Raises:
+        ArtifactError: the config is unreadable, or the model is not of BERT's kind.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ArtifactError(
+            f"{folder / CONFIG} is not a readable model config ({reason})."
+        ) from None
+    if not hasattr(model, "embeddings") or not hasattr(getattr(model, "encoder", None), "layer"):
+        raise ArtifactError(
+            f"{folder} holds a {config.model_type} model, which is not of BERT's kind: "
+            "choose a BERT, RoBERTa or XLM-R folder as predictor.base_model."
+        )
+    return TextEncoder(model, trainable_layers)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Loads the tokenizer of a local folder, with nothing fetched.
+
+    Raises:
+        ArtifactError: its files are missing or unreadable.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ArtifactError(f"{folder} has no readable tokenizer ({reason}).") from None
+
+
+def tokenize(tokenizer: Any, texts: list[str], max_tokens: int, device: torch.device) -> Tokens:
+    """Turns texts into padded word pieces on `device`, each cut at `max_tokens`."""
+    out = tokenizer(
+        texts, padding=True, truncation=True, max_length=max_tokens, return_tensors="pt"
+    )
+    return Tokens(out["input_ids"].to(device), out["attention_mask"].to(device))
+
+
+@torch.no_grad()
+def encode(encoder: TextEncoder, tokens: Tokens) -> Tensor:
+    """Returns the vectors [T, H] of texts, each encoded once; short ones are batched together."""
+    if len(tokens.ids) == 0:
+        return torch.zeros((0, encoder.width), device=tokens.ids.device)
+    was_training = encoder.training
+    encoder.eval()
+    by_length = torch.argsort(tokens.mask.sum(1), stable=True)
+    vectors = torch.cat(
+        [encoder(tokens.pick(part)) for part in torch.split(by_length, _ENCODE_BATCH)]
+    )
+    encoder.train(was_training)
+    out = torch.empty_like(vectors)
+    out[by_length] = vectors
+    return out
+
+
+def _own_name(name: str) -> str:
+    """Maps a checkpoint's tensor name to TextEncoder's; some are saved under a `bert.` prefix."""
+    for prefix in ("bert.", "roberta."):
+        name = name.removeprefix(prefix)
+    return "layers." + name.removeprefix("encoder.layer.") if "encoder.layer." in name else name

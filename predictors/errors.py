@@ -1,0 +1,13 @@
+"""What the predictor refuses; the command line turns each into one sentence and exit code 2."""
+
+
+class PredictorDataError(ValueError):
+    """The tables given cannot be learnt from or scored; says which value and what to do."""
+
+
+class ArtifactError(ValueError):
+    """A model file is missing, altered or unreadable; names it and, if known, both digests."""
+
+
+class MissingPackageError(ValueError):
+    """A package that an extra brings is not installed; names the command that installs it."""

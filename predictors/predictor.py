@@ -1,0 +1,163 @@
+"""A fitted predictor: rows in, rates and their standard errors out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from promopilot.predictors.calibration import Calibration
+from promopilot.predictors.dataset import Floats, Rows
+from promopilot.predictors.encoder import encode, tokenize
+from promopilot.predictors.errors import ArtifactError, PredictorDataError
+from promopilot.predictors.funnel import Context, Funnel
+from promopilot.predictors.settings import PredictorSettings
+from promopilot.predictors.uncertainty import StageSpread
+from promopilot.predictors.vocabulary import UNKNOWN, Features, Vocabulary
+
+_ROWS_AT_ONCE = 1 << 17  # rows fused per pass: 128k x 64 floats is 34 MB
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Rates and standard errors, each [R] in the order of the rows; `se` is on the rate's scale.
+
+    `ctr` and `cvr` are None where the predictor was fitted without clicks: then only their product
+    is identified.
+    """
+
+    ctr: Floats | None
+    ctr_se: Floats | None
+    cvr: Floats | None
+    cvr_se: Floats | None
+    ctcvr: Floats
+    ctcvr_se: Floats
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What `fit` returns and `load` reads back."""
+
+    funnel: Funnel
+    tokenizer: Any  # a transformers tokenizer
+    vocabulary: Vocabulary
+    calibration: Calibration
+    spreads: tuple[StageSpread, ...]  # one per stage
+    settings: PredictorSettings
+    device: torch.device
+    record: dict[str, Any]  # seed, best pass and the log-loss of each: written with the model
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "auto") -> "Predictor":
+        """Reads a folder that `fit` wrote, checking the digest of every file.
+
+        Raises:
+            ArtifactError: a file is missing, altered or unreadable.
+        """
+        from promopilot.predictors.artifact import load_predictor
+
+        return load_predictor(folder, device)
+
+    @property
+    def shared_sd(self) -> float:
+        """Standard deviation of a promotion's shift of the first stage's logit."""
+        return self.spreads[0].shared
+
+    @property
+    def own_sd(self) -> float:
+        """Standard deviation of a line item's own shift of the first stage's logit."""
+        return self.spreads[0].own
+
+    @property
+    def is_funnel(self) -> bool:
+        """Whether clicks and conversions are predicted apart."""
+        return self.funnel.shape.stages == 2
+
+    def logits(self, rows: Rows) -> Floats:
+        """Returns calibrated logits [R, Z]; every distinct text is encoded once."""
+        features = self.vocabulary.features(rows)
+        return self.calibration.apply(raw_logits(self.funnel, self.tokens, features))
+
+    def tokens(self, texts: list[str]) -> Any:
+        """Returns padded word pieces of texts on the predictor's device."""
+        return tokenize(self.tokenizer, texts, self.settings.max_tokens, self.device)
+
+    def predict(self, rows: Rows) -> Prediction:
+        """Returns rates and standard errors, the latter from the logit's by the delta method."""
+        features = self.vocabulary.features(rows)
+        logits = self.calibration.apply(raw_logits(self.funnel, self.tokens, features))
+        rates = 1.0 / (1.0 + np.exp(-logits))
+        # d rate = rate (1 - rate) d logit, so the relative error is (1 - rate) sd(logit).
+        relative = [
+            (1.0 - rates[:, stage]) * logit_sd(spread, features)
+            for stage, spread in enumerate(self.spreads)
+        ]
+        ctcvr = rates.prod(axis=1)
+        ctcvr_se = ctcvr * np.sqrt(np.sum(np.square(relative), axis=0))
+        if not self.is_funnel:
+            return Prediction(None, None, None, None, ctcvr, ctcvr_se)
+        ctr, cvr = rates[:, 0], rates[:, 1]
+        return Prediction(ctr, ctr * relative[0], cvr, cvr * relative[1], ctcvr, ctcvr_se)
+
+
+def logit_sd(spread: StageSpread, features: Features) -> Floats:
+    """Returns the logit's standard deviation [R]: wider for what the fit never saw."""
+    shared = np.where(features.is_new_text, spread.shared_new, spread.shared)
+    variance = shared**2 + spread.own**2
+    is_stranger = features.is_new_text & (features.group == UNKNOWN)
+    for unknown, between in (
+        (features.placement == UNKNOWN, spread.placement),
+        (features.segment == UNKNOWN, spread.segment),
+        (is_stranger, spread.group),
+    ):
+        variance = variance + np.where(unknown, between**2, 0.0)
+    return np.sqrt(variance)
+
+
+@torch.no_grad()
+def raw_logits(funnel: Funnel, tokens: Callable[[list[str]], Any], features: Features) -> Floats:
+    """Returns the network's logits [R, Z] before calibration, as float64 on the processor."""
+    was_training = funnel.training
+    funnel.eval()
+    if not features.texts:
+        return np.zeros((0, funnel.shape.stages))
+    pieces = tokens(features.texts)
+    vectors = encode(funnel.encoder, pieces)
+    logits = fuse(funnel, vectors, Context.from_features(features, vectors.device))
+    funnel.train(was_training)
+    return logits
+
+
+@torch.no_grad()
+def fuse(funnel: Funnel, vectors: torch.Tensor, context: Context) -> Floats:
+    """Returns logits [R, Z] of rows over known text vectors [T, H], in parts that fit memory."""
+    rows = torch.arange(len(context.text), device=vectors.device)
+    parts: list[NDArray[np.float64]] = [
+        funnel(vectors, context.pick(part, context.text[part])).double().cpu().numpy()
+        for part in torch.split(rows, _ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, funnel.shape.stages))
+
+
+def choose_device(name: str) -> torch.device:
+    """Returns the device that `auto`, `cpu`, `cuda` or `mps` names.
+
+    Raises:
+        PredictorDataError: it is not one of these.
+        ArtifactError: this machine has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, is_there in available.items() if is_there)
+    if name not in available:
+        raise PredictorDataError(f"predictor.device is {name!r}: use auto, cpu, cuda or mps.")
+    if not available[name]:
+        raise ArtifactError(f"predictor.device is {name!r}, which this machine has not: use auto.")
+    return torch.device(name)

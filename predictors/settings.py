@@ -1,0 +1,50 @@
+"""What can be set about the predictor. Importing this module imports no torch."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PredictorSettings(BaseModel):
+    """Typed defaults of the predictor; every range is checked, an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Folder of a local BERT (config.json, tokenizer.json, model.safetensors). None: the MiniLM that
+    # the extra `demo` packages. English only; other languages need their own folder.
+    base_model: Path | None = None
+    # Word pieces kept per text; offers are short, and the cost of attention grows with it.
+    max_tokens: int = Field(default=64, ge=8, le=512)
+    # Encoder layers that learn, counted from the top. 0: frozen; all of them: word vectors too.
+    trainable_layers: int = Field(default=2, ge=0, le=48)
+    # Passes over the texts at most; the one that is best on the choose rows is kept.
+    epochs: int = Field(default=30, ge=1, le=1000)
+    # Passes without a better log-loss on the choose rows before training ends.
+    patience: int = Field(default=6, ge=1, le=1000)
+    # Distinct texts per step, each with all its rows.
+    batch_texts: int = Field(default=32, ge=1, le=4096)
+    # AdamW step of the top encoder layer. 2e-5 to 5e-5 is what the BERT paper (Devlin 2019) tried.
+    encoder_learning_rate: float = Field(default=5e-5, gt=0, le=1)
+    # Each layer below learns this much slower (ULMFiT's discriminative rates, Howard & Ruder 2018).
+    layer_decay: float = Field(default=0.8, gt=0, le=1)
+    # AdamW step of the head, which starts from nothing and so needs a larger one.
+    head_learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    # AdamW weight decay of matrices (not of biases and norms).
+    weight_decay: float = Field(default=0.01, ge=0, le=10)
+    # Share of the steps in which the rates rise from 0; after it they fall linearly to 0.
+    warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    # Width of the projected text vector, and of the hidden layer that fuses it with the context.
+    text_width: int = Field(default=64, ge=1, le=4096)
+    hidden_width: int = Field(default=64, ge=1, le=4096)
+    # Share of the head's inputs hidden at each step.
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    # Share of rows whose group_id is hidden at each step, so that text must carry what it can.
+    # 1: the group is never shown.
+    group_dropout: float = Field(default=0.3, ge=0, le=1)
+    # Rows this many days before the last one count half as much in the fit. None: all the same.
+    recency_half_life_days: float | None = Field(default=None, gt=0)
+    # Least standard deviation of a logit shift, in logits: a rate is never known better than 5 %.
+    sd_floor: float = Field(default=0.05, gt=0, le=5)
+    # Where the network runs. auto: CUDA, else Apple's MPS, else the processor.
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

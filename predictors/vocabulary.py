@@ -1,0 +1,134 @@
+"""What the network knows by name and by scale, learnt from the fit rows and stored with it.
+
+Index 0 of each category is "unknown": a placement, segment or group that the fit never saw.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promopilot.predictors.dataset import Floats, Ints, Names, Rows
+
+UNKNOWN = 0
+NUMERIC = 4  # discount, discount missing, log price, log price missing
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows as the network reads them; T is the number of distinct texts, R of rows."""
+
+    texts: list[str]  # T distinct texts
+    text: Ints  # [R] into texts
+    placement: Ints  # [R] 0 is unknown
+    segment: Ints  # [R] 0 is unknown
+    group: Ints  # [R] 0 is unknown
+    weekday: Ints  # [R] 0..6
+    numeric: NDArray[np.float32]  # [R, NUMERIC]
+    is_new_text: NDArray[np.bool_]  # [R] a text that the fit never saw
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Names and scales from the fit rows."""
+
+    placements: tuple[str, ...]
+    segments: tuple[str, ...]
+    groups: tuple[str, ...]
+    texts: tuple[str, ...]  # first 16 hex digits of each text's sha256
+    discount: tuple[float, float]  # mean, standard deviation
+    log_price: tuple[float, float]  # mean, standard deviation
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> "Vocabulary":
+        """Takes what occurs in `rows`; scales are over promotions that were shown."""
+        shown = np.unique(rows.promotion)
+        promotions = rows.promotions
+        return cls(
+            placements=_used(rows.placement_ids, rows.placement),
+            segments=_used(rows.segment_ids, rows.segment),
+            groups=tuple(sorted(set(promotions.group_id[shown]) - {""})),
+            texts=tuple(sorted({_digest(text) for text in promotions.text[shown]})),
+            discount=_scale(promotions.discount[shown]),
+            log_price=_scale(promotions.log_price[shown]),
+        )
+
+    @classmethod
+    def from_json(cls, value: dict[str, list[str] | list[float]]) -> "Vocabulary":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            TypeError, ValueError: a key is absent or of another kind.
+        """
+        names = {
+            key: tuple(str(item) for item in value[key])
+            for key in ("placements", "segments", "groups", "texts")
+        }
+        discount, log_price = (
+            (float(value[key][0]), float(value[key][1])) for key in ("discount", "log_price")
+        )
+        return cls(**names, discount=discount, log_price=log_price)
+
+    def to_json(self) -> dict[str, object]:
+        """Returns plain lists and numbers."""
+        return asdict(self)
+
+    def features(self, rows: Rows) -> Features:
+        """Turns rows into indices and scaled numbers; what is missing is 0 and flagged."""
+        promotions = rows.promotions
+        shown, inverse = np.unique(rows.promotion, return_inverse=True)
+        texts, text = np.unique(promotions.text[shown].astype(str), return_inverse=True)
+        known = set(self.texts)
+        is_new = np.array([_digest(str(value)) not in known for value in texts], dtype=bool)
+        groups = _indices(promotions.group_id[shown], self.groups)
+        numeric = np.concatenate(
+            [
+                _scaled(promotions.discount[shown], self.discount),
+                _scaled(promotions.log_price[shown], self.log_price),
+            ],
+            axis=1,
+        )
+        return Features(
+            texts=[str(value) for value in texts],
+            text=text[inverse],
+            placement=_indices(_names(rows.placement_ids), self.placements)[rows.placement],
+            segment=_indices(_names(rows.segment_ids), self.segments)[rows.segment],
+            group=groups[inverse],
+            weekday=rows.weekday,
+            numeric=numeric[inverse],
+            is_new_text=is_new[text[inverse]],
+        )
+
+
+def _used(ids: tuple[str, ...], codes: Ints) -> tuple[str, ...]:
+    return tuple(sorted(ids[code] for code in np.unique(codes)))
+
+
+def _names(ids: tuple[str, ...]) -> Names:
+    return np.array(ids, dtype=object)
+
+
+def _indices(values: Names, known: Iterable[str]) -> Ints:
+    place = {name: index for index, name in enumerate(known, start=1)}
+    return np.array([place.get(value, UNKNOWN) for value in values], dtype=np.int64)
+
+
+def _scale(values: Floats) -> tuple[float, float]:
+    """Mean and standard deviation; (0, 1) where there is nothing to scale by."""
+    present = values[np.isfinite(values)]
+    if len(present) == 0:
+        return 0.0, 1.0
+    spread = float(present.std())
+    return float(present.mean()), spread if spread > 1e-9 else 1.0
+
+
+def _scaled(values: Floats, scale: tuple[float, float]) -> NDArray[np.float32]:
+    missing = ~np.isfinite(values)
+    centred = (np.where(missing, scale[0], values) - scale[0]) / scale[1]
+    return np.stack([centred, missing], axis=1).astype(np.float32)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
