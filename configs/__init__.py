@@ -1,0 +1,1 @@
+"""The recipes that come with promopilot: YAML that overrides typed defaults."""

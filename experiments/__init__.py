@@ -1,0 +1,1 @@
+"""What an analyst runs: tables, config, pipeline, plan, offline evaluation, report, CLI."""

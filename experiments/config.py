@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from promopilot.agents.settings import AgentSettings
 from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.config_errors import explain
 from promopilot.experiments.config_yaml import read_override, read_yaml, to_json, to_yaml
@@ -100,6 +101,7 @@ class RunConfig(Section):
     assumptions: AssumptionsConfig = AssumptionsConfig()
     market: MarketSettings = MarketSettings()
     predictor: PredictorSettings = PredictorSettings()
+    agents: AgentSettings = AgentSettings()
     ope: OpeSettings = OpeSettings()
     simulate: SimulateConfig = SimulateConfig()
 

@@ -1,0 +1,77 @@
+"""The one cut of a run: which days fit, which choose, and which are the flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+from promopilot.experiments.config import RunConfig
+from promopilot.experiments.errors import ConfigError
+
+CHOOSE_SHARE = 8  # without a `choose_from`, the last eighth of the days before the flight chooses
+
+
+@dataclass(frozen=True)
+class Dates:
+    """Days in order: fit_from < choose_from < start <= last."""
+
+    fit_from: date  # first day that fits
+    choose_from: date  # first day that chooses, and the day after the last that fits
+    start: date  # first day of the flight; nothing before it reads anything from here on
+    last: date  # last day of the flight
+    history_from: date  # first day that gives promotions, supply and current mix
+
+    def fit(self, performance: pd.DataFrame) -> pd.DataFrame:
+        """Rows that fit the predictor."""
+        return _between(performance, self.fit_from, self.choose_from)
+
+    def choose(self, performance: pd.DataFrame) -> pd.DataFrame:
+        """Rows that choose among its settings."""
+        return _between(performance, self.choose_from, self.start)
+
+    def history(self, performance: pd.DataFrame) -> pd.DataFrame:
+        """Rows just before the flight."""
+        return _between(performance, self.history_from, self.start)
+
+    def flight(self, performance: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the flight itself, to be read only when its plan is written."""
+        return _between(performance, self.start, self.last + timedelta(days=1))
+
+
+def resolve_dates(config: RunConfig, performance: pd.DataFrame) -> Dates:
+    """Fills in the dates that the config leaves open and checks them against the data.
+
+    Raises:
+        ConfigError: The flight lies outside the data, or the dates are not in order.
+    """
+    if performance.empty:
+        raise ConfigError(
+            "`performance` has no rows: a run needs a history before the flight's first day"
+        )
+    first, last = performance["date"].min().date(), performance["date"].max().date()
+    start = config.flight.start or last + timedelta(days=1)
+    history_from = start - timedelta(days=config.flight.history_days)
+    if start <= first or history_from > last:
+        raise ConfigError(
+            f"the flight starts on {start}, outside the data: `performance` covers {first} to "
+            f"{last}, and `$.flight.start` must lie after its first day and at most "
+            f"`$.flight.history_days` ({config.flight.history_days}) days after its last"
+        )
+    fit_from = config.split.fit_from or first
+    days_before = (min(start, last + timedelta(days=1)) - max(fit_from, first)).days
+    held = max(days_before // CHOOSE_SHARE, 1)
+    choose_from = config.split.choose_from or min(start, last + timedelta(days=1)) - timedelta(held)
+    if not max(fit_from, first) < choose_from < start or choose_from > last:
+        raise ConfigError(
+            f"the dates are not in order: data {first} to {last}, `$.split.fit_from` {fit_from}, "
+            f"`$.split.choose_from` {choose_from}, `$.flight.start` {start}; each part needs days"
+        )
+    end = start + timedelta(days=config.flight.days - 1)
+    return Dates(fit_from, choose_from, start, end, history_from)
+
+
+def _between(performance: pd.DataFrame, begin: date, end: date) -> pd.DataFrame:
+    days = performance["date"]
+    return performance[(days >= pd.Timestamp(begin)) & (days < pd.Timestamp(end))]

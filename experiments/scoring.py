@@ -1,0 +1,146 @@
+"""From a folder of tables to a predictor, and from a predictor to rates.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from promopilot.experiments.atomic import atomic_folder, atomic_path, write_text_atomic
+from promopilot.experiments.config import RunConfig
+from promopilot.experiments.dates import Dates, resolve_dates
+from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.tables import Tables, read_tables
+
+Progress = Callable[[str, float], None]
+RATES = ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
+METRICS = "metrics.json"
+
+
+def fit_from_folder(
+    data: Path, out: Path, config: RunConfig, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Fits a predictor on the tables in `data`; writes it and its metrics.json to `out`.
+
+    Without a `flight.start` the last `flight.days` of the data are held out as the test part, where
+    at least as many days are left before them.
+
+    Returns:
+        What metrics.json holds: {"predictor": {"test": …}}, without "test" where no day is left.
+
+    Raises:
+        DataError: The tables break the contract.
+        ConfigError: The config's dates do not fit the data.
+        RunFolderError: `out` cannot be written, or holds something that is not a predictor.
+    """
+    import json
+
+    from promopilot.predictors import evaluate, fit, rows_from_tables
+
+    _check_model_folder(out)
+    tables = read_tables(data)
+    dates = _dates(config, tables.performance)
+    settings = config.predictor
+
+    def rows(performance: pd.DataFrame) -> Any:
+        return rows_from_tables(
+            tables.promotions, tables.placements, tables.segments, performance, settings
+        )
+
+    train, choose = rows(dates.fit(tables.performance)), rows(dates.choose(tables.performance))
+    flight = dates.flight(tables.performance)
+    metrics: dict[str, Any] = {"predictor": {}}
+    with atomic_folder(out) as work:
+        predictor = fit(train, choose, settings, work, seed, progress)
+        if int(flight["impressions"].sum()) > 0:
+            progress("evaluate", 0.0)
+            test = evaluate(predictor, train, choose, rows(flight), settings, seed)
+            metrics["predictor"]["test"] = test
+            progress("evaluate", 1.0)
+        write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def predict_to_csv(model: Path, data: Path, out: Path, progress: Progress) -> dict[str, Any]:
+    """Writes rates.csv (contract) for the line items and dates in `performance`.
+
+    Without performance every promotion x placement x segment is scored, each rate being the mean
+    over the seven weekdays. Impressions and outcomes in the tables are not read.
+
+    Raises:
+        DataError: The tables break the contract.
+        ArtifactError: The model is missing or altered.
+        RunFolderError: `out` cannot be written.
+    """
+    from promopilot.predictors import Predictor, line_item_rows
+
+    if not out.parent.is_dir():
+        raise RunFolderError(f"cannot write {out}: {out.parent} is not a folder")
+    progress("predict", 0.0)
+    predictor = Predictor.load(model)
+    tables = read_tables(data, outcomes=False)
+    items = _dated_items(tables)
+    each_weekday = items is None
+    if items is None:
+        items = _every_item(tables)
+        repeated = items.loc[items.index.repeat(7)].reset_index(drop=True)
+        scored = repeated.assign(weekday=np.tile(np.arange(7), len(items)))
+    else:
+        scored = items.assign(weekday=items["date"].dt.dayofweek)
+    rows = line_item_rows(tables.promotions, tables.placements, tables.segments, scored)
+    prediction = predictor.predict(rows)
+    progress("predict", 0.9)
+    for name in RATES:
+        values: NDArray[np.float64] | None = getattr(prediction, name)
+        if values is not None and each_weekday:
+            # A shift of the logit is the same on each weekday, so errors average like rates.
+            values = values.reshape(-1, 7).mean(axis=1)
+        items[name] = np.nan if values is None else values
+    if "date" in items:
+        items["date"] = items["date"].dt.strftime("%Y-%m-%d")
+    with atomic_path(out) as partial:
+        items.to_csv(partial, index=False, float_format="%.9g", lineterminator="\n")
+    progress("predict", 1.0)
+    return {"rates": str(out), "rows": len(items), "dated": not each_weekday}
+
+
+def _dates(config: RunConfig, performance: pd.DataFrame) -> Dates:
+    if config.flight.start is None and not performance.empty:
+        first: date = performance["date"].min().date()
+        last: date = performance["date"].max().date()
+        start = last - timedelta(days=config.flight.days - 1)
+        if (start - first).days >= config.flight.days:
+            flight = config.flight.model_copy(update={"start": start})
+            config = config.model_copy(update={"flight": flight})
+    return resolve_dates(config, performance)
+
+
+def _dated_items(tables: Tables) -> pd.DataFrame | None:
+    keys = ["promotion_id", "placement_id", "segment_id", "date"]
+    if tables.performance.empty:
+        return None
+    return tables.performance[keys].drop_duplicates().reset_index(drop=True)
+
+
+def _every_item(tables: Tables) -> pd.DataFrame:
+    return (
+        tables.promotions[["promotion_id"]]
+        .merge(tables.placements[["placement_id"]], how="cross")
+        .merge(tables.segments[["segment_id"]], how="cross")
+    )
+
+
+def _check_model_folder(out: Path) -> None:
+    if out.is_file():
+        raise RunFolderError(f"{out} is a file: name a folder for the model with --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / "predictor.json").is_file():
+        raise RunFolderError(f"{out} holds files that are no predictor; choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {out}: {(error.strerror or '').lower()}") from error
