@@ -1,0 +1,230 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from promopilot.experiments.errors import LogError
+from promopilot.experiments.ope.command import evaluate_files
+from promopilot.experiments.ope.settings import OpeSettings
+
+BANDIT_A = Path(__file__).parent / "data" / "ope" / "bandit_A"
+EXPECTED = json.loads((BANDIT_A / "expected.json").read_text())
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The reference set as frames that a test may spoil, and a way to evaluate them."""
+    frames = {
+        name: pd.read_csv(BANDIT_A / f"{name}.csv", dtype={"decision_id": str, "action": str})
+        for name in ("log", "policy", "qhat")
+    }
+
+    def evaluate(changed=None, policy="policy.csv", qhat=True, estimators=()):
+        for name, frame in (frames | (changed or {})).items():
+            frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        spec = str(tmp_path / policy) if policy.endswith((".csv", ".parquet")) else policy
+        return evaluate_files(
+            log=tmp_path / "log.csv",
+            policy=spec,
+            out=tmp_path / "out",
+            qhat=tmp_path / "qhat.csv" if qhat else None,
+            estimators=list(estimators),
+            settings=OpeSettings(replicates=200),
+            seed=0,
+        )
+
+    evaluate.frames, evaluate.folder = frames, tmp_path
+    return evaluate
+
+
+def spoil(frame, row, column, value):
+    """The frame with one cell changed; rows count from 0."""
+    spoilt = frame.copy()
+    spoilt[column] = spoilt[column].astype(object)
+    spoilt.loc[row, column] = value
+    return spoilt
+
+
+def test_files_give_the_reference_values_and_the_keys_of_the_contract(files):
+    result = files()
+    assert json.loads((files.folder / "out" / "ope.json").read_text()) == result
+    assert set(result) == {
+        "verdict", "evidence", "reasons", "logged_value", "rows", "estimates", "diagnostics"
+    }  # fmt: skip
+    for row in result["estimates"]:
+        want = EXPECTED["estimators"][row["estimator"]]["value"]
+        assert row["estimate"] == pytest.approx(want, rel=0, abs=1e-9)
+        assert row["diff_vs_logged"] == pytest.approx(want - result["logged_value"], abs=1e-12)
+        assert set(row) == {
+            "estimator", "params", "estimate", "ci95", "diff_vs_logged", "diff_ci95", "ess",
+            "max_weight", "clip_share",
+        }  # fmt: skip
+    table = pd.read_csv(files.folder / "out" / "estimates.csv")
+    assert table.estimator.tolist() == ["dm", "ipw", "snipw", "dr", "sndr"]
+    assert table.ci95_low.tolist() == [row["ci95"][0] for row in result["estimates"]]
+    assert sorted(path.name for path in (files.folder / "out").iterdir()) == [
+        "estimates.csv",
+        "ope.json",
+    ]
+
+
+def test_the_order_of_the_files_rows_changes_nothing(files):
+    shuffled = {
+        name: frame.sample(frac=1.0, random_state=1) for name, frame in files.frames.items()
+    }
+    assert files(shuffled, qhat=False) == files(qhat=False)
+
+
+def test_parquet_with_numbers_as_ids_reads_like_csv(files):
+    want = files()
+    for name in ("log", "policy", "qhat"):
+        numbers = files.frames[name].astype({"decision_id": int, "action": float})
+        numbers.to_parquet(files.folder / f"{name}.parquet")
+    folder = files.folder
+    result = evaluate_files(
+        folder / "log.parquet",
+        str(folder / "policy.parquet"),
+        folder / "out2",
+        folder / "qhat.parquet",
+        [],
+        OpeSettings(replicates=200),
+        0,
+    )
+    assert result == want
+
+
+def test_without_estimates_a_cross_fitted_model_is_used_and_named(files):
+    assert files()["diagnostics"]["reward_model"] == "given"
+    result = files(qhat=False)
+    assert result["diagnostics"]["reward_model"] == "cross-fitted"
+    ipw = next(row for row in result["estimates"] if row["estimator"] == "ipw")
+    assert ipw["estimate"] == pytest.approx(EXPECTED["estimators"]["ipw"]["value"], abs=1e-9)
+
+
+@pytest.mark.parametrize("policy", ["uniform", "logged", "always:3"])
+def test_policies_by_name(files, policy):
+    log = files.frames["log"]
+    result = files(policy=policy, estimators=["snipw"])
+    weight = {
+        "uniform": 1 / 6 / log.propensity,
+        "logged": log.propensity / log.propensity,
+        "always:3": (log.action == "3") / log.propensity,
+    }[policy]
+    want = (weight * log.reward).sum() / weight.sum()
+    assert [row["estimator"] for row in result["estimates"]] == ["snipw"]
+    assert result["estimates"][0]["estimate"] == pytest.approx(want, abs=1e-12)
+
+
+def test_actions_left_out_of_a_policy_have_probability_zero(files):
+    log = files.frames["log"]
+    sparse = log[["decision_id", "action"]].assign(probability=1.0)
+    sparse.to_csv(files.folder / "sparse.csv", index=False)
+    result = files(policy="sparse.csv", estimators=["ipw"])
+    want = (log.reward / log.propensity).mean()
+    assert result["estimates"][0]["estimate"] == pytest.approx(want, abs=1e-12)
+
+
+def test_an_action_that_the_log_never_shows_is_a_verdict_not_an_error(files):
+    policy = files.frames["log"][["decision_id"]].assign(action="new", probability=1.0)
+    policy.to_csv(files.folder / "new.csv", index=False)
+    result = files(policy="new.csv", qhat=False)
+    assert result["verdict"] == "insufficient_support"
+    assert result["diagnostics"]["unsupported_actions"] == ["new"]
+    assert len(result["estimates"]) == 5
+
+
+def test_clusters_and_evidence_are_read(files):
+    log = files.frames["log"]
+    marked = log.assign(cluster_id=[f"c{int(i) % 50}" for i in log.decision_id])
+    result = files({"log": marked.assign(evidence="simulated")}, policy="uniform")
+    assert result["diagnostics"]["units"] == 50
+    assert result["evidence"] == "simulated"
+    assert result["verdict"] == "test_first"
+
+
+FAULTS = [
+    ("log", lambda f: spoil(f, 4, "propensity", 0), "log.csv, row 6 .*propensity is 0; .*above 0"),
+    ("log", lambda f: spoil(f, 4, "propensity", 1.2), "row 6 .*propensity is 1.2; .*at most 1"),
+    ("log", lambda f: spoil(f, 4, "propensity", -0.1), "row 6 .*propensity is -0.1"),
+    ("log", lambda f: spoil(f, 4, "propensity", None), "row 6 .*propensity is nan"),
+    (
+        "log",
+        lambda f: spoil(f, 7, "reward", None),
+        r"row 9 \(decision 7\): reward is nan; .*finite",
+    ),
+    ("log", lambda f: spoil(f, 7, "reward", "NaN"), "row 9 .*reward is nan"),
+    ("log", lambda f: spoil(f, 7, "reward", "inf"), "row 9 .*reward is inf"),
+    ("log", lambda f: spoil(f, 7, "reward", "one"), "row 9: reward is 'one'; it must be a number"),
+    ("log", lambda f: spoil(f, 3, "decision_id", "2"), "row 5: decision_id '2' stands there twice"),
+    ("log", lambda f: spoil(f, 3, "action", None), "row 5: action is empty"),
+    ("log", lambda f: f.assign(evidence="guess"), "row 2: evidence is 'guess'; it must be logged"),
+    ("log", lambda f: f.assign(action="1"), "shows one action only, '1', in all 400 decisions"),
+    ("log", lambda f: f.head(0), "log.csv is empty: it needs at least one decision"),
+    ("log", lambda f: f.drop(columns="propensity"), "has no column 'propensity'.*not estimated"),
+    ("log", lambda f: f.drop(columns="reward"), "has no column 'reward'; it has decision_id"),
+    ("log", lambda f: f.assign(position=0), "'position', as logs of several actions"),
+    ("log", lambda f: f.assign(episode_id=0), "'episode_id', as logs of sequences"),
+    (
+        "policy",
+        lambda f: spoil(f, 0, "probability", 0.9),
+        "decision '0': probabilities sum to 1.88",
+    ),
+    ("policy", lambda f: spoil(f, 1, "probability", -0.2), "row 3 .*probability is -0.2; .*from 0"),
+    ("policy", lambda f: spoil(f, 1, "probability", None), "row 3 .*probability is nan"),
+    ("policy", lambda f: f.tail(-6), "no row for decision '0' of log.csv .1 of 400 decisions"),
+    (
+        "policy",
+        lambda f: spoil(f, 1, "action", "0"),
+        "row 3: decision '0', action '0' stands there",
+    ),
+    ("policy", lambda f: f.head(0), "policy.csv is empty"),
+    ("policy", lambda f: f.rename(columns={"action": "arm"}), "policy.csv has no column 'action'"),
+    ("qhat", lambda f: f.tail(-1), "qhat.csv has no estimate for decision '0', action '0'"),
+    ("qhat", lambda f: spoil(f, 2, "q", "x"), "qhat.csv, row 4: q is 'x'; it must be a number"),
+    ("qhat", lambda f: spoil(f, 2, "q", None), "qhat.csv, row 4 .*q is nan; it must be a finite"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message"), FAULTS)
+def test_a_fault_is_one_error_with_its_place_and_nothing_is_written(files, name, change, message):
+    with pytest.raises(LogError, match=message):
+        files({name: change(files.frames[name])})
+    assert not (files.folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"policy": "always:9"}, "'always:9': log.csv has no action '9'"),
+        ({"policy": "unifrm"}, "'unifrm' is neither a file nor one of uniform, logged, always"),
+        ({"policy": "gone.csv"}, "there is no file .*gone.csv"),
+        ({"estimators": ["drr"]}, "unknown estimator 'drr'; did you mean dr[?]"),
+        ({"estimators": ["dr:lambda=3"]}, "estimator dr takes no settings, .* 'lambda=3'"),
+    ],
+)
+def test_unknown_names(files, arguments, message):
+    with pytest.raises(LogError, match=message):
+        files(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "log.csv is empty: not even a header"),
+        (b"decision_id,action,action,reward,propensity\n1,a,a,0,1\n", "two columns named 'action'"),
+        (b"decision_id,action\n1,a,3\n", "log.csv cannot be read: .*Expected 2 columns, got 3"),
+        (b"decision_id,action,reward,propensity\n1,\xff\xfe,0,1\n", "log.csv cannot be read: "),
+    ],
+)
+def test_files_that_are_no_tables(files, content, message):
+    path = files.folder / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(LogError, match=message):
+        evaluate_files(path, "uniform", files.folder / "out", None, [], OpeSettings(), 0)
+
+
+def test_a_folder_that_cannot_be_written_is_named(files):
+    (files.folder / "out").write_text("a file")
+    with pytest.raises(LogError, match=r"cannot write into .*out"):
+        files()
