@@ -42,6 +42,8 @@ class FlightConfig(Section):
     # Days before the start that give promotions, supply and current mix; five weeks hold the 28
     # days of the current mix and a week for conversions that arrive late.
     history_days: int = Field(default=35, ge=1, le=3660)
+    # Promotions at most: those with most impressions before the flight, new ones first; null: all.
+    max_promotions: int | None = Field(default=None, ge=1)
 
 
 class SplitConfig(Section):

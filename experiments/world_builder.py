@@ -1,0 +1,255 @@
+"""From tables and a predictor to the market of one flight, each number with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from promopilot.envs.catalog import Catalog
+from promopilot.envs.rates import Rates
+from promopilot.envs.world import World
+from promopilot.experiments.config import RunConfig
+from promopilot.experiments.dates import Dates
+from promopilot.experiments.economics import Floats, Sources, economics
+from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.supply import (
+    WEEK,
+    cost_per_impression,
+    current_mix,
+    pool_supply,
+    segment_sizes,
+    weekday_season,
+)
+from promopilot.experiments.tables import Tables
+
+if TYPE_CHECKING:
+    from promopilot.predictors import Predictor
+
+ITEM = ["promotion_id", "placement_id", "segment_id"]
+
+
+@dataclass(frozen=True)
+class BuiltWorld:
+    """A market and what an analyst wants to know of its line items."""
+
+    world: World
+    items: pd.DataFrame  # L rows: promotion_id, placement_id, segment_id, name, campaign_id, basis
+    rates: pd.DataFrame  # contract rates.csv, by date
+    sources: Sources
+
+
+def build_world(
+    tables: Tables, predictor: Predictor, config: RunConfig, dates: Dates
+) -> BuiltWorld:
+    """Join tables, predicted rates and assumptions into the flight's market.
+
+    Nothing dated in the flight is read.
+
+    Raises:
+        ConfigError: No promotion runs in the flight, or there is nothing to buy or no budget.
+    """
+    before = tables.performance[tables.performance["date"] < pd.Timestamp(dates.start)]
+    history = dates.history(before)
+    promotions = _in_flight(tables.promotions, history, config, dates)
+    ours = history[history["promotion_id"].isin(promotions["promotion_id"])]
+    days_seen = max(int(history["date"].nunique()), 1)
+    supply = pool_supply(tables, ours, days_seen, config.assumptions)
+    items = _line_items(promotions, supply.daily, before)
+    week, rates_frame, rates, has_clicks = _rates(tables, predictor, items, config, dates)
+    sizes, size_source = segment_sizes(tables, config.assumptions)
+    cost, cost_sources = cost_per_impression(
+        tables,
+        history,
+        pd.Series(week.mean(axis=0)).groupby(items["placement_id"].to_numpy()).mean(),
+        config.assumptions,
+    )
+    factor, residual_sd = weekday_season(history)
+    supply_sd = config.market.supply_sd if config.market.supply_sd is not None else residual_sd
+    mix, mix_source = current_mix(
+        ours, dates.start, config.flight.days, cost, config.assumptions.panel_projection
+    )
+    columns = pd.MultiIndex.from_frame(items[ITEM])
+    current = mix.reindex(columns=columns).fillna(0.0).to_numpy()
+    money = economics(promotions, before, config.assumptions, tables.sources)
+    catalog = _catalog(tables, promotions, items, money)
+    weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(config.flight.days)])
+    pools = [
+        (tables.placements["placement_id"].iloc[k], tables.segments["segment_id"].iloc[s])
+        for k, s in catalog.pools
+    ]
+    live = _live(promotions, dates, config.flight.days)[:, catalog.promotion]
+    current = current * live
+    world = World(
+        catalog=catalog,
+        rates=Rates(
+            first=week[weekdays],
+            second=rates["second"][weekdays],
+            shared_sd=_per_promotion_max(catalog, rates["shared_sd"]),
+            own_sd=rates["own_sd"],
+            has_clicks=has_clicks,
+        ),
+        settings=config.market,
+        start=dates.start,
+        budget=_budget(config, float(current.sum())),
+        supply=factor[weekdays][:, None] * supply.daily.loc[pools].to_numpy(),
+        supply_sd=np.full(len(pools), supply_sd),
+        unit_cost=items["placement_id"].map(cost).to_numpy(dtype=float),
+        reach_share=np.full(len(items), config.assumptions.reach_share),
+        segment_size=sizes,
+        live=live,
+        max_spend=np.full(len(items), np.inf),
+        current_spend=current,
+        per_day_max=config.budget.per_day_max or float("inf"),
+        objective=config.objective,
+        currency=config.currency,
+    )
+    settings = config.market
+    sources = money.sources | cost_sources
+    sources |= {
+        "rates": "data: predicted by the model fitted on `performance`",
+        "rates' uncertainty": "data: spread of promotions and line items on the choosing days",
+        "supply": supply.source,
+        "weekday season": "data: impressions by weekday before the flight",
+        "day-to-day noise of supply": (
+            "assumption: config, market.supply_sd"
+            if settings.supply_sd is not None
+            else "data: what the weekday leaves unexplained"
+        ),
+        "people per segment": size_source,
+        "current mix": mix_source,
+        "saturation": "prior: exponential reach; a line item can reach "
+        f"{config.assumptions.reach_share:.0%} of its pool (assumption: reach_share)",
+        "price noise": f"prior: AR(1), sd {settings.price_sd:g} of the log, "
+        f"persistence {settings.price_persistence:g}",
+        "fatigue": f"prior: (1 + n)^-{settings.fatigue_exponent:g}, half of the exposures "
+        f"forgotten in {settings.fatigue_half_life_days:g} days",
+    }
+    return BuiltWorld(world, items, rates_frame, sources)
+
+
+def _in_flight(
+    promotions: pd.DataFrame, history: pd.DataFrame, config: RunConfig, dates: Dates
+) -> pd.DataFrame:
+    """Promotions that may run on some day of the flight, in the order of the table.
+
+    Of more than `flight.max_promotions` those with most impressions before the flight stay, new
+    ones first: a choice that looks at no outcome.
+    """
+    live = _live(promotions, dates, config.flight.days).any(axis=0)
+    running = promotions[live]
+    if running.empty:
+        raise ConfigError(
+            f"no promotion runs between {dates.start} and {dates.last}: check `start_date` and "
+            "`end_date` in the table promotions, or `$.flight.start`"
+        )
+    most = config.flight.max_promotions
+    if most is not None and len(running) > most:
+        shown = history.groupby("promotion_id")["impressions"].sum()
+        seen = running["promotion_id"].map(shown).fillna(np.inf)
+        running = running[seen.rank(method="first", ascending=False) <= most]
+    return running.reset_index(drop=True)
+
+
+def _live(promotions: pd.DataFrame, dates: Dates, days: int) -> np.ndarray:
+    """[D, P] whether a promotion's dates allow the day."""
+    day = pd.date_range(dates.start, periods=days).to_numpy()[:, None]
+    live = np.ones((days, len(promotions)), dtype=bool)
+    for name, later in (("start_date", False), ("end_date", True)):
+        if name in promotions:
+            bound = pd.to_datetime(promotions[name]).to_numpy()[None, :]
+            within = day <= bound if later else day >= bound
+            live &= within | np.isnat(bound)
+    return live
+
+
+def _line_items(
+    promotions: pd.DataFrame, daily: pd.Series[float], before: pd.DataFrame
+) -> pd.DataFrame:
+    """Every promotion in every pool that has supply; `basis` says whether its response was seen."""
+    pools = daily[daily > 0].index.to_frame(index=False)
+    if pools.empty:
+        raise ConfigError(
+            "there is nothing to buy: no placement has a `daily_supply`, and the flight's "
+            "promotions had no impressions in the days before it"
+        )
+    keep = ["promotion_id", *(c for c in ("name", "campaign_id") if c in promotions)]
+    items = promotions[keep].merge(pools, how="cross")
+    seen = before[before["impressions"] > 0][ITEM].drop_duplicates().assign(basis="data")
+    items = items.merge(seen, on=ITEM, how="left")
+    items["basis"] = items["basis"].fillna("prior")
+    return items
+
+
+def _rates(
+    tables: Tables, predictor: Predictor, items: pd.DataFrame, config: RunConfig, dates: Dates
+) -> tuple[Floats, pd.DataFrame, dict[str, Floats], bool]:
+    """First-stage rates `[7, L]`, rates.csv by date, the rest of `Rates`, whether clicks exist."""
+    from promopilot.predictors import line_item_rows
+
+    each = items[ITEM].loc[items.index.repeat(WEEK)].reset_index(drop=True)
+    each["weekday"] = np.tile(np.arange(WEEK), len(items))
+    predicted = predictor.predict(
+        line_item_rows(tables.promotions, tables.placements, tables.segments, each)
+    )
+
+    def by_week(values: Floats) -> Floats:
+        return np.ascontiguousarray(values.reshape(-1, WEEK).T)
+
+    has_clicks = predicted.ctr is not None and predicted.cvr is not None
+    if predicted.ctr is not None and predicted.cvr is not None and predicted.ctr_se is not None:
+        first, second = by_week(predicted.ctr), by_week(predicted.cvr)
+        first_se = by_week(predicted.ctr_se)
+    else:
+        first, first_se = by_week(predicted.ctcvr), by_week(predicted.ctcvr_se)
+        second = np.ones_like(first)
+    total_sd = (first_se / (first * (1 - first))).mean(axis=0)
+    own = np.minimum(np.full(len(items), predictor.own_sd), total_sd)
+    table = {
+        name: by_week(values) if (values := getattr(predicted, name)) is not None else None
+        for name in ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
+    }
+    frames = []
+    for day in pd.date_range(dates.start, periods=config.flight.days):
+        frame = items[ITEM].assign(date=day.date().isoformat())
+        for name, values in table.items():
+            frame[name] = np.nan if values is None else values[day.dayofweek]
+        frames.append(frame)
+    parts = {"second": second, "own_sd": own, "shared_sd": np.sqrt(total_sd**2 - own**2)}
+    return first, pd.concat(frames, ignore_index=True), parts, has_clicks
+
+
+def _per_promotion_max(catalog: Catalog, values: Floats) -> Floats:
+    """The largest value `[P]` among a promotion's line items `[L]`."""
+    largest = np.zeros(catalog.num_promotions)
+    np.maximum.at(largest, catalog.promotion, values)
+    return largest
+
+
+def _catalog(tables: Tables, promotions: pd.DataFrame, items: pd.DataFrame, money: object) -> Catalog:
+    def index(column: str, ids: pd.Series[str]) -> np.ndarray:
+        return pd.Index(ids).get_indexer(items[column]).astype(np.int64)
+
+    fields = ("price", "margin", "incrementality", "unit_subsidy", "conversion_value", "stock")
+    return Catalog(
+        promotion_ids=tuple(promotions["promotion_id"]),
+        placement_ids=tuple(tables.placements["placement_id"]),
+        segment_ids=tuple(tables.segments["segment_id"]),
+        promotion=index("promotion_id", promotions["promotion_id"]),
+        placement=index("placement_id", tables.placements["placement_id"]),
+        segment=index("segment_id", tables.segments["segment_id"]),
+        **{name: getattr(money, name) for name in fields},
+    )
+
+
+def _budget(config: RunConfig, current: float) -> float:
+    if config.budget.total is not None:
+        return config.budget.total
+    if current <= 0:
+        raise ConfigError(
+            "there is no budget: `$.budget.total` is not set, and the current mix, its default, "
+            "spent nothing in the 28 days before the flight"
+        )
+    return round(current, 2)
