@@ -43,8 +43,8 @@ class Problem:
             where += f", row {self.row}"
         if self.column is not None:
             where += f", column {self.column}"
-        value = "" if self.value is None else f" is {self.value!r} but"
-        return f"{where}:{value} {self.rule}; {self.mend}"
+        what = where if self.value is None else f"{where}: {self.value!r}"
+        return f"{what} {self.rule}; {self.mend}"
 
 
 class DataError(ValueError):

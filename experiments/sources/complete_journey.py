@@ -22,6 +22,7 @@ from promopilot.experiments.sources import complete_journey_estimates as estimat
 from promopilot.experiments.sources import complete_journey_sql as sql
 from promopilot.experiments.sources import complete_journey_text as text
 from promopilot.experiments.sources.complete_journey_settings import (
+    FIRST_MONDAY,
     NONE,
     CompleteJourneySettings,
 )
@@ -119,10 +120,9 @@ def _write_tables(
         promotions = _promotions(con, offers, settings)
         progress("counting exposures and events", 0.8)
         sql.count_events(con, folder / "performance.parquet")
-        placements = con.execute("select distinct placement_id from shelf").df()["placement_id"]
         segments = _segments(con, settings)
     _write_csv(promotions, folder / "promotions.csv")
-    _write_csv(_placements(set(placements), settings), folder / "placements.csv")
+    _write_csv(_placements(settings), folder / "placements.csv")
     _write_csv(segments, folder / "segments.csv")
     (folder / "sources.json").write_text(json.dumps(SOURCES, indent=2) + "\n", encoding="utf-8")
 
@@ -185,7 +185,7 @@ def _promotions(
                 "price": price.get(first["range_id"]),
                 "incrementality": increment.loc[first["range_id"]],
                 "group_id": f"{first['category']} / {first['type']}",
-                "start_date": _monday(int(group["block"].min()), settings),
+                "start_date": _monday(int(group["block"].min())),
                 "end_date": None if last == last_block else _block_end(last, settings),
                 "brand": first["brand"],
                 "product_type": first["type"],
@@ -194,33 +194,30 @@ def _promotions(
     return pd.DataFrame(rows)
 
 
-def _monday(week: int, settings: CompleteJourneySettings) -> date:
-    return settings.first_monday + timedelta(weeks=week - 2)
+def _monday(week: int) -> date:
+    return FIRST_MONDAY + timedelta(weeks=week - 2)
 
 
 def _block_end(block: int, settings: CompleteJourneySettings) -> date:
     week = block
     while settings.block_of(week + 1) == block:
         week += 1
-    return _monday(week + 1, settings) - timedelta(days=1)
+    return _monday(week + 1) - timedelta(days=1)
 
 
-def _placements(used: set[str], settings: CompleteJourneySettings) -> pd.DataFrame:
-    mailers = list(dict.fromkeys(settings.mailers.values()))
-    displays = list(dict.fromkeys(settings.displays.values()))
-    ids = [
-        "+".join(part for part in (m, d) if part != NONE)
-        for m in mailers
-        for d in (displays[-1:] + displays[:-1] if displays[-1] == NONE else displays)
-    ]
+def _placements(settings: CompleteJourneySettings) -> pd.DataFrame:
+    """Every placement that the settings' code groups allow, whether or not a week used it."""
+    mailers = dict.fromkeys(settings.mailers.values())
+    displays = dict.fromkeys([NONE, *settings.displays.values()])
+    ids = ["+".join(g for g in (m, d) if g != NONE) for m in mailers for d in displays]
     rows = [
         {
             "placement_id": p,
             "text": text.placement_text(p),
-            "channel": " + ".join("mailer" if "mailer" in x else "display" for x in p.split("+")),
+            "channel": " + ".join("mailer" if "mailer" in g else "display" for g in p.split("+")),
         }
         for p in ids
-        if p in used
+        if p
     ]
     return pd.DataFrame(rows, columns=["placement_id", "text", "channel"])
 

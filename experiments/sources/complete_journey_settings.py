@@ -7,6 +7,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+FIRST_MONDAY = date(2017, 1, 2)  # the day on which the panel's week 2 starts
+TIME_ZONE = "America/New_York"  # the panel's weeks change at midnight there, also in summer
 NONE = "none"  # the group of a code that means "not there"
 
 # Mailer codes, most prominent first. Their meaning is the data set's own code book:
@@ -76,12 +78,12 @@ class CompleteJourneySettings(BaseModel):
     first_week: int = Field(2, ge=2, le=52)  # week 1 is one day long
     history_end: int = Field(45, ge=3, le=52)  # week; nothing after it defines anything
     last_week: int = Field(49, ge=3, le=52)  # week; the last written: four weeks of flight
-    first_monday: date = date(2017, 1, 2)  # the day on which week 2 starts, from the panel
-    time_zone: str = "America/New_York"  # weeks start at midnight there, also in summer
     block_weeks: int = Field(5, ge=1)  # weeks for which a planned discount stands; 41-45 is one
     depth_weeks: int = Field(10, ge=1)  # weeks before a block that its discount is estimated from
     depth_min_purchases: int = Field(20, ge=1)  # fewer purchases: the category's discount, then all
-    tiers: tuple[int, ...] = (0, 10, 20, 30, 40, 50)  # per cent; the round numbers shops print
+    tiers: tuple[int, ...] = Field(
+        (0, 10, 20, 30, 40, 50), min_length=1
+    )  # per cent; the round numbers shops print
     ranges: int = Field(150, ge=1)  # category x type x brand kept, the most exposed first
     price_min_purchases: int = Field(5, ge=1)  # fewer purchases: the price stays empty
     # Promoted purchases below which a range takes the incrementality of all ranges together: at 50
@@ -93,7 +95,8 @@ class CompleteJourneySettings(BaseModel):
     displays: dict[str, str] = DISPLAYS  # code -> group, most prominent first
     income_bands: dict[str, str] = INCOME_BANDS  # stated income -> segment; others are "unknown"
     threads: int = Field(2, ge=1)  # of DuckDB
-    memory_limit: str = "2GB"  # of DuckDB; the rest of the process takes about 0.5 GB
+    # Of DuckDB; the rest of the process takes about 0.5 GB.
+    memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB|MiB|GiB)$")
 
     @model_validator(mode="after")
     def _weeks_in_order(self) -> Self:
@@ -104,8 +107,6 @@ class CompleteJourneySettings(BaseModel):
             )
         if sorted(set(self.tiers)) != list(self.tiers) or not all(0 <= t < 100 for t in self.tiers):
             raise ValueError(f"tiers must rise and lie in 0 to 99 per cent, but are {self.tiers}")
-        if not self.tiers:
-            raise ValueError("tiers must name at least one per cent")
         for name, codes in (("mailers", self.mailers), ("displays", self.displays)):
             if codes.get("0") != NONE:
                 raise ValueError(f"{name} must give code '0' the group '{NONE}'")

@@ -13,7 +13,9 @@ from pathlib import Path
 import duckdb
 
 from promopilot.experiments.sources.complete_journey_settings import (
+    FIRST_MONDAY,
     NONE,
+    TIME_ZONE,
     CompleteJourneySettings,
 )
 
@@ -42,7 +44,7 @@ def load_calendar(con: duckdb.DuckDBPyConnection, settings: CompleteJourneySetti
     weeks = range(settings.first_week, settings.last_week + 1)
     con.executemany(
         "insert into calendar values (?, ?, ?)",
-        [(w, settings.block_of(w), settings.first_monday + timedelta(weeks=w - 2)) for w in weeks],
+        [(w, settings.block_of(w), FIRST_MONDAY + timedelta(weeks=w - 2)) for w in weeks],
     )
     for table, codes in (("mailer", settings.mailers), ("display", settings.displays)):
         con.execute(f"create table {table} (code varchar, place bigint, grp varchar)")
@@ -94,7 +96,7 @@ def read_visits(con: duckdb.DuckDBPyConnection, settings: CompleteJourneySetting
         left join income as i using (income)
         where c.week between {settings.first_week} and {settings.last_week}
         """,
-        [settings.time_zone],
+        [TIME_ZONE],
     )
     con.execute(
         """

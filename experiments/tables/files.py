@@ -66,15 +66,12 @@ def _read_csv(path: Path) -> tuple[RawTable | None, list[Problem]]:
     names = _header(content)
     if doubled := _doubled(path, names):
         return None, doubled
-    ragged: dict[int, Problem | None] = {}
+    ragged: dict[int, Problem] = {}
 
     def keep_note(row: pa.csv.InvalidRow) -> str:
-        blank = not row.text.strip()
         rule = f"must have {row.expected_columns} cells, but has {row.actual_columns}"
         mend = "put cells that contain a comma in double quotes"
-        ragged[row.number] = (
-            None if blank else Problem(path.name, row.number, None, row.text[:80], rule, mend)
-        )
+        ragged[row.number] = Problem(path.name, row.number, None, row.text[:80], rule, mend)
         return "skip"
 
     table = pa.csv.read_csv(
@@ -89,11 +86,10 @@ def _read_csv(path: Path) -> tuple[RawTable | None, list[Problem]]:
             strings_can_be_null=True,
         ),
     )
-    problems = [p for p in ragged.values() if p is not None]
     numbers = np.arange(2, 2 + table.num_rows + len(ragged), dtype=np.int64)
     rows = numbers[~np.isin(numbers, np.fromiter(ragged, np.int64, len(ragged)))]
     raw, empty = _raw(path, table, rows)
-    return raw, problems + empty
+    return raw, [*ragged.values(), *empty]
 
 
 def _header(content: bytes) -> list[str]:
@@ -113,8 +109,9 @@ def _raw(
     path: Path, table: pa.Table, rows: NDArray[np.int64]
 ) -> tuple[RawTable | None, list[Problem]]:
     cells = table.to_pandas()
-    if len(cells):
-        return RawTable(path.name, cells.reset_index(drop=True), rows), []
+    blank = cells.isna().all(axis=1).to_numpy(dtype=bool)  # lines that spreadsheets leave behind
+    if not blank.all():
+        return RawTable(path.name, cells[~blank].reset_index(drop=True), rows[~blank]), []
     return None, [_stop(path, "must have at least one row", "fill it or remove it")]
 
 

@@ -129,11 +129,9 @@ def _relaxed(table: Table, outcomes: bool) -> Table:
 
 def _missing(folder: Path, table: Table, report: Report) -> None:
     if table is PROMOTIONS:
-        rule = "must be there, but the folder has neither promotions.csv nor promotions.parquet"
+        rule = f"must be there, but {folder} has neither promotions.csv nor promotions.parquet"
         mend = "add it with the columns promotion_id and text"
-        report.problems.append(
-            Problem(f"{folder.name}/promotions.csv", None, None, None, rule, mend)
-        )
+        report.problems.append(Problem("promotions.csv", None, None, None, rule, mend))
     elif table is PERFORMANCE:
         report.notes.append("performance: no such table, so there is no history")
     else:
