@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.evaluate import evaluate_log, named_estimators
 from promopilot.experiments.ope.log_file import read_log
@@ -75,8 +75,8 @@ def evaluate_files(
     result["diagnostics"]["reward_model"] = model
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_whole(out / "estimates.csv", _table(result["estimates"]))
-        _write_whole(out / "ope.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
+        write_text_atomic(out / "estimates.csv", _table(result["estimates"]))
+        write_text_atomic(out / "ope.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise LogError(f"cannot write into {out}: {error.strerror or error}.") from None
     return result
@@ -93,9 +93,3 @@ def _table(estimates: Sequence[dict[str, Any]]) -> str:
             flat[f"{interval}_low"], flat[f"{interval}_high"] = row[interval]
         writer.writerow(flat)
     return text.getvalue()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
