@@ -56,6 +56,7 @@ def test_works_without_features_and_with_missing_ones(given):
     bare = cross_fitted(log, np.empty((COUNT, 0)), fold, OpeSettings(), 0)
     assert bare[:, :3].mean(axis=0) == pytest.approx(means, abs=0.1)
     holes = np.where(np.arange(COUNT)[:, None] % 3 == 0, np.nan, feature)
+    holes = np.column_stack([holes, np.full(COUNT, np.nan), np.full(COUNT, np.inf)])
     assert np.isfinite(cross_fitted(log, holes, fold, OpeSettings(), 0)).all()
 
 

@@ -33,7 +33,7 @@ def cross_fitted(
 
     Args:
         log: the decisions.
-        features: [n, d] what was known at each decision; NaN where missing, d may be 0.
+        features: [n, d] what was known at each decision; not finite where missing, d may be 0.
         fold: [n] fold of each decision, as by `fold_of`.
         settings: rounds, rate and leaf size of the model.
         seed: seed of the model.
@@ -48,6 +48,9 @@ def cross_fitted(
         if inside.all():
             continue
         train = ~inside
+        # The trees take gaps, but not a column of nothing else.
+        columns = np.isfinite(features[train]).any(axis=0)
+        known = np.where(np.isfinite(features[:, columns]), features[:, columns], np.nan)
         means = _action_means(log, train, settings.model_leaf_rows)
         reward = log.reward[train]
         model = HistGradientBoostingRegressor(
@@ -57,8 +60,8 @@ def cross_fitted(
             early_stopping=False,  # it would depend on the order of the rows
             random_state=seed,
         )
-        model.fit(np.column_stack([features[train], means[log.action[train]]]), reward)
-        scored = np.column_stack([features[inside], np.zeros(int(inside.sum()))])
+        model.fit(np.column_stack([known[train], means[log.action[train]]]), reward)
+        scored = np.column_stack([known[inside], np.zeros(int(inside.sum()))])
         for action in range(actions):
             scored[:, -1] = means[action]
             qhat[inside, action] = model.predict(scored)
