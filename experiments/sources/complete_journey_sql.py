@@ -32,6 +32,7 @@ def open_panel(
     con.execute("set memory_limit = ?", [settings.memory_limit])
     con.execute("set temp_directory = ?", [str(scratch)])
     con.execute("set preserve_insertion_order = false")
+    con.execute("set enable_progress_bar = false")
     for name in FILES:
         path = str(folder / f"{name}.parquet").replace("'", "''")
         con.execute(f"create view {name} as select * from read_parquet('{path}')")
