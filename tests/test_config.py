@@ -14,7 +14,7 @@ from promopilot.experiments.config import (
     make_config,
     require_data,
 )
-from promopilot.experiments.config_comments import comments_of, commented_yaml
+from promopilot.experiments.config_comments import commented_yaml, comments_of
 from promopilot.experiments.config_yaml import read_yaml
 from promopilot.experiments.errors import ConfigError
 
@@ -159,7 +159,7 @@ def test_the_first_key_that_differs_is_found() -> None:
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read the config .*no such file"):
+    with pytest.raises(ConfigError, match=r"cannot read the config .*no such file"):
         load_config(tmp_path / "none.yaml")
     (tmp_path / "utf16.yaml").write_bytes("seed: 1".encode("utf-16"))
     with pytest.raises(ConfigError, match=r"is not UTF-8 text \(byte 0\)"):

@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_file_in_the_way_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     for path in (tmp_path / "run", tmp_path / "run" / "below"):
-        with pytest.raises(RunFolderError, match="cannot write to .*choose another folder"):
+        with pytest.raises(RunFolderError, match=r"cannot write to .*choose another folder"):
             RunFolder.open(path, RunConfig())
 
 
