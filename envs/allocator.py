@@ -138,10 +138,9 @@ class _Problem:
         )
 
     def impressions(self, price: Floats, pool_price: Floats) -> Floats:
-        net = self.worth - pool_price[:, None, :]
+        # 1 - c L / max(w - mu, c L) is 0 where the next impression is not worth its cost.
         paid = self.cost * price[:, None, None]
-        bought = paid < net
-        share = np.divide(paid, net, out=np.ones_like(paid), where=bought)
+        share = paid / np.maximum(self.worth - pool_price[:, None, :], paid)
         return np.asarray(np.minimum(self.reach * (1 - share), self.top))
 
     def pool_prices(self, price: Floats, start: Floats) -> Floats:
@@ -180,7 +179,7 @@ class _Problem:
 def _solve_budget(problem: _Problem, least: Floats) -> tuple[Floats, Floats]:
     """Price of money `[N]` and of pools `[N, Q]`: spend equals the budget, or money is at `least`."""
     mu = problem.pool_prices(least, np.zeros((len(least), len(problem.supply))))
-    spend, _ = _spend_and_slope(problem, least, mu)
+    spend = _spend_and_slope(problem, least, mu)[0]
     price = least.copy()
     short = spend > problem.budget
     if not short.any():
@@ -199,7 +198,7 @@ def _newton_in_log_price(problem: _Problem, least: Floats, mu: Floats) -> tuple[
     for _ in range(_MOST_STEPS):
         price = np.exp(theta)
         mu = problem.pool_prices(price, mu)
-        spend, slope = _spend_and_slope(problem, price, mu)
+        spend, slope, mu_slope = _spend_and_slope(problem, price, mu)
         excess = spend - problem.budget
         open_ = np.abs(excess) > _TOLERANCE * problem.budget
         if not open_.any() or ((high - low)[open_] <= 1e-15).all():
@@ -208,12 +207,17 @@ def _newton_in_log_price(problem: _Problem, least: Floats, mu: Floats) -> tuple[
         step = np.divide(excess, slope, out=np.zeros_like(theta), where=slope > 0)
         guess = theta + step
         inside = (slope > 0) & (guess > low) & (guess < high)
-        theta = np.where(open_, np.where(inside, guess, (low + high) / 2), theta)
+        guess = np.where(open_, np.where(inside, guess, (low + high) / 2), theta)
+        # Pools start where their prices would move to, so that few steps are left inside.
+        mu = np.maximum(mu - mu_slope * (guess - theta)[:, None], 0.0)
+        theta = guess
     return np.exp(theta), mu
 
 
-def _spend_and_slope(problem: _Problem, price: Floats, mu: Floats) -> tuple[Floats, Floats]:
-    """Total spend `[N]` and minus its derivative in log price, pools re-solved along the way.
+def _spend_and_slope(
+    problem: _Problem, price: Floats, mu: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Total spend `[N]`, and minus the slopes in log price of it and of the pools' prices `[N, Q]`.
 
     With y = R (1 - c L / (w - mu)) and t = log L: dy/dt = -(R - y) at fixed mu, and a binding pool
     moves its mu so that its sum stays, which gives each line item's dx = c R / (R - y) dy.
@@ -231,4 +235,4 @@ def _spend_and_slope(problem: _Problem, price: Floats, mu: Floats) -> tuple[Floa
     )
     fall = rest - by_mu * mu_move[:, None, :]  # -dy/dt
     money = np.divide(problem.cost * reach, rest, out=np.zeros_like(y), where=rest > 0)
-    return spend, np.asarray((fall * money).sum(axis=(1, 2)))
+    return spend, np.asarray((fall * money).sum(axis=(1, 2))), mu_move
