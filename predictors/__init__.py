@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from promopilot.predictors.dataset import Rows, line_item_rows, rows_from_tables
-    from promopilot.predictors.evaluate import evaluate
+    from promopilot.predictors.evaluation import evaluate
     from promopilot.predictors.predictor import Prediction, Predictor
     from promopilot.predictors.settings import PredictorSettings
     from promopilot.predictors.training import fit
@@ -18,7 +18,7 @@ _HOME = {
     "Prediction": "predictor",
     "Predictor": "predictor",
     "Rows": "dataset",
-    "evaluate": "evaluate",
+    "evaluate": "evaluation",
     "fit": "training",
     "line_item_rows": "dataset",
     "rows_from_tables": "dataset",

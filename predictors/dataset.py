@@ -101,7 +101,7 @@ def rows_from_tables(
     placement_ids = _known_ids(placements, shown, "placement_id")
     segment_ids = _known_ids(segments, shown, "segment_id")
     cell = _cells(
-        shown, known, placement_ids, segment_ids, shown["date"].dt.dayofweek.to_numpy(np.int64)
+        shown, known, placement_ids, segment_ids, shown["date"].dt.day_of_week.to_numpy(np.int64)
     )
     shape = (len(known.promotion_id), len(placement_ids), len(segment_ids), WEEKDAYS)
     keys, inverse = np.unique(np.ravel_multi_index(cell, shape), return_inverse=True)

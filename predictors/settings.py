@@ -34,6 +34,9 @@ class PredictorSettings(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0, le=10)
     # Share of the steps in which the rates rise from 0; after it they fall linearly to 0.
     warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    # What is judged and kept is a running average of the weights; this share of it stays per step.
+    # 0: the weights themselves.
+    averaging: float = Field(default=0.95, ge=0, lt=1)
     # Width of the projected text vector, and of the hidden layer that fuses it with the context.
     text_width: int = Field(default=64, ge=1, le=4096)
     hidden_width: int = Field(default=64, ge=1, le=4096)

@@ -3,6 +3,7 @@
 On the processor the same rows, settings, seed and number of threads give the same bytes.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -190,6 +191,7 @@ def _learn(
     # Per impression, and per text as many steps as there are batches: an unbiased gradient.
     scale = texts / float((train.impressions * train.weight).sum())
     generator = torch.Generator().manual_seed(seed)
+    averaged = _shadow(funnel)
     losses: list[float] = []
     best, best_state = math.inf, _trained_state(funnel)
     for epoch in range(settings.epochs):
@@ -201,9 +203,10 @@ def _learn(
             torch.nn.utils.clip_grad_norm_(funnel.parameters(), _CLIP_NORM)
             optimizer.step()
             schedule.step()
-        losses.append(_choose_loss(funnel, choose, choose_hidden))
+            _follow(averaged, funnel, settings.averaging)
+        losses.append(_choose_loss(averaged, choose, choose_hidden))
         if losses[-1] < best:
-            best, best_state = losses[-1], _trained_state(funnel)
+            best, best_state = losses[-1], _trained_state(averaged)
         progress(f"pass {epoch + 1}: log-loss {losses[-1]:.6f}", (epoch + 1) / settings.epochs)
         if epoch - int(np.argmin(losses)) >= settings.patience:
             break
@@ -264,9 +267,8 @@ def _lower_states(encoder: TextEncoder, tokens: Tokens) -> Tensor | None:
     if encoder.trains_embeddings or 4 * texts * width * encoder.width > _CACHE_BYTES:
         return None
     encoder.eval()
-    every = torch.arange(texts, device=tokens.ids.device)
-    parts = [encoder.lower(Tokens(tokens.ids[part], tokens.mask[part])) for part in every.split(64)]
-    return torch.cat(parts)
+    parts = (torch.split(part, _TEXTS_AT_ONCE) for part in (tokens.ids, tokens.mask))
+    return torch.cat([encoder.lower(Tokens(*part)) for part in zip(*parts, strict=True)])
 
 
 def _rows_by_text(text: Tensor, texts: int) -> tuple[Tensor, Tensor]:
@@ -308,6 +310,20 @@ def _rate(step: int, steps: int, warmup_share: float) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return max(0.0, (steps - step) / max(1, steps - warmup))
+
+
+def _shadow(funnel: Funnel) -> Funnel:
+    """A copy that follows the learning weights; what does not learn is shared, not copied."""
+    shared = {id(p): p for p in funnel.parameters() if not p.requires_grad}
+    return copy.deepcopy(funnel, shared)
+
+
+@torch.no_grad()
+def _follow(averaged: Funnel, funnel: Funnel, keep: float) -> None:
+    """Moves the average of the weights a step towards them (Polyak & Juditsky 1992)."""
+    for mean, now in zip(averaged.parameters(), funnel.parameters(), strict=True):
+        if now.requires_grad:
+            mean.lerp_(now, 1.0 - keep)
 
 
 def _trained_state(funnel: Funnel) -> dict[str, Tensor]:
