@@ -89,7 +89,7 @@ def predict_to_csv(model: Path, data: Path, out: Path, progress: Progress) -> di
     if items is None:
         items = _every_item(tables)
         repeated = items.loc[items.index.repeat(7)].reset_index(drop=True)
-        scored = repeated.assign(weekday=np.tile(np.arange(7), len(items)))
+        scored = repeated.assign(weekday=np.tile(np.arange(7, dtype=np.int8), len(items)))
     else:
         scored = items.assign(weekday=items["date"].dt.day_of_week)
     rows = line_item_rows(tables.promotions, tables.placements, tables.segments, scored)
