@@ -1,6 +1,8 @@
 """The panel's tables, on a small synthetic panel of the same schema and against a plain recount."""
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +10,9 @@ from datetime import timedelta
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from threading import Timer
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,7 +73,7 @@ def make_panel(seed: int = 0) -> Panel:
                 "product_id": 100 + i,
                 "manufacturer_id": 1,
                 "department": "GROCERY",
-                "brand": ("National", "Private")[i % 2],
+                "brand": ("National", "Private")[i // 4 % 2],
                 "product_category": kinds[i % 4][0],
                 "product_type": kinds[i % 4][1],
                 "package_size": None,
@@ -245,6 +249,20 @@ def test_an_offer_stands_for_its_blocks(built: Path) -> None:
     assert offers.loc[offers["end_date"].isna(), "discount"].notna().all()
 
 
+def test_an_offer_that_rests_in_the_last_block_is_not_part_of_the_flight(
+    panel: Panel, tmp_path: Path
+) -> None:
+    coffee = panel.products.query("product_category == 'COFFEE'")["product_id"]
+    rests = panel.promotions["product_id"].isin(coffee) & panel.promotions["week"].between(9, 11)
+    tables = read_tables(rebuild(replace(panel, promotions=panel.promotions[~rests]), tmp_path))
+    offers = tables.promotions.query("category == 'COFFEE'")
+    assert len(offers)
+    assert offers["end_date"].notna().all()
+    rows = tables.performance[tables.performance["promotion_id"].isin(offers["promotion_id"])]
+    assert (rows["date"] < CUT).all()
+    assert len(rows)
+
+
 def test_planned_discount_is_that_of_earlier_weeks(built: Path) -> None:
     """Every promoted purchase of the panel was 30 % off, so every later block plans 30 %."""
     discounts = read_tables(built).promotions["discount"].dropna()
@@ -264,8 +282,9 @@ def scramble_after_cut(rows: pd.DataFrame, days: pd.Series) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     rows = rows.copy()
     rows.loc[late, "product_id"] = rng.permutation(rows.loc[late, "product_id"])
-    rows.loc[late, "household_id"] += 1000
-    rows.loc[late, "retail_disc"] *= 5
+    rows.loc[late, "household_id"] = 1000 + rng.integers(500, size=int(late.sum()))
+    rows.loc[late, "sales_value"] *= 50
+    rows.loc[late, "store_id"] = 1
     return rows
 
 
@@ -413,6 +432,21 @@ def test_an_interrupted_build_leaves_nothing(
 
     with pytest.raises(stop):
         build(tmp_path / "data", SMALL, interrupt, panel=source)
+    assert [p.name for p in tmp_path.iterdir()] == ["source"]
+
+
+def test_ctrl_c_inside_a_query(
+    panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = panel.write(tmp_path / "source")
+
+    def long_query(con: duckdb.DuckDBPyConnection, _: CompleteJourneySettings) -> None:
+        Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+        con.execute("select count(*) from range(10000000000) a where a.range % 7 = 3").fetchall()
+
+    monkeypatch.setattr(complete_journey.sql, "read_products", long_query)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "data", SMALL, panel=source)
     assert [p.name for p in tmp_path.iterdir()] == ["source"]
 
 

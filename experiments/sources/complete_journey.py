@@ -63,8 +63,10 @@ def build(
         _write_tables(partial, panel, settings, progress)
         shutil.rmtree(partial / "scratch", ignore_errors=True)
         os.replace(partial, out)
-    except duckdb.InterruptException as error:
-        raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():  # how DuckDB reports Ctrl-C inside a query
+            raise KeyboardInterrupt from error
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     progress("done", 1.0)
