@@ -60,12 +60,12 @@ class Market:
     def reset(self, seed: int, flights: Ints) -> None:
         """Start the given flights `[N]` of a seed."""
         self._begin(draw(self.world, seed, flights))
-        self._streams = outcome_streams(seed, flights)
+        self.streams = outcome_streams(seed, flights)
 
     def reset_to_mean(self) -> None:
         """Start the reference flight: a batch of one with every exogenous draw at its mean."""
         self._begin(mean_draw(self.world))
-        self._streams = outcome_streams(0, np.zeros(1, dtype=np.int64))
+        self.streams = outcome_streams(0, np.zeros(1, dtype=np.int64))
 
     def _begin(self, exogenous: Exogenous) -> None:
         catalog = self.world.catalog
@@ -163,7 +163,7 @@ class Market:
             delivered < wanted, np.minimum(response.cost(delivered, cost, reach), asked), asked
         )
         charged = np.where(reach > 0, charged, 0.0)
-        return self._deliver(asked, charged, delivered)
+        return self.book(asked, charged, *self._outcomes(delivered))
 
     def _limited(self, spend: Floats) -> Floats:
         shape = (self.num_flights, self.world.catalog.num_line_items)
@@ -185,20 +185,40 @@ class Market:
         factor = np.where(crowded, supply / np.where(crowded, pooled, 1.0), 1.0)
         return np.asarray(wanted * factor[:, self.world.catalog.pool])
 
-    def _deliver(self, asked: Floats, charged: Floats, delivered: Floats) -> DayOutcome:
-        catalog, rates = self.world.catalog, self.world.rates
-        fatigue = self.fatigue_factor
-        first = expit(self.centre[self.day] + self.exogenous.shift) * fatigue
-        second = rates.second[self.day]
+    @property
+    def true_first_rate(self) -> Floats:
+        """[N, L] today's real first-stage rate, hidden shift and fatigue included."""
+        return np.asarray(expit(self.centre[self.day] + self.exogenous.shift) * self.fatigue_factor)
+
+    def _outcomes(self, delivered: Floats) -> tuple[Floats, Floats, Floats]:
+        """Impressions, clicks and conversions asked for, each `[N, L]`."""
+        first, second = self.true_first_rate, self.world.rates.second[self.day]
         if self.expected:
-            impressions, clicks = delivered, delivered * first
-            converted = clicks * second
-        else:
-            impressions = round_in_pools(
-                delivered, self.exogenous.supply[:, self.day], catalog.by_pool, self._streams
-            )
-            clicks = sample_binomial(self._streams, impressions, first)
-            converted = sample_binomial(self._streams, clicks, second)
+            return delivered, delivered * first, delivered * first * second
+        impressions = round_in_pools(
+            delivered,
+            self.exogenous.supply[:, self.day],
+            self.world.catalog.by_pool,
+            self.streams,
+        )
+        clicks = sample_binomial(self.streams, impressions, first)
+        return impressions, clicks, sample_binomial(self.streams, clicks, second)
+
+    def book(
+        self, asked: Floats, charged: Floats, impressions: Floats, clicks: Floats, converted: Floats
+    ) -> DayOutcome:
+        """Serve a day's conversions from stock, book it and go on to the next day.
+
+        `step` ends here; whoever fills a day in another way (block by block) calls it directly.
+
+        Args:
+            asked: Spend asked for `[N, L]`.
+            charged: Spend charged `[N, L]`.
+            impressions: Impressions delivered `[N, L]`.
+            clicks: First events `[N, L]`.
+            converted: Second events `[N, L]`, stock not yet looked at.
+        """
+        catalog = self.world.catalog
         conversions = serve_from_stock(converted, self.stock_left, catalog.by_promotion)
         outcome = DayOutcome(
             asked=asked,
@@ -212,11 +232,12 @@ class Market:
             profit=conversions * self._profit[catalog.promotion],
             objective=conversions * self._worth[catalog.promotion] - self._spend_weight * charged,
         )
-        self._advance(outcome, fatigue)
+        self._advance(outcome)
         return outcome
 
-    def _advance(self, outcome: DayOutcome, fatigue: Floats) -> None:
+    def _advance(self, outcome: DayOutcome) -> None:
         catalog, settings = self.world.catalog, self.world.settings
+        fatigue = self.fatigue_factor
         relative = expit(self.centre[self.day]) / expit(self._reference)
         self._clicks_seen = self._clicks_seen + outcome.clicks
         self._effective = self._effective + outcome.impressions * fatigue * relative
