@@ -46,7 +46,10 @@ def _versions() -> Check:
 
 
 def _torch() -> list[Check]:
-    torch = importlib.import_module("torch")
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError as error:
+        return [Check("torch", f"cannot be imported ({error})", False, "pip install torch")]
     if torch.cuda.is_available():
         device, bf16 = torch.cuda.get_device_name(0), torch.cuda.is_bf16_supported()
         kind = "CUDA"
