@@ -22,8 +22,8 @@ FORMAT = "promopilot run folder 1"  # marks a folder as ours: only such a folder
 
 # What a run may write (contract): `--overwrite` deletes these names and no other.
 OUTPUTS = (
-    *("data", "predictor", "market", "policy", "ope", "simulations.json", "plan.csv"),
-    *("plan_summary.csv", "columns.md", "metrics.json", "manifest.json", "report.html"),
+    *("data", "predictor", "market", "policy", "ope", "plans", "simulations.json"),
+    *("plan.csv", "plan_summary.csv", "columns.md", "metrics.json", "manifest.json", "report.html"),
     *("error.log", CONFIG, STAGES),
 )
 

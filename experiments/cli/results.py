@@ -55,18 +55,19 @@ def plan(
     budget: Annotated[
         float | None, typer.Option("--budget", help="Money for the flight (default: the run's).")
     ] = None,
-    by: Annotated[Literal["day", "week"], typer.Option("--by", help="Rows per.")] = "day",
+    by: Annotated[Literal["day", "week"], typer.Option("--by", help="Rows are per …")] = "day",
     level: Annotated[
-        Literal["line_item", "promotion"], typer.Option("--level", help="Rows per.")
+        Literal["line_item", "promotion"], typer.Option("--level", help="Rows are per day and …")
     ] = "line_item",
     out: Annotated[
-        Path | None, typer.Option("--out", help="The CSV to write (default: RUN/plan.csv).")
+        Path | None, typer.Option("--out", help="The CSV to write (default: in RUN).")
     ] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """Export a run's plan as CSV, with columns.md beside it; exit 2 if it is infeasible."""
     from promopilot.experiments.config import check_budget
+    from promopilot.experiments.progress import Progress
     from promopilot.experiments.run_folder import RunFolder
 
     if budget is not None:
@@ -76,8 +77,11 @@ def plan(
     from promopilot.experiments.plan.export import export_plan
 
     used_seed = folder.config.seed if seed is None else seed
-    result = export_plan(run, budget, by, level, out, used_seed)
-    return Outcome(f"Wrote {out if out is not None else run / 'plan.csv'}", result)
+    with Progress() as progress:
+        result = export_plan(run, budget, by, level, out, used_seed, progress)
+    money = folder.config.currency
+    spent = f"{result['planned_budget']:,.2f} of {result['budget']:,.2f} {money} planned"
+    return Outcome(f"Wrote {result['plan']}: {result['rows']} rows, {spent}", result)
 
 
 @guarded
