@@ -55,10 +55,17 @@ class RunFolder:
 
         Raises:
             RunFolderError: The folder is used and neither `resume` nor `overwrite` is given, is
-                not writable, holds files that no run wrote, or was begun with another config.
+                not writable, holds files that no run wrote, holds the tables to be read, or was
+                begun with another config.
         """
         if resume and overwrite:
             raise RunFolderError("--resume goes on and --overwrite starts anew: give one of them")
+        inside = config.data.folder
+        if inside is not None and inside.resolve().is_relative_to(path.resolve()):
+            raise RunFolderError(
+                f"`$.data.folder` lies inside the run folder {path}, which --overwrite would "
+                "empty; choose another --out"
+            )
         _make_writable(path)
         everything = sorted(p.name for p in path.iterdir())
         names = [n for n in everything if not n.startswith(PARTIAL_PREFIX)]

@@ -109,6 +109,13 @@ def test_overwrite_deletes_what_runs_write_and_nothing_else(tmp_path: Path) -> N
     assert RunFolder.existing(tmp_path).config.seed == 4
 
 
+def test_tables_are_never_inside_the_folder_that_overwrite_empties(tmp_path: Path) -> None:
+    config = make_config({"data": {"folder": str(tmp_path / "data")}})
+    with pytest.raises(RunFolderError, match="lies inside the run folder"):
+        RunFolder.open(tmp_path, config)
+    assert not names(tmp_path)
+
+
 def test_a_stage_that_fails_leaves_nothing_and_does_not_count(tmp_path: Path) -> None:
     folder = RunFolder.open(tmp_path, RunConfig())
 
