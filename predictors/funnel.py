@@ -35,13 +35,19 @@ class Context:
     @classmethod
     def from_features(cls, features: Features, device: torch.device) -> "Context":
         """Copies features to `device`."""
+        # torch.tensor copies: pandas may lend arrays that must not be written.
         return cls(
-            text=torch.from_numpy(features.text).to(device),
-            placement=torch.from_numpy(features.placement).to(device),
-            segment=torch.from_numpy(features.segment).to(device),
-            group=torch.from_numpy(features.group).to(device),
-            weekday=torch.from_numpy(features.weekday).to(device),
-            numeric=torch.from_numpy(features.numeric).to(device),
+            *(
+                torch.tensor(values, device=device)
+                for values in (
+                    features.text,
+                    features.placement,
+                    features.segment,
+                    features.group,
+                    features.weekday,
+                    features.numeric,
+                )
+            )
         )
 
     def pick(self, rows: Tensor, text: Tensor) -> "Context":

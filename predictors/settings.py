@@ -18,10 +18,14 @@ class PredictorSettings(BaseModel):
     max_tokens: int = Field(default=64, ge=8, le=512)
     # Encoder layers that learn, counted from the top. 0: frozen; all of them: word vectors too.
     trainable_layers: int = Field(default=2, ge=0, le=48)
-    # Passes over the texts at most; the one that is best on the choose rows is kept.
-    epochs: int = Field(default=30, ge=1, le=1000)
-    # Passes without a better log-loss on the choose rows before training ends.
-    patience: int = Field(default=6, ge=1, le=1000)
+    # Passes over the texts with the encoder frozen, at most: only the head learns. Its steps cost
+    # little, because text vectors are computed once.
+    head_epochs: int = Field(default=40, ge=1, le=1000)
+    # Passes after that in which the trainable layers learn too. The pass that is best on the
+    # choose rows is kept, of both phases.
+    epochs: int = Field(default=10, ge=1, le=1000)
+    # Passes without a better log-loss on the choose rows before a phase ends.
+    patience: int = Field(default=20, ge=1, le=1000)
     # Distinct texts per step, each with all its rows.
     batch_texts: int = Field(default=32, ge=1, le=4096)
     # AdamW step of the top encoder layer. 2e-5 to 5e-5 is what the BERT paper (Devlin 2019) tried.
@@ -30,6 +34,8 @@ class PredictorSettings(BaseModel):
     layer_decay: float = Field(default=0.8, gt=0, le=1)
     # AdamW step of the head, which starts from nothing and so needs a larger one.
     head_learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    # Share of that step which the head keeps once the encoder learns too.
+    second_phase_share: float = Field(default=0.2, ge=0, le=1)
     # AdamW weight decay of matrices (not of biases and norms).
     weight_decay: float = Field(default=0.01, ge=0, le=10)
     # Share of the steps in which the rates rise from 0; after it they fall linearly to 0.

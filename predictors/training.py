@@ -1,12 +1,8 @@
-"""Fitting the funnel: batches of texts with all their rows, the best pass on the choose rows kept.
+"""Fitting a predictor: learning, then calibration and spread on the choose rows.
 
 On the processor the same rows, settings, seed and number of threads give the same bytes.
 """
 
-import copy
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +12,12 @@ from torch import Tensor
 
 from promopilot.predictors.artifact import check_target, save_predictor
 from promopilot.predictors.calibration import Calibration, calibrate
-from promopilot.predictors.dataset import Floats, Rows
-from promopilot.predictors.encoder import (
-    TextEncoder,
-    Tokens,
-    encode,
-    load_encoder,
-    load_tokenizer,
-    tokenize,
-)
+from promopilot.predictors.dataset import Rows
+from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.funnel import Context, Funnel, FunnelShape
-from promopilot.predictors.likelihood import ctcvr_log_loss, funnel_nll, stage_counts
+from promopilot.predictors.learning import Prepared, Progress, learn
+from promopilot.predictors.likelihood import stage_counts
 from promopilot.predictors.packaged import packaged_minilm
 from promopilot.predictors.predictor import Predictor, choose_device, fuse
 from promopilot.predictors.settings import PredictorSettings
@@ -37,28 +27,7 @@ from promopilot.predictors.uncertainty import (
     estimate_spread,
     spread_between,
 )
-from promopilot.predictors.vocabulary import Features, Vocabulary
-
-Progress = Callable[[str, float], None]
-
-# Hidden states below the trainable layers are kept when they fit here, else computed each step.
-_CACHE_BYTES = 1 << 29
-_TEXTS_AT_ONCE = 64  # per pass where nothing is learnt
-_CLIP_NORM = 1.0  # largest gradient norm of a step, as in BERT's own training
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One part (fit or choose) on the device; T texts, R rows, Z stages."""
-
-    features: Features
-    tokens: Tokens  # T
-    context: Context  # R
-    trials: Tensor  # [R, Z] float32
-    successes: Tensor  # [R, Z]
-    impressions: Tensor  # [R]
-    conversions: Tensor  # [R]
-    weight: Tensor  # [R]
+from promopilot.predictors.vocabulary import Vocabulary
 
 
 def fit(
@@ -108,7 +77,7 @@ def fit(
         fitted, chosen = (
             _prepare(rows, vocabulary, tokenizer, settings, device) for rows in (train, choose)
         )
-        record = _learn(funnel, fitted, chosen, settings, seed, progress)
+        record = learn(funnel, fitted, chosen, settings, seed, progress)
     funnel.eval()
     calibration, spreads = _after_fit(funnel, fitted, chosen, choose, vocabulary, settings)
     predictor = Predictor(
@@ -150,7 +119,7 @@ def _prepare(
     features = vocabulary.features(rows)
 
     def tensor(values: Any) -> Tensor:
-        return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(device)
+        return torch.tensor(values, dtype=torch.float32, device=device)
 
     impressions, conversions = tensor(rows.impressions), tensor(rows.conversions)
     clicks = tensor(rows.clicks) if rows.clicks is not None else None
@@ -167,170 +136,6 @@ def _prepare(
     )
 
 
-def _learn(
-    funnel: Funnel,
-    train: Prepared,
-    choose: Prepared,
-    settings: PredictorSettings,
-    seed: int,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Trains in place, leaves the best pass's weights in `funnel`, returns what happened."""
-    totals = (train.successes * train.weight[:, None]).sum(0).double()
-    trials = (train.trials * train.weight[:, None]).sum(0).double()
-    funnel.start_from(encode(funnel.encoder, train.tokens), torch.logit(totals / trials).float())
-    hidden = _lower_states(funnel.encoder, train.tokens)
-    choose_hidden = _lower_states(funnel.encoder, choose.tokens)
-    starts, order = _rows_by_text(train.context.text, len(train.features.texts))
-    optimizer = torch.optim.AdamW(_parameter_groups(funnel, settings))
-    texts = len(train.features.texts)
-    steps = settings.epochs * math.ceil(texts / settings.batch_texts)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _rate(step, steps, settings.warmup_share)
-    )
-    # Per impression, and per text as many steps as there are batches: an unbiased gradient.
-    scale = texts / float((train.impressions * train.weight).sum())
-    generator = torch.Generator().manual_seed(seed)
-    averaged = _shadow(funnel)
-    losses: list[float] = []
-    best, best_state = math.inf, _trained_state(funnel)
-    for epoch in range(settings.epochs):
-        funnel.train()
-        for batch in _batches(texts, settings.batch_texts, generator):
-            loss = _batch_loss(funnel, train, hidden, batch, starts, order) * scale / len(batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(funnel.parameters(), _CLIP_NORM)
-            optimizer.step()
-            schedule.step()
-            _follow(averaged, funnel, settings.averaging)
-        losses.append(_choose_loss(averaged, choose, choose_hidden))
-        if losses[-1] < best:
-            best, best_state = losses[-1], _trained_state(averaged)
-        progress(f"pass {epoch + 1}: log-loss {losses[-1]:.6f}", (epoch + 1) / settings.epochs)
-        if epoch - int(np.argmin(losses)) >= settings.patience:
-            break
-    funnel.load_state_dict(best_state, strict=False)
-    return {"seed": seed, "best_pass": int(np.argmin(losses)) + 1, "choose_log_loss": losses}
-
-
-def _batch_loss(
-    funnel: Funnel,
-    train: Prepared,
-    hidden: Tensor | None,
-    batch: Tensor,
-    starts: Tensor,
-    order: Tensor,
-) -> Tensor:
-    """Sums the weighted loss over all rows of a batch of texts."""
-    sizes = starts[batch + 1] - starts[batch]
-    rows = torch.cat([order[starts[text] : starts[text + 1]] for text in batch])
-    text = torch.repeat_interleave(torch.arange(len(batch)), sizes).to(rows.device)
-    where = batch.to(train.tokens.ids.device)
-    tokens = train.tokens.pick(where)
-    if hidden is None:
-        states = funnel.encoder.lower(tokens)
-    else:
-        states = hidden[where, : tokens.ids.shape[1]]
-    logits = funnel(funnel.encoder.upper(states, tokens.mask), train.context.pick(rows, text))
-    losses = funnel_nll(logits, train.trials[rows], train.successes[rows])
-    return (losses * train.weight[rows]).sum()
-
-
-@torch.no_grad()
-def _choose_loss(funnel: Funnel, choose: Prepared, hidden: Tensor | None) -> float:
-    funnel.eval()
-    logits = torch.from_numpy(_logits(funnel, choose, hidden))
-    return float(
-        ctcvr_log_loss(logits, choose.impressions.double().cpu(), choose.conversions.double().cpu())
-    )
-
-
-@torch.no_grad()
-def _logits(funnel: Funnel, part: Prepared, hidden: Tensor | None = None) -> Floats:
-    """Returns logits [R, Z]; `hidden` saves the layers that do not learn."""
-    if hidden is None:
-        return fuse(funnel, encode(funnel.encoder, part.tokens), part.context)
-    states = zip(
-        torch.split(hidden, _TEXTS_AT_ONCE),
-        torch.split(part.tokens.mask, _TEXTS_AT_ONCE),
-        strict=True,
-    )
-    vectors = torch.cat([funnel.encoder.upper(state, mask) for state, mask in states])
-    return fuse(funnel, vectors, part.context)
-
-
-@torch.no_grad()
-def _lower_states(encoder: TextEncoder, tokens: Tokens) -> Tensor | None:
-    """Hidden states [T, W, H] below the trainable layers, or None where they change or are many."""
-    texts, width = tokens.ids.shape
-    if encoder.trains_embeddings or 4 * texts * width * encoder.width > _CACHE_BYTES:
-        return None
-    encoder.eval()
-    parts = (torch.split(part, _TEXTS_AT_ONCE) for part in (tokens.ids, tokens.mask))
-    return torch.cat([encoder.lower(Tokens(*part)) for part in zip(*parts, strict=True)])
-
-
-def _rows_by_text(text: Tensor, texts: int) -> tuple[Tensor, Tensor]:
-    """Rows sorted by text, and where each text's rows start in them: [T + 1] and [R]."""
-    order = torch.argsort(text, stable=True)
-    sizes = torch.bincount(text, minlength=texts).cpu()
-    return torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)]), order
-
-
-def _batches(texts: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    yield from torch.split(torch.randperm(texts, generator=generator), size)
-
-
-def _parameter_groups(funnel: Funnel, settings: PredictorSettings) -> list[dict[str, Any]]:
-    """The head at its own rate, each encoder layer slower than the one above it."""
-    groups: list[dict[str, Any]] = []
-
-    def add(parameters: list[torch.nn.Parameter], rate: float) -> None:
-        for decays in (True, False):
-            chosen = [p for p in parameters if p.requires_grad and (p.ndim > 1) == decays]
-            if chosen:
-                decay = settings.weight_decay if decays else 0.0
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
-
-    encoder = funnel.encoder
-    own = {id(parameter) for parameter in encoder.parameters()}
-    add([p for p in funnel.parameters() if id(p) not in own], settings.head_learning_rate)
-    rate = settings.encoder_learning_rate
-    for layer in reversed(encoder.layers):
-        add(list(layer.parameters()), rate)
-        rate *= settings.layer_decay
-    add(list(encoder.embeddings.parameters()), rate)
-    return groups
-
-
-def _rate(step: int, steps: int, warmup_share: float) -> float:
-    """Rises linearly to 1 during the warm-up, then falls linearly to 0."""
-    warmup = max(1, round(steps * warmup_share))
-    if step < warmup:
-        return (step + 1) / warmup
-    return max(0.0, (steps - step) / max(1, steps - warmup))
-
-
-def _shadow(funnel: Funnel) -> Funnel:
-    """A copy that follows the learning weights; what does not learn is shared, not copied."""
-    shared = {id(p): p for p in funnel.parameters() if not p.requires_grad}
-    return copy.deepcopy(funnel, shared)
-
-
-@torch.no_grad()
-def _follow(averaged: Funnel, funnel: Funnel, keep: float) -> None:
-    """Moves the average of the weights a step towards them (Polyak & Juditsky 1992)."""
-    for mean, now in zip(averaged.parameters(), funnel.parameters(), strict=True):
-        if now.requires_grad:
-            mean.lerp_(now, 1.0 - keep)
-
-
-def _trained_state(funnel: Funnel) -> dict[str, Tensor]:
-    """Copies of what learning changes: parameters that learn (buffers are fixed at the start)."""
-    return {name: p.detach().clone() for name, p in funnel.named_parameters() if p.requires_grad}
-
-
 def _after_fit(
     funnel: Funnel,
     train: Prepared,
@@ -342,10 +147,12 @@ def _after_fit(
     """Calibrates on the choose rows and estimates each stage's spread there."""
     trials = choose.trials.double().cpu().numpy()
     successes = choose.successes.double().cpu().numpy()
-    logits = _logits(funnel, choose)
+    logits, fit_logits = (
+        fuse(funnel, encode(funnel.encoder, part.tokens), part.context) for part in (choose, train)
+    )
     calibration = calibrate(logits, trials, successes)
     rates = 1.0 / (1.0 + np.exp(-calibration.apply(logits)))
-    fit_logits = calibration.apply(_logits(funnel, train))
+    fit_logits = calibration.apply(fit_logits)
     weight = train.impressions.double().cpu().numpy()
     levels = (train.features.placement, train.features.segment, train.features.group)
     item = (rows.promotion * len(rows.placement_ids) + rows.placement) * len(rows.segment_ids)
