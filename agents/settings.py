@@ -9,12 +9,12 @@ class AgentSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # Environment steps (flight-days) of training.
-    steps: int = Field(default=150_000, ge=0)
+    steps: int = Field(default=45_000, ge=0)
     # Flights stepped together.
     num_envs: int = Field(default=64, ge=1)
     # Flights of the training seed that are played again and again; the re-planner's result on them
     # is the baseline of the reward.
-    training_flights: int = Field(default=512, ge=1)
+    training_flights: int = Field(default=256, ge=1)
     # Samples per gradient step.
     batch_size: int = Field(default=448, ge=2)
     # Passes over each rollout.
@@ -28,4 +28,4 @@ class AgentSettings(BaseModel):
     # Width of the network's hidden layers.
     hidden: int = Field(default=64, ge=4)
     # How often, in flight-days, the policy is measured on validation flights and kept if best.
-    evaluate_every: int = Field(default=15_000, ge=1)
+    evaluate_every: int = Field(default=8_960, ge=1)

@@ -1,0 +1,115 @@
+"""Offline evaluation of the plan from a log of block fillings, beside the value that is true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promopilot.agents.comparison import mean_interval
+from promopilot.envs.arrays import Floats
+from promopilot.envs.blocks import BlockLog, choices_at, explore_in_blocks, shares_of_plan
+from promopilot.envs.world import World
+from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.ope.evaluate import evaluate_log
+from promopilot.experiments.ope.log import BanditLog
+from promopilot.experiments.ope.settings import OpeSettings
+
+NONE = "none"
+# The log: flights, blocks of a tenth of a pool's day (design: the logged decision), and the share of
+# choices that explore.
+FLIGHTS, BLOCKS_PER_DAY, EXPLORATION = 4, 10, 0.3
+WHY_THEY_DIFFER = (
+    "The offline estimates and their true value answer: what would the plan's choices have brought at "
+    "the moments of the log, one block at a time? Playing the plan for the whole flight answers "
+    "another question, because its own choices change what comes later: audiences tire of what it "
+    "shows, and impressions it buys in a day grow dearer as it buys more."
+)
+
+
+def write_evidence(
+    world: World,
+    impressions: Floats,
+    rolled_out: Floats,
+    settings: OpeSettings,
+    log_seed: int,
+    seed: int,
+    out: Path,
+) -> dict[str, Any]:
+    """Log an exploring policy in the market, evaluate the plan from it, and write `ope/`.
+
+    Args:
+        world: The market.
+        impressions: What the plan expects per day and line item `[D, L]`.
+        rolled_out: Objective of the plan on the test flights `[F]`.
+        settings: Intervals and verdict.
+        log_seed: Seed of the logged flights.
+        seed: Seed of the bootstrap.
+        out: Folder for `log.parquet`, `policy.parquet`, `qhat.parquet` and `ope.json`.
+
+    Returns:
+        The content of `ope.json`, with the true value and the rolled-out one under `market`.
+    """
+    blocks = explore_in_blocks(world, log_seed, np.arange(FLIGHTS), BLOCKS_PER_DAY, EXPLORATION)
+    chosen = choices_at(blocks, shares_of_plan(world, impressions))
+    actions = (*world.catalog.promotion_ids, NONE)
+    days = blocks.flight * world.days + blocks.day
+    log = BanditLog(blocks.action, blocks.reward, blocks.propensity, days, "simulated", actions)
+    result = evaluate_log(log, chosen, blocks.believed, settings, seed)
+    per_flight = len(blocks.action) / FLIGHTS
+    result["market"] = {
+        "true_value": float((chosen * blocks.expected).sum(axis=1).mean()),
+        "rolled_out_value": float(rolled_out.mean() / per_flight),
+        "rolled_out_ci95": [end / per_flight for end in mean_interval(rolled_out, seed)],
+        "unit": f"{world.currency} of {world.objective.replace('_', ' ')} per block",
+        "why_they_differ": WHY_THEY_DIFFER,
+        "flights_logged": FLIGHTS,
+        "blocks_per_pool_and_day": BLOCKS_PER_DAY,
+        "exploration": EXPLORATION,
+    }
+    _write_log(world, blocks, actions, out)
+    _write_long(chosen, actions, "probability", chosen > 0, out / "policy.parquet")
+    _write_long(blocks.believed, actions, "q", None, out / "qhat.parquet")
+    write_text_atomic(out / "ope.json", json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _write_log(world: World, blocks: BlockLog, actions: Sequence[str], out: Path) -> None:
+    catalog = world.catalog
+    placement, segment = catalog.pools[blocks.pool].T
+    dates = np.array([world.start + timedelta(days=day) for day in range(world.days)])
+    frame = pd.DataFrame(
+        {
+            "decision_id": np.arange(len(blocks.action)).astype(str),
+            "action": np.array(actions, dtype=object)[blocks.action],
+            "reward": blocks.reward,
+            "propensity": blocks.propensity,
+            "timestamp": [day.isoformat() for day in dates[blocks.day]],
+            "cluster_id": [f"{f}-{d}" for f, d in zip(blocks.flight, blocks.day, strict=True)],
+            "x_day": blocks.day,
+            "x_placement": placement,
+            "x_segment": segment,
+            "evidence": "simulated",
+        }
+    )
+    frame.to_parquet(out / "log.parquet", index=False)
+
+
+def _write_long(
+    matrix: Floats, actions: Sequence[str], column: str, keep: np.ndarray | None, path: Path
+) -> None:
+    """Write `[n, A]` as decision_id, action, value; the rows of `keep`, or all."""
+    decision, action = np.nonzero(np.ones_like(matrix, dtype=bool) if keep is None else keep)
+    frame = pd.DataFrame(
+        {
+            "decision_id": decision.astype(str),
+            "action": pd.Categorical.from_codes(action, list(actions)),
+            column: matrix[decision, action],
+        }
+    )
+    frame.to_parquet(path, index=False)

@@ -1,0 +1,84 @@
+"""The columns of plan.csv and plan_summary.csv, and what each means."""
+
+from __future__ import annotations
+
+# name -> (unit, meaning)
+COLUMNS: dict[str, tuple[str, str]] = {
+    "date": ("day", "the day the money is spent; with --by week the first day of the week"),
+    "promotion_id": ("", "the promotion, as in your table promotions"),
+    "promotion_name": ("", "its name, if your table has one"),
+    "campaign_id": ("", "its campaign, if your table has one"),
+    "placement_id": ("", "where it is shown"),
+    "segment_id": ("", "to whom"),
+    "currency": ("", "currency of every amount in the row"),
+    "current_budget": (
+        "money",
+        "what today's mix spends: the mean of the same weekday over the 28 days before the flight, "
+        "scaled down where the mix exceeds the budget",
+    ),
+    "planned_budget": ("money", "media spend planned for the row"),
+    "change_pct": ("%", "planned_budget against current_budget; empty where that is 0"),
+    "budget_share": ("share", "planned_budget over the planned budget of the same date"),
+    "min_budget": ("money", "the line item's own lower bound"),
+    "max_budget": ("money", "the line item's own upper bound; empty where there is none"),
+    "binding_limit": (
+        "",
+        "what keeps the row from more money: `pool supply` (every impression of that placement and "
+        "segment is used), `day budget`, `flight budget`; empty where nothing does",
+    ),
+    "expected_impressions": ("impressions", "mean over the test flights, the table played as it is"),
+    "expected_clicks": ("first events", "likewise; what the first event is, the report says"),
+    "expected_conversions": ("conversions", "likewise"),
+    "expected_conversion_value": ("money", "what customers pay, after discount"),
+    "expected_subsidy": ("money", "discount that you pay on redeemed conversions"),
+    "expected_profit": (
+        "money",
+        "incrementality x conversions x price x margin - subsidy, before media spend",
+    ),
+    "expected_roas": ("ratio", "expected_conversion_value / planned_budget"),
+    "expected_poas": ("ratio", "expected_profit / planned_budget"),
+    "marginal_roas": ("ratio", "conversion value of the next unit of money spent on the row"),
+    "marginal_poas": ("ratio", "profit of the next unit of money spent on the row"),
+    "expected_cpa": ("money", "planned_budget / expected_conversions"),
+    "basis": (
+        "",
+        "`data` where the line item was shown before the flight, so that its response was learnt; "
+        "`prior` where it was not. Both rest on the assumptions that the report lists",
+    ),
+    "reason": ("", "why the row changes or does not"),
+    "policy": ("", "the policy that made the plan"),
+    "plan_id": ("", "the same for every row of a plan and different for different plans"),
+}
+
+EXPECTED = (
+    "expected_impressions",
+    "expected_clicks",
+    "expected_conversions",
+    "expected_conversion_value",
+    "expected_subsidy",
+    "expected_profit",
+)
+QUANTILES = ("profit_p10", "profit_p50", "profit_p90")
+
+
+def columns_md() -> str:
+    """The dictionary of columns that stands beside a plan."""
+    lines = [
+        "# Columns of plan.csv",
+        "",
+        "One row per date and line item that may be funded that day, zero budgets included. Amounts",
+        "have two decimals and sum to the cent. Expected columns are means over simulated test",
+        "flights in which this table is played as it stands.",
+        "",
+        "| column | unit | meaning |",
+        "|---|---|---|",
+        *(f"| `{name}` | {unit} | {text} |" for name, (unit, text) in COLUMNS.items()),
+        "",
+        "# Columns of plan_summary.csv",
+        "",
+        "One row per promotion and a last row `TOTAL`. Budgets and expected columns are the sums of",
+        "plan.csv's rows. `profit_p10`, `profit_p50`, `profit_p90` are quantiles of the flight's",
+        "profit before media over the test flights; quantiles do not sum.",
+        "",
+    ]
+    return "\n".join(lines)

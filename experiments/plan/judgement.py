@@ -1,0 +1,78 @@
+"""What the exported table is worth: as it stands, with daily updating, and against today's mix."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promopilot.agents.comparison import gain_pct, mean_interval
+from promopilot.envs.arrays import Floats
+from promopilot.envs.world import World
+from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.plan.export import Plan
+
+JUDGEMENT = "plan_value.json"
+
+
+def write_judgement(plan: Plan, simulations: dict[str, Any], seed: int, out: Path) -> None:
+    """Write `plan_value.json`: the plan's values on the test flights beside those of policies.
+
+    Args:
+        plan: The plan and its own flights.
+        simulations: What the simulate stage found on the same flights.
+        seed: Seed of the bootstrap.
+        out: Folder to write to.
+    """
+    value = plan.rollout.value
+    current = np.array(simulations["values"]["current_mix"])
+    updated = np.array(simulations["values"][simulations["recommended"]])
+    gain, low, high = gain_pct(value, current, seed)
+    updated_gain, updated_low, updated_high = gain_pct(updated, current, seed)
+    document = {
+        "value_as_exported": float(value.mean()),
+        "value_as_exported_ci95": list(mean_interval(value, seed)),
+        "value_with_daily_update": float(updated.mean()),
+        "vs_current_mix_pct": gain,
+        "vs_current_mix_ci95": [low, high],
+        "daily_update_vs_current_mix_pct": updated_gain,
+        "daily_update_vs_current_mix_ci95": [updated_low, updated_high],
+        "values": value.tolist(),
+    }
+    write_text_atomic(out / JUDGEMENT, json.dumps(document) + "\n")
+
+
+def read_judgement(run: Path) -> dict[str, Any]:
+    """What `write_judgement` wrote."""
+    document: dict[str, Any] = json.loads((run / JUDGEMENT).read_text(encoding="utf-8"))
+    return document
+
+
+def read_values(run: Path) -> Floats:
+    """Objective of the plan on each test flight `[F]`."""
+    return np.array(read_judgement(run)["values"])
+
+
+def read_expected_impressions(run: Path, world: World) -> Floats:
+    """`expected_impressions` of plan.csv as `[D, L]`."""
+    plan = pd.read_csv(
+        run / "plan.csv",
+        dtype={"promotion_id": str, "placement_id": str, "segment_id": str},
+        keep_default_na=False,
+    )
+    catalog = world.catalog
+    ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
+    parts = (catalog.promotion, catalog.placement, catalog.segment)
+    items = pd.MultiIndex.from_arrays(
+        [[names[i] for i in index] for names, index in zip(ids, parts, strict=True)]
+    )
+    item = items.get_indexer(
+        pd.MultiIndex.from_frame(plan[["promotion_id", "placement_id", "segment_id"]])
+    )
+    days = pd.Index([day.isoformat() for day in world.dates])
+    expected = np.zeros((world.days, catalog.num_line_items))
+    expected[days.get_indexer(plan["date"]), item] = plan["expected_impressions"].astype(float)
+    return expected

@@ -1,0 +1,140 @@
+"""Every policy on the same test flights, and which of them is recommended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promopilot.agents.comparison import gain_pct, mean_interval
+from promopilot.agents.policy import Policy
+from promopilot.agents.rollout import Progress, Rollout, roll_out
+from promopilot.envs.world import World, load_world
+from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.seeds import Seeds
+
+SIMULATIONS = "simulations.json"
+BASELINE = "replanner"
+POLICIES = ("current_mix", "uniform", "static_optimum", BASELINE, "ppo")
+# A policy is recommended over the re-planner only if its gain on test flights has this lower bound.
+LEAST_GAIN_PCT = 0.5
+
+
+def make_policy(name: str, world: World, trained: Path) -> Policy:
+    """The policy of that name; `trained` is the folder of the PPO policy.
+
+    Raises:
+        ConfigError: No policy has that name.
+        PolicyError: The trained policy is missing or altered.
+    """
+    from promopilot.agents.ppo_policy import load_policy
+    from promopilot.agents.replanner import Replanner
+    from promopilot.agents.simple import CurrentMix, Uniform
+    from promopilot.agents.static_optimum import StaticOptimum
+
+    match name:
+        case "current_mix":
+            return CurrentMix()
+        case "uniform":
+            return Uniform()
+        case "static_optimum":
+            return StaticOptimum(world)
+        case "replanner":
+            return Replanner(world)
+        case "ppo":
+            return load_policy(trained, world)
+    near = get_close_matches(name, POLICIES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(POLICIES)}"
+    raise ConfigError(f"no policy is called {name!r}; {hint}")
+
+
+def play(
+    names: Sequence[str],
+    world: World,
+    trained: Path,
+    seed: int,
+    flights: int,
+    progress: Progress,
+    task: str,
+) -> dict[str, Rollout]:
+    """Roll the named policies out on flights 0..flights-1 of a seed."""
+    rollouts: dict[str, Rollout] = {}
+    for done, name in enumerate(names):
+        policy = make_policy(name, world, trained)
+
+        def report(what: str, share: float, done: int = done) -> None:
+            progress(task, (done + share) / len(names))
+
+        rollouts[name] = roll_out(policy, world, seed, np.arange(flights), progress=report)
+    return rollouts
+
+
+def figures(rollouts: dict[str, Rollout], world: World, seed: int) -> dict[str, dict[str, Any]]:
+    """`metrics.json`'s `policies`: each policy's value and its paired gain over the re-planner."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, rollout in rollouts.items():
+        over = np.maximum(rollout.spent - world.budget, 0.0).max()
+        found[name] = {
+            "value_mean": float(rollout.value.mean()),
+            "value_ci95": list(mean_interval(rollout.value, seed)),
+            "overspend_max": float(over),
+            "flights": len(rollout.value),
+            "decision_ms": round(rollout.decision_ms, 4),
+        }
+        if BASELINE in rollouts:
+            gain, low, high = gain_pct(rollout.value, rollouts[BASELINE].value, seed)
+            found[name] |= {"vs_replanner_pct": gain, "vs_replanner_ci95": [low, high]}
+    return found
+
+
+def recommend(validation: dict[str, Rollout], test: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    """The policy to use, and why: best on validation flights, gain proven on test flights.
+
+    Args:
+        validation: Rollouts on the flights that choose.
+        test: `figures` on the flights that report.
+    """
+    means = {name: float(rollout.value.mean()) for name, rollout in validation.items()}
+    best = max(means, key=lambda name: (means[name], name == BASELINE))
+    if best == BASELINE:
+        return BASELINE, "No other policy was better on the validation flights."
+    gain, (low, high) = test[best]["vs_replanner_pct"], test[best]["vs_replanner_ci95"]
+    shown = f"{gain:+.2f} % ({low:+.2f} to {high:+.2f}) against it on the test flights"
+    if low >= LEAST_GAIN_PCT:
+        return best, f"Best on the validation flights; {shown}."
+    return BASELINE, (
+        f"The best on the validation flights brought {shown}; a change of policy asks for a "
+        f"lower bound of at least {LEAST_GAIN_PCT} %."
+    )
+
+
+def simulate_run(
+    run: Path, policies: Sequence[str], flights: int, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Compare policies on the test flights of a run's market.
+
+    Args:
+        run: A run folder whose market and policy are finished.
+        policies: Names; all of them where empty. The re-planner is always played, as the baseline.
+        flights: How many flights.
+        seed: The run's seed, or another for other flights.
+        progress: Told the share done.
+
+    Returns:
+        `{"policies": …}` as in `metrics.json`.
+    """
+    world = load_world(run / "market")
+    names = list(dict.fromkeys([*(policies or POLICIES), BASELINE]))
+    seeds = Seeds.of(seed)
+    played = play(names, world, run / "policy", seeds.test, flights, progress, "simulate")
+    return {"policies": figures(played, world, seeds.bootstrap)}
+
+
+def read_simulations(run: Path) -> dict[str, Any]:
+    """What the simulate stage of a run wrote."""
+    document: dict[str, Any] = json.loads((run / SIMULATIONS).read_text(encoding="utf-8"))
+    return document

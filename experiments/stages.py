@@ -1,0 +1,242 @@
+"""What each stage of the pipeline does; the order stands in `pipeline`."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promopilot.envs.world import World, load_world, save_world
+from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.config import RunConfig
+from promopilot.experiments.dates import Dates, resolve_dates
+from promopilot.experiments.manifest import write_manifest
+from promopilot.experiments.metrics import SCORES, SOURCES
+from promopilot.experiments.plan.export import LINE_ITEMS, make_plan, read_items, write_plan
+from promopilot.experiments.progress import Progress
+from promopilot.experiments.run_folder import RunFolder
+from promopilot.experiments.seeds import Seeds
+from promopilot.experiments.simulation import (
+    POLICIES,
+    SIMULATIONS,
+    figures,
+    make_policy,
+    play,
+    read_simulations,
+    recommend,
+)
+from promopilot.experiments.tables import Tables, read_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from promopilot.predictors import Rows
+
+
+class Stages:
+    """The stages of one run; each method writes into the folder it is given.
+
+    Args:
+        config: The run's config.
+        folder: Where finished stages are.
+        progress: Told what is going on and the share done.
+    """
+
+    def __init__(self, config: RunConfig, folder: RunFolder, progress: Progress) -> None:
+        self.config = config
+        self.run = folder.path
+        self.progress = progress
+        self.seeds = Seeds.of(config.seed)
+
+    @cached_property
+    def data_folder(self) -> Path:
+        """Where the tables are: the user's folder, or the run's own."""
+        return self.config.data.folder or self.run / "data"
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The checked tables; stages before `score` use nothing dated in the flight."""
+        return read_tables(self.data_folder)
+
+    @cached_property
+    def dates(self) -> Dates:
+        """The cut between what is known and the flight."""
+        return resolve_dates(self.config, self.tables.performance)
+
+    @cached_property
+    def world(self) -> World:
+        """The flight's market."""
+        return load_world(self.run / "market")
+
+    def begin(self) -> None:
+        """Find what is wrong with the input before any work is done."""
+        from promopilot.predictors.packaged import packaged_minilm
+
+        if self.config.predictor.base_model is None:
+            packaged_minilm()
+        if self.config.data.folder is not None:
+            self.dates  # noqa: B018 - reads and checks tables and dates
+
+    def data(self, work: Path) -> None:
+        """Build the tables, where the config asks for it."""
+        from promopilot.experiments.sources.complete_journey import build
+
+        if self.config.data.build is not None:
+            build(work / "data", self.config.data.complete_journey, self.progress)
+
+    def predictor(self, work: Path) -> None:
+        """Fine-tune the predictor on the fitting days; the choosing days stop it."""
+        from promopilot.predictors import fit
+
+        history = self.tables.performance
+        fit(
+            self._rows(self.dates.fit(history)),
+            self._rows(self.dates.choose(history)),
+            self.config.predictor,
+            work / "predictor",
+            self.config.seed,
+            self.progress,
+        )
+
+    def _rows(self, performance: pd.DataFrame) -> Rows:
+        from promopilot.predictors import rows_from_tables
+
+        tables = self.tables
+        return rows_from_tables(
+            tables.promotions,
+            tables.placements,
+            tables.segments,
+            performance,
+            self.config.predictor,
+        )
+
+    def market(self, work: Path) -> None:
+        """Predict rates for the flight and build its market."""
+        from promopilot.experiments.world_builder import build_world
+        from promopilot.predictors import Predictor
+
+        out = work / "market"
+        out.mkdir()
+        predictor = Predictor.load(self.run / "predictor")
+        built = build_world(self.tables, predictor, self.config, self.dates)
+        save_world(built.world, out)
+        built.items.to_csv(out / LINE_ITEMS, index=False, lineterminator="\n")
+        built.rates.to_csv(out / "rates.csv", index=False, float_format="%.8g", lineterminator="\n")
+        write_text_atomic(out / SOURCES, json.dumps(built.sources, indent=1) + "\n")
+
+    def train(self, work: Path) -> None:
+        """Train PPO on training flights; validation flights keep its best."""
+        from promopilot.agents.ppo import train_ppo
+        from promopilot.agents.ppo_policy import save_policy
+
+        out = work / "policy"
+        out.mkdir()
+        policy, history = train_ppo(
+            self.world,
+            self.config.agents,
+            self.seeds.training,
+            self.seeds.validation,
+            np.arange(self.config.simulate.flights_validation),
+            self.progress,
+        )
+        save_policy(policy, out, {"history": history, "seed": self.seeds.training})
+
+    def simulate(self, work: Path) -> None:
+        """Play all policies on validation flights, which choose, and on test flights."""
+        trained, flights = self.run / "policy", self.config.simulate
+        validation = play(
+            POLICIES,
+            self.world,
+            trained,
+            self.seeds.validation,
+            flights.flights_validation,
+            self.progress,
+            "simulate: validation flights",
+        )
+        test = play(
+            POLICIES,
+            self.world,
+            trained,
+            self.seeds.test,
+            flights.flights_test,
+            self.progress,
+            "simulate: test flights",
+        )
+        found = figures(test, self.world, self.seeds.bootstrap)
+        recommended, why = recommend(validation, found)
+        document: dict[str, Any] = {
+            "policies": found,
+            "recommended": recommended,
+            "why": why,
+            "validation": figures(validation, self.world, self.seeds.bootstrap),
+            "flights_test": flights.flights_test,
+            "values": {name: rollout.value.tolist() for name, rollout in test.items()},
+        }
+        write_text_atomic(work / SIMULATIONS, json.dumps(document) + "\n")
+
+    def plan(self, work: Path) -> None:
+        """Export what the recommended policy spends in the reference flight."""
+        from promopilot.experiments.plan.judgement import write_judgement
+
+        simulations = read_simulations(self.run)
+        policy = make_policy(simulations["recommended"], self.world, self.run / "policy")
+        plan = make_plan(
+            policy,
+            self.world,
+            read_items(self.run / "market"),
+            self.seeds.test,
+            self.config.simulate.flights_test,
+            self.progress,
+        )
+        write_plan(plan, self.world, work / "plan.csv")
+        write_judgement(plan, simulations, self.seeds.bootstrap, work)
+
+    def ope(self, work: Path) -> None:
+        """Evaluate the plan offline, from a log of an exploring policy in the market."""
+        from promopilot.experiments.evidence import write_evidence
+        from promopilot.experiments.plan.judgement import read_expected_impressions, read_values
+
+        out = work / "ope"
+        out.mkdir()
+        write_evidence(
+            self.world,
+            read_expected_impressions(self.run, self.world),
+            read_values(self.run),
+            self.config.ope,
+            self.seeds.log,
+            self.seeds.bootstrap,
+            out,
+        )
+
+    def score(self, work: Path) -> None:
+        """Score the predictor on the flight's own days, read only now."""
+        from promopilot.predictors import Predictor, evaluate
+
+        seen = self.dates.flight(self.tables.performance)
+        scores: dict[str, Any] = {}
+        if int(seen["impressions"].sum()) > 0:
+            history = self.tables.performance
+            scores["test"] = evaluate(
+                Predictor.load(self.run / "predictor"),
+                self._rows(self.dates.fit(history)),
+                self._rows(self.dates.choose(history)),
+                self._rows(seen),
+                self.config.predictor,
+                self.config.seed,
+            )
+        write_text_atomic(work / SCORES, json.dumps(scores, indent=1) + "\n")
+
+    def report(self, work: Path) -> None:
+        """Render the report from the files of the run."""
+        from promopilot.experiments.report import render_report
+
+        write_text_atomic(work / "report.html", render_report(self.run))
+
+    def end(self) -> None:
+        """Write the manifest over everything."""
+        sources = json.loads((self.run / "market" / SOURCES).read_text(encoding="utf-8"))
+        outside = {} if self.config.data.folder is None else {"data": self.config.data.folder}
+        write_manifest(self.run, {"run": self.config.seed} | self.seeds.as_dict(), outside, sources)
