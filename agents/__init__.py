@@ -1,0 +1,1 @@
+"""Who decides: simple policies, the daily re-planner and PPO on prices."""

@@ -14,8 +14,8 @@ class PriceNetwork(nn.Module):
     """Action means and value features from a price-action observation.
 
     Each promotion's features, with the flight's, go through shared layers; their mean over
-    promotions is the context; each promotion's tilt is read from its own vector and the context, the
-    pace from the context (Zaheer et al., Deep Sets, 2017). Permuting promotions permutes tilts.
+    promotions is the context; each promotion's tilt is read from its own vector and the context,
+    the pace from the context (Zaheer et al., Deep Sets, 2017). Permuting promotions permutes tilts.
 
     Args:
         num_globals: Entries of the observation before the promotions.
@@ -31,11 +31,8 @@ class PriceNetwork(nn.Module):
         self.latent_dim_vf = 2 * hidden
         self.actor = _SetEncoder(num_globals, hidden)
         self.critic = _SetEncoder(num_globals, hidden)
-        self.tilt = nn.Sequential(nn.Linear(3 * hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1))
-        self.pace = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1))
-        for last in (self.tilt[-1], self.pace[-1]):
-            nn.init.orthogonal_(last.weight, _SMALL)
-            nn.init.zeros_(last.bias)
+        self.tilt = _small_head(3 * hidden, hidden)
+        self.pace = _small_head(2 * hidden, hidden)
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Action means `[B, 1 + P]` and value features `[B, 2 hidden]`."""
@@ -54,15 +51,25 @@ class PriceNetwork(nn.Module):
         return context
 
     def _parts(self, observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        each = observed[:, self.num_globals :].unflatten(1, (self.num_promotions, _FEATURES))
+        each = observed[:, self.num_globals :].reshape(-1, self.num_promotions, _FEATURES)
         return observed[:, : self.num_globals], each
+
+
+def _small_head(width: int, hidden: int) -> nn.Sequential:
+    last = nn.Linear(hidden, 1)
+    nn.init.orthogonal_(last.weight, _SMALL)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), last)
 
 
 class _SetEncoder(nn.Module):
     def __init__(self, num_globals: int, hidden: int) -> None:
         super().__init__()
         self.each = nn.Sequential(
-            nn.Linear(num_globals + _FEATURES, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh()
+            nn.Linear(num_globals + _FEATURES, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, hidden),
+            nn.Tanh(),
         )
         self.flight = nn.Sequential(nn.Linear(num_globals, hidden), nn.Tanh())
 

@@ -25,4 +25,5 @@ class ObservationScale:
 
     def apply(self, observed: np.ndarray) -> np.ndarray:
         """Standardised observations, clipped to +-5."""
-        return np.clip((observed - self.mean) / self.sd, -_LIMIT, _LIMIT).astype(np.float32)
+        scaled = np.clip((observed - self.mean) / self.sd, -_LIMIT, _LIMIT)
+        return np.asarray(scaled, dtype=np.float32)

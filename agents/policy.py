@@ -9,8 +9,8 @@ from promopilot.envs.market import Market
 class Policy(Protocol):
     """Decides on a day's media spend for every flight of a batch.
 
-    A policy may look at what `Market` names as known before the decision, at nothing else, and keeps
-    no state of its own between days: what it needs to remember is in the market.
+    A policy may look at what `Market` names as known before the decision, at nothing else, and
+    keeps no state of its own between days: what it needs to remember is in the market.
     """
 
     @property

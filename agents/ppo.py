@@ -26,7 +26,7 @@ from promopilot.envs.world import World
 
 
 class _PricePolicy(ActorCriticPolicy):
-    """stable-baselines3's actor-critic around `PriceNetwork`, whose actor gives the means itself."""
+    """Actor-critic of stable-baselines3 around `PriceNetwork`, whose actor gives the means."""
 
     def __init__(
         self,
@@ -48,17 +48,21 @@ class _PricePolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)
         self.action_net = nn.Identity()
-        self.optimizer = self.optimizer_class(
-            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
-        )
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1), eps=1e-5)
 
 
 class _KeepBest(BaseCallback):
     """Measures the policy on validation flights now and then and keeps its best weights."""
 
     def __init__(
-        self, world: World, scale: ObservationScale, seed: int, flights: Ints, every: int,
-        total: int, progress: Progress,
+        self,
+        world: World,
+        scale: ObservationScale,
+        seed: int,
+        flights: Ints,
+        every: int,
+        total: int,
+        progress: Progress,
     ) -> None:
         super().__init__()
         self._world, self._scale, self._replan = world, scale, Replan(world)
@@ -66,7 +70,7 @@ class _KeepBest(BaseCallback):
         self._every, self._total, self._progress = every, total, progress
         self._replanner = roll_out(Replanner(world), world, seed, flights).value
         self._next = 0
-        self.best: PriceNetwork | None = None
+        self.best: PriceNetwork
         self.best_gain_pct = -np.inf
         self.history: list[dict[str, float]] = []
 
@@ -116,8 +120,13 @@ def train_ppo(
     """
     env = TrainingFlights(world, seed, settings.num_envs, settings.training_flights)
     keep = _KeepBest(
-        world, env.scale, validation_seed, validation_flights, settings.evaluate_every,
-        settings.steps, progress,
+        world,
+        env.scale,
+        validation_seed,
+        validation_flights,
+        settings.evaluate_every,
+        settings.steps,
+        progress,
     )
     model = PPO(
         _PricePolicy,
@@ -141,9 +150,5 @@ def train_ppo(
         model.learn(settings.steps, callback=keep)
     keep.init_callback(model)
     keep.measure()
-    network = keep.best
-    if network is None:
-        network = model.policy.mlp_extractor  # type: ignore[assignment]
-    torch.nn.Module.eval(network)
-    return PpoPolicy(network, env.scale, keep._replan), keep.history
-
+    best = keep.best.eval()
+    return PpoPolicy(best, env.scale, Replan(world)), keep.history

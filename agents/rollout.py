@@ -51,7 +51,9 @@ def roll_out(
     """
     market = Market(world, expected=expected)
     parts: list[tuple[Floats, ...]] = []
-    books = {f.name: np.zeros((world.days, world.catalog.num_line_items)) for f in fields(DayOutcome)}
+    books = {
+        f.name: np.zeros((world.days, world.catalog.num_line_items)) for f in fields(DayOutcome)
+    }
     deciding = 0.0
     for begin in range(0, len(flights), _BATCH):
         batch = flights[begin : begin + _BATCH]

@@ -1,6 +1,6 @@
-"""The batch of flights as a stable-baselines3 `VecEnv`, paid by what it gains over the re-planner."""
+"""The batch of flights as a `VecEnv` of stable-baselines3, paid by its gain on the re-planner."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ class TrainingFlights(VecEnv):
     """N flights at a time, drawn in shuffled order from a fixed set of training flights.
 
     Reward: per cent of the re-planner's mean day that the policy earned above what the re-planner
-    earned on the same day of the same flight. Subtracting what does not depend on the action changes no
-    policy's rank and removes most of the noise.
+    earned on the same day of the same flight. Subtracting what does not depend on the action
+    changes no policy's rank and removes most of the noise.
 
     Args:
         world: What is played.
@@ -90,12 +90,12 @@ class TrainingFlights(VecEnv):
     def close(self) -> None:
         """Nothing to release."""
 
-    def get_attr(self, attr_name: str, indices: None | int | Sequence[int] = None) -> list[Any]:
+    def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
         """The batch's attribute, once per flight."""
         return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
 
     def set_attr(
-        self, attr_name: str, value: Any, indices: None | int | Sequence[int] = None
+        self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None
     ) -> None:
         """Set the batch's attribute; flights cannot differ in it."""
         setattr(self, attr_name, value)

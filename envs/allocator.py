@@ -1,11 +1,12 @@
 """The convex split of a day's money over saturating line items that share pools.
 
-Maximise  sum_i w_i y_i - k x_i(y_i)  over impressions y, with cost x_i(y) = -c_i R_i log(1 - y / R_i),
-subject to  sum_i x_i <= budget,  sum_{i in pool} y_i <= S_pool  and  0 <= x_i <= x_max_i. With the
-budget's price L = k + lambda and a pool's price mu the stationary point is closed-form,
-y_i = R_i (1 - c_i L / (w_i - mu)), cut to its bounds; what is left is one monotone equation per pool
-inside one monotone equation per flight (Boyd and Vandenberghe, Convex Optimization, 5.5.3). Both are
-solved by Newton steps kept inside a bracket.
+Maximise  sum_i w_i y_i - k x_i(y_i)  over impressions y, with cost
+x_i(y) = -c_i R_i log(1 - y / R_i), subject to  sum_i x_i <= budget,
+sum_{i in pool} y_i <= S_pool  and  0 <= x_i <= x_max_i. With the budget's price
+L = k + lambda and a pool's price mu the stationary point is closed-form,
+y_i = R_i (1 - c_i L / (w_i - mu)), cut to its bounds; what is left is one monotone equation per
+pool inside one monotone equation per flight (Boyd and Vandenberghe, Convex Optimization, 5.5.3).
+Both are solved by Newton steps kept inside a bracket.
 """
 
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ class _Problem:
         return np.asarray(np.minimum(self.reach * (1 - share), self.top))
 
     def pool_prices(self, price: Floats, start: Floats) -> Floats:
-        """mu `[N, Q]` at which no pool is over its supply, for a given price of money."""
+        """Mu `[N, Q]` at which no pool is over its supply, for a given price of money."""
         low = np.zeros_like(start)
         crowded = self.impressions(price, low).sum(axis=1) > self.supply
         if not crowded.any():
@@ -177,7 +178,7 @@ class _Problem:
 
 
 def _solve_budget(problem: _Problem, least: Floats) -> tuple[Floats, Floats]:
-    """Price of money `[N]` and of pools `[N, Q]`: spend equals the budget, or money is at `least`."""
+    """Prices of money `[N]` and pools `[N, Q]`: spend is the budget, or money is at `least`."""
     mu = problem.pool_prices(least, np.zeros((len(least), len(problem.supply))))
     spend = _spend_and_slope(problem, least, mu)[0]
     price = least.copy()
@@ -214,9 +215,7 @@ def _newton_in_log_price(problem: _Problem, least: Floats, mu: Floats) -> tuple[
     return np.exp(theta), mu
 
 
-def _spend_and_slope(
-    problem: _Problem, price: Floats, mu: Floats
-) -> tuple[Floats, Floats, Floats]:
+def _spend_and_slope(problem: _Problem, price: Floats, mu: Floats) -> tuple[Floats, Floats, Floats]:
     """Total spend `[N]`, and minus the slopes in log price of it and of the pools' prices `[N, Q]`.
 
     With y = R (1 - c L / (w - mu)) and t = log L: dy/dt = -(R - y) at fixed mu, and a binding pool

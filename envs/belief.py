@@ -1,10 +1,11 @@
 """What a flight has taught about each promotion's hidden shift.
 
-The shift u of a promotion has a Gaussian prior; clicks of its line items inform it. Laplace's method
-finds the posterior mode and curvature by Newton steps; a line item's own shift v ~ N(0, own_sd^2) is
-integrated out by inflating that line item's variance: information I becomes I / (1 + own_sd^2 I)
-(Bishop, Pattern Recognition and Machine Learning, 4.4 and 2.3.3). Exposures of many days are added up
-as effective impressions, so that two numbers per line item hold the whole history.
+The shift u of a promotion has a Gaussian prior; clicks of its line items inform it. Laplace's
+method finds the posterior mode and curvature by Newton steps; a line item's own shift v ~ N(0,
+own_sd^2) is integrated out by inflating that line item's variance: information I becomes I / (1 +
+own_sd^2 I) (Bishop, Pattern Recognition and Machine Learning, 4.4 and 2.3.3). Exposures of many
+days are added up as effective impressions, so that two numbers per line item hold the whole
+history.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """A day filled block by block, as an ad server does it, with the probability of every choice.
 
-A block is a tenth of a pool's expected daily supply. For each block the server draws one promotion, or
-none, from probabilities that it writes down; what the block brought is the reward. That is a log
+A block is a tenth of a pool's expected daily supply. For each block the server draws one promotion,
+or none, from probabilities that it writes down; what the block brought is the reward. That is a log
 from which other policies can be evaluated offline.
 """
 
@@ -81,8 +81,13 @@ class _Day:
         self.num_pools, self.none = len(catalog.pools), catalog.num_promotions
         self.exploration = exploration
         self.block = np.floor(world.supply[market.day] / blocks_per_day)[catalog.pool]  # [L]
-        self.cost, self.reach = market.unit_cost, np.broadcast_to(market.reach, market.unit_cost.shape)
-        shares = replan(market).impressions / np.maximum(world.supply[market.day], 1e-9)[catalog.pool]
+        self.cost, self.reach = (
+            market.unit_cost,
+            np.broadcast_to(market.reach, market.unit_cost.shape),
+        )
+        shares = (
+            replan(market).impressions / np.maximum(world.supply[market.day], 1e-9)[catalog.pool]
+        )
         self.target = self._by_action(shares)
         worth = catalog.worth(world.objective)[0][catalog.promotion]
         self.spend_weight = catalog.worth(world.objective)[1]
@@ -91,7 +96,9 @@ class _Day:
         self.believed = prior * worth * self.block
         self.expected = market.true_first_rate * second * worth * self.block
         shape = market.unit_cost.shape
-        self.delivered, self.clicks, self.converted, self.spent = (np.zeros(shape) for _ in range(4))
+        self.delivered, self.clicks, self.converted, self.spent = (
+            np.zeros(shape) for _ in range(4)
+        )
 
     def _by_action(self, values: Floats) -> Floats:
         """`[N, L]` to `[N, Q, A]`, zero where a promotion has no line item and for `none`."""

@@ -1,7 +1,7 @@
 """`promopilot/BudgetAllocation-v0`: allocate a promotion budget day by day."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -43,12 +43,14 @@ class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
     | 1 | log of budget left over what an even pace would have left |
     | 2 | sine and cosine of the weekday |
     | K | log price of each placement against its mean |
-    | 7 P | per promotion: mean and sd of the belief on its log-odds shift; log(1 + recent exposures per person); reach-weighted log(1 + worth / cost); share of today's reach; share of stock left; whether it is live |
+    | 7 P | per promotion: belief mean and sd (log-odds), log(1 + recent exposures per person), |
+    |     | reach-weighted log(1 + worth / cost), share of today's reach and of stock left, live |
 
     Action, `Box(-1, 1, (1 + P,), float32)`: the first entry paces today's money (2^a times what the
     re-planner would spend), the others tilt what each promotion's impressions are held to be worth
-    (2^a). The zero action is the daily re-planner. Entries outside the box are clipped and not a number
-    counts as zero. An exact solver turns prices into spend, so media limits hold at every step.
+    (2^a). The zero action is the daily re-planner. Entries outside the box are clipped and not a
+    number counts as zero. An exact solver turns prices into spend, so media limits hold at every
+    step.
 
     Reward: the day's objective (net profit unless the world says otherwise) over one constant per
     world, what the re-planner earns a day in the reference flight. The last day terminates;
@@ -70,7 +72,7 @@ class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
         MarketError: Both or an unreadable run folder were given.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - Gymnasium declares it so
 
     def __init__(self, world: World | None = None, run: str | Path | None = None) -> None:
         self.batch = FlightBatch(_world(world, run))
@@ -121,10 +123,10 @@ class BudgetAllocationVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         num_envs: N.
         world: What is played; a small synthetic world where absent.
         run: A run folder whose market is played.
-        max_episode_steps: Handed over by `make_vec` from the registration; a flight is never longer.
+        max_episode_steps: Handed over by `make_vec` from the registration; no flight is longer.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
         self,

@@ -58,7 +58,9 @@ def draw(world: World, seed: int, flights: Ints) -> Exogenous:
     normal = np.stack(
         [stream(seed, int(flight), _WORLD_STREAM).standard_normal(total) for flight in flights]
     )
-    parts = dict(zip(sizes, np.split(normal, np.cumsum(list(sizes.values()))[:-1], axis=1), strict=True))
+    parts = dict(
+        zip(sizes, np.split(normal, np.cumsum(list(sizes.values()))[:-1], axis=1), strict=True)
+    )
 
     noise = parts["supply"].reshape(len(flights), world.days, -1)
     supply = world.supply * np.exp(world.supply_sd * noise - world.supply_sd**2 / 2)

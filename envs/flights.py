@@ -41,7 +41,7 @@ class FlightBatch:
         return self.replan(self.market, pace, tilt).spend
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, Floats, DayOutcome]:
-        """Play a day: observation, reward `[N]` (the day's objective over `reward_scale`), books."""
+        """Play a day: observation, reward `[N]` (objective over `reward_scale`), accounting."""
         outcome = self.market.step(self.spend(action))
         reward = outcome.total("objective") / self.reward_scale
         return observation.observe(self.market, self.replan), reward, outcome

@@ -72,7 +72,7 @@ def observe(market: Market, replan: Replan) -> np.ndarray:
     ]
     per_promotion = np.stack(promotions, axis=-1).reshape(market.num_flights, -1)
     full = np.concatenate([np.stack(globals_, axis=-1), per_promotion], axis=1)
-    return np.clip(full, -LIMIT, LIMIT).astype(np.float32)
+    return np.asarray(np.clip(full, -LIMIT, LIMIT), dtype=np.float32)
 
 
 def _stock_share(left: Floats, stock: Floats) -> Floats:

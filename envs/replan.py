@@ -1,8 +1,9 @@
 """The daily re-optimisation that every price-setting policy starts from.
 
-Today's money is what is left times today's share of the expected market still to come; the allocator
-splits it at the rates believed today. A policy steers by a pace (a factor on today's money) and a tilt
-per promotion (a factor on what its impressions are worth); pace 1 and tilts 1 are the re-planner.
+Today's money is what is left times today's share of the expected market still to come; the
+allocator splits it at the rates believed today. A policy steers by a pace (a factor on today's
+money) and a tilt per promotion (a factor on what its impressions are worth); pace 1 and tilts 1 are
+the re-planner.
 """
 
 import numpy as np
@@ -30,9 +31,8 @@ class Replan:
 
     def budget_today(self, market: Market) -> Floats:
         """Money for today `[N]` at pace 1."""
-        return np.minimum(
-            market.budget_left * self.share_of_rest[market.day], self.world.per_day_max
-        )
+        today = market.budget_left * self.share_of_rest[market.day]
+        return np.asarray(np.minimum(today, self.world.per_day_max))
 
     def __call__(
         self, market: Market, pace: Floats | None = None, tilt: Floats | None = None

@@ -1,7 +1,7 @@
 """How spend becomes impressions: one reach curve, its inverse and its slope.
 
-Exponential saturation: impressions = R (1 - exp(-x / (c R))), with spend x, cost per impression c at
-the first impression and reach R, the most that the line item can get that day. The cost of y
+Exponential saturation: impressions = R (1 - exp(-x / (c R))), with spend x, cost per impression c
+at the first impression and reach R, the most that the line item can get that day. The cost of y
 impressions, -c R log(1 - y / R), is convex, which is what the allocator needs.
 """
 

@@ -21,12 +21,12 @@ from promopilot.experiments.ope.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
 NONE = "none"
-# The log: flights, blocks of a tenth of a pool's day (design: the logged decision), and the share of
-# choices that explore.
+# The log: flights, blocks of a tenth of a pool's day (design: the logged decision), and the share
+# of choices that explore.
 FLIGHTS, BLOCKS_PER_DAY, EXPLORATION = 4, 10, 0.3
 WHY_THEY_DIFFER = (
-    "The offline estimates and their true value answer: what would the plan's choices have brought at "
-    "the moments of the log, one block at a time? Playing the plan for the whole flight answers "
+    "The offline estimates and their true value answer: what would the plan's choices have brought "
+    "at the moments of the log, one block at a time? Playing the plan for the whole flight answers "
     "another question, because its own choices change what comes later: audiences tire of what it "
     "shows, and impressions it buys in a day grow dearer as it buys more."
 )
@@ -108,7 +108,7 @@ def _write_long(
     frame = pd.DataFrame(
         {
             "decision_id": decision.astype(str),
-            "action": pd.Categorical.from_codes(action, list(actions)),
+            "action": pd.Categorical.from_codes(action, pd.Index(actions)),
             column: matrix[decision, action],
         }
     )

@@ -1,4 +1,4 @@
-"""One seed of a run, split into seeds that share no flight: training, choosing, testing, logging."""
+"""One seed of a run, split into seeds that share no flight: to train, choose, test and log."""
 
 from __future__ import annotations
 

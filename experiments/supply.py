@@ -28,12 +28,13 @@ def weekday_season(history: pd.DataFrame) -> tuple[Floats, float]:
     """
     total = history.groupby("date")["impressions"].sum().astype(float)
     total = total[total > 0]
-    mean = total.groupby(total.index.dayofweek).mean().reindex(range(WEEK))
+    weekday = pd.DatetimeIndex(total.index).dayofweek
+    mean = total.groupby(weekday).mean().reindex(range(WEEK))
     factor = (mean / mean.mean()).fillna(1.0).to_numpy(dtype=float)
     factor = factor / factor.mean()
     if len(total) <= WEEK:
         return factor, _LEAST_SUPPLY_SD
-    residual = np.log(total.to_numpy()) - np.log(factor[total.index.dayofweek])
+    residual = np.log(total.to_numpy()) - np.log(factor[weekday])
     return factor, max(float(residual.std(ddof=1)), _LEAST_SUPPLY_SD)
 
 
@@ -97,7 +98,7 @@ def segment_sizes(tables: Tables, assumptions: AssumptionsConfig) -> tuple[Float
     said = tables.sources.get("segments.size", "data")
     if assumptions.panel_projection != 1:
         said += f" x {assumptions.panel_projection:g} (assumption: panel_projection)"
-    return size.fillna(assumed).to_numpy(), said
+    return np.asarray(size.fillna(assumed), dtype=np.float64), said
 
 
 def cost_per_impression(

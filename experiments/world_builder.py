@@ -96,7 +96,7 @@ def build_world(
         budget=_budget(config, float(current.sum())),
         supply=factor[weekdays][:, None] * supply.daily.loc[pools].to_numpy(),
         supply_sd=np.full(len(pools), supply_sd),
-        unit_cost=items["placement_id"].map(cost).to_numpy(dtype=float),
+        unit_cost=np.asarray(items["placement_id"].map(cost), dtype=np.float64),
         reach_share=np.full(len(items), config.assumptions.reach_share),
         segment_size=sizes,
         live=live,
@@ -139,7 +139,7 @@ def _in_flight(
     ones first: a choice that looks at no outcome.
     """
     live = _live(promotions, dates, config.flight.days).any(axis=0)
-    running = promotions[live]
+    running = promotions.loc[live, :]
     if running.empty:
         raise ConfigError(
             f"no promotion runs between {dates.start} and {dates.last}: check `start_date` and "
@@ -149,7 +149,7 @@ def _in_flight(
     if most is not None and len(running) > most:
         shown = history.groupby("promotion_id")["impressions"].sum()
         seen = running["promotion_id"].map(shown).fillna(np.inf)
-        running = running[seen.rank(method="first", ascending=False) <= most]
+        running = running.loc[(seen.rank(method="first", ascending=False) <= most).to_numpy(), :]
     return running.reset_index(drop=True)
 
 
@@ -228,9 +228,11 @@ def _per_promotion_max(catalog: Catalog, values: Floats) -> Floats:
     return largest
 
 
-def _catalog(tables: Tables, promotions: pd.DataFrame, items: pd.DataFrame, money: object) -> Catalog:
+def _catalog(
+    tables: Tables, promotions: pd.DataFrame, items: pd.DataFrame, money: object
+) -> Catalog:
     def index(column: str, ids: pd.Series[str]) -> np.ndarray:
-        return pd.Index(ids).get_indexer(items[column]).astype(np.int64)
+        return pd.Index(ids).get_indexer(pd.Index(items[column])).astype(np.int64)
 
     fields = ("price", "margin", "incrementality", "unit_subsidy", "conversion_value", "stock")
     return Catalog(

@@ -1,0 +1,1 @@
+"""The exported plan: what is spent, why, and what it should bring."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from promopilot.experiments.plan.columns import EXPECTED
@@ -36,13 +35,15 @@ def aggregate(plan: pd.DataFrame, by: str, level: str) -> pd.DataFrame:
     rows = groups[_SUMMED].sum()
     rows[_KEPT] = groups[_KEPT].first()
     rows["max_budget"] = groups["max_budget"].sum(min_count=1)
-    rows["basis"] = groups["basis"].agg(lambda basis: "data" if (basis == "data").any() else "prior")
+    rows["basis"] = groups["basis"].agg(
+        lambda basis: "data" if (basis == "data").any() else "prior"
+    )
     weight = frame["planned_budget"]
     for name in ("marginal_roas", "marginal_poas"):
         weighted = (frame[name] * weight).groupby([frame[k] for k in keys], sort=False).sum()
         planned = rows["planned_budget"]
         rows[name] = (weighted / planned.where(planned > 0)).fillna(groups[name].mean())
-    funded = frame.assign(shown=np.where(weight > 0, frame["binding_limit"], None))
+    funded = frame.assign(shown=frame["binding_limit"].where(weight > 0))
     rows["binding_limit"] = funded.groupby(keys, sort=False)["shown"].agg(_common)
     return finish(rows.reset_index())
 

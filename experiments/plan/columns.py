@@ -26,7 +26,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "what keeps the row from more money: `pool supply` (every impression of that placement and "
         "segment is used), `day budget`, `flight budget`; empty where nothing does",
     ),
-    "expected_impressions": ("impressions", "mean over the test flights, the table played as it is"),
+    "expected_impressions": (
+        "impressions",
+        "mean over the test flights, the table played as it is",
+    ),
     "expected_clicks": ("first events", "likewise; what the first event is, the report says"),
     "expected_conversions": ("conversions", "likewise"),
     "expected_conversion_value": ("money", "what customers pay, after discount"),
@@ -66,9 +69,9 @@ def columns_md() -> str:
     lines = [
         "# Columns of plan.csv",
         "",
-        "One row per date and line item that may be funded that day, zero budgets included. Amounts",
-        "have two decimals and sum to the cent. Expected columns are means over simulated test",
-        "flights in which this table is played as it stands.",
+        "One row per date and line item that may be funded that day, zero budgets included.",
+        "Amounts have two decimals and sum to the cent. Expected columns are means over simulated",
+        "test flights in which this table is played as it stands.",
         "",
         "| column | unit | meaning |",
         "|---|---|---|",
@@ -76,8 +79,8 @@ def columns_md() -> str:
         "",
         "# Columns of plan_summary.csv",
         "",
-        "One row per promotion and a last row `TOTAL`. Budgets and expected columns are the sums of",
-        "plan.csv's rows. `profit_p10`, `profit_p50`, `profit_p90` are quantiles of the flight's",
+        "One row per promotion and a last row `TOTAL`. Budgets and expected columns are the sums",
+        "of plan.csv's rows. `profit_p10`, `profit_p50`, `profit_p90` are quantiles of a flight's",
         "profit before media over the test flights; quantiles do not sum.",
         "",
     ]

@@ -96,8 +96,8 @@ def export_plan(
 ) -> dict[str, Any]:
     """Plan a run's flight with its recommended policy, for its budget or another one.
 
-    Without `out` the run's own `plan.csv` is written again if nothing differs from it, and any other
-    plan goes to `RUN/plans/`, so that `plan.csv` always is what report and metrics speak of.
+    Without `out` the run's own `plan.csv` is written again if nothing differs from it, and any
+    other plan goes to `RUN/plans/`, so that `plan.csv` always is what report and metrics speak of.
 
     Raises:
         RunFolderError: The run has not got as far as a recommendation, or `out` cannot be written.

@@ -103,7 +103,7 @@ def summary_frame(plan: pd.DataFrame, world: World, rollout: Rollout) -> pd.Data
     total = rows.sum()
     total[list(QUANTILES)] = np.quantile(rollout.profit.sum(axis=1), [0.1, 0.5, 0.9])
     rows.loc["TOTAL"] = total
-    money = [c for c in rows if c not in EXPECTED[:3]]
+    money = [str(c) for c in rows.columns if c not in EXPECTED[:3]]
     rows[money] = rows[money].round(2)
     rows[list(EXPECTED[:3])] = rows[list(EXPECTED[:3])].round(3)
     return rows.rename_axis("promotion_id").reset_index()
@@ -123,7 +123,7 @@ _TWO_DECIMALS = (
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """CSV with two decimals for money, empty for what is missing; the same frame, the same bytes."""
+    """CSV with two decimals for money and nothing for what is missing; always the same bytes."""
     shown = frame.copy()
     for name in _TWO_DECIMALS:
         if name in shown:
@@ -138,7 +138,7 @@ def _ratio(over: pd.Series[float], under: pd.Series[float]) -> pd.Series[float]:
     return over / under.where(under > 0)
 
 
-def _optional(items: pd.DataFrame, name: str, rows: np.ndarray) -> object:
+def _optional(items: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
     if name not in items:
-        return ""
-    return items[name].fillna("").to_numpy()[rows]
+        return np.full(len(rows), "", dtype=object)
+    return np.asarray(items[name].fillna("").to_numpy()[rows])

@@ -74,5 +74,7 @@ def read_expected_impressions(run: Path, world: World) -> Floats:
     )
     days = pd.Index([day.isoformat() for day in world.dates])
     expected = np.zeros((world.days, catalog.num_line_items))
-    expected[days.get_indexer(plan["date"]), item] = plan["expected_impressions"].astype(float)
+    expected[days.get_indexer(pd.Index(plan["date"])), item] = plan["expected_impressions"].astype(
+        float
+    )
     return expected
