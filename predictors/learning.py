@@ -2,8 +2,8 @@
 
 Training the head first keeps its random start from spoiling the encoder's features (LP-FT, Kumar
 et al. 2022), and is cheap: the vectors are computed once. In both phases a batch is some texts
-with all their rows, the judge is a running average of the weights, and the pass that is best on the
-choose rows is kept over both.
+with all their rows, the judge is a running average of the weights, and the phase ends with the
+pass that is best on the choose rows.
 """
 
 import copy
@@ -79,44 +79,37 @@ def learn(
     vectors = encode(funnel.encoder, train.tokens)
     funnel.start_from(vectors, torch.logit(weighted[0] / weighted[1]))
     generator = torch.Generator().manual_seed(seed)
-    search = Search()
     passes = settings.head_epochs + (settings.epochs if settings.trainable_layers else 0)
 
-    def told(what: str, done: int) -> None:
-        progress(f"{what}: log-loss {search.losses[-1]:.6f}", done / passes)
+    def tell(phase: str, before: int) -> Callable[[int, float], None]:
+        return lambda done, loss: progress(
+            f"{phase}, pass {done}: log-loss {loss:.6f}", (before + done) / passes
+        )
 
     chosen_vectors = encode(funnel.encoder, choose.tokens)
-    _phase(
+    head = _phase(
         funnel,
         train,
         lambda batch: vectors[batch],
         lambda judged: fuse(judged, chosen_vectors, choose.context),
         (choose, settings, settings.head_epochs, 0.0),
-        search,
         generator,
-        lambda done: told(f"head, pass {done}", done),
+        tell("head", 0),
     )
-    head_loss = search.best
+    record: dict[str, Any] = {"seed": seed, "head_log_loss": head.losses, "best": head.best}
     if settings.trainable_layers:
-        funnel.load_state_dict(search.state, strict=False)
         below = [_lower_states(funnel.encoder, part.tokens) for part in (train, choose)]
-        _phase(
+        tuned = _phase(
             funnel,
             train,
             lambda batch: _vectors(funnel.encoder, train.tokens, below[0], batch),
             lambda judged: _judged_logits(judged, choose, below[1]),
             (choose, settings, settings.epochs, settings.encoder_learning_rate),
-            search,
             generator,
-            lambda done: told(f"fine-tuning, pass {done}", settings.head_epochs + done),
+            tell("fine-tuning", settings.head_epochs),
         )
-    funnel.load_state_dict(search.state, strict=False)
-    return {
-        "seed": seed,
-        "best_pass": search.best_pass,
-        "head_log_loss": head_loss,
-        "choose_log_loss": search.losses,
-    }
+        record |= {"fine_tuned_log_loss": tuned.losses, "best": tuned.best}
+    return record
 
 
 def _phase(
@@ -125,11 +118,10 @@ def _phase(
     vectors: Callable[[Tensor], Tensor],
     logits: Callable[[Funnel], Floats],
     plan: tuple[Prepared, PredictorSettings, int, float],
-    search: Search,
     generator: torch.Generator,
-    told: Callable[[int], None],
-) -> None:
-    """Passes over the texts until the choose rows stop improving.
+    tell: Callable[[int, float], None],
+) -> Search:
+    """Passes over the texts until the choose rows stop improving; the best one's weights stay.
 
     Args:
         funnel: learns in place.
@@ -137,9 +129,11 @@ def _phase(
         vectors: text vectors of a batch of texts.
         logits: the choose rows' logits under a funnel.
         plan: the choose part, settings, passes at most and the encoder's rate (0: it is frozen).
-        search: notes every pass.
         generator: orders the texts.
-        told: called with the passes done.
+        tell: called with the passes done and the last one's log-loss on the choose rows.
+
+    Returns:
+        What every pass scored.
     """
     choose, settings, passes, encoder_rate = plan
     texts = len(train.features.texts)
@@ -152,7 +146,7 @@ def _phase(
     # Per impression, and each batch standing for all texts: an unbiased gradient.
     scale = texts / float((train.impressions * train.weight).sum())
     averaged = _shadow(funnel)
-    first = len(search.losses)
+    search = Search()
     for done in range(1, passes + 1):
         funnel.train()
         # Without dropout in the encoder the head sees the vectors that it was trained on.
@@ -174,9 +168,11 @@ def _phase(
         judged = torch.from_numpy(logits(averaged))
         counts = (choose.impressions.double().cpu(), choose.conversions.double().cpu())
         search.judge(float(ctcvr_log_loss(judged, *counts)), averaged)
-        told(done)
-        if len(search.losses) - max(search.best_pass, first) >= settings.patience:
+        tell(done, search.losses[-1])
+        if done - search.best_pass >= settings.patience:
             break
+    funnel.load_state_dict(search.state, strict=False)
+    return search
 
 
 def _vectors(encoder: TextEncoder, tokens: Tokens, below: Tensor | None, batch: Tensor) -> Tensor:

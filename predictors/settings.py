@@ -21,21 +21,21 @@ class PredictorSettings(BaseModel):
     # Passes over the texts with the encoder frozen, at most: only the head learns. Its steps cost
     # little, because text vectors are computed once.
     head_epochs: int = Field(default=40, ge=1, le=1000)
-    # Passes after that in which the trainable layers learn too. The pass that is best on the
-    # choose rows is kept, of both phases.
+    # Passes after that in which the trainable layers learn too. Of each phase the pass that is
+    # best on the choose rows is kept.
     epochs: int = Field(default=10, ge=1, le=1000)
     # Passes without a better log-loss on the choose rows before a phase ends.
     patience: int = Field(default=20, ge=1, le=1000)
     # Distinct texts per step, each with all its rows.
     batch_texts: int = Field(default=32, ge=1, le=4096)
     # AdamW step of the top encoder layer. 2e-5 to 5e-5 is what the BERT paper (Devlin 2019) tried.
-    encoder_learning_rate: float = Field(default=5e-5, gt=0, le=1)
+    encoder_learning_rate: float = Field(default=2e-5, gt=0, le=1)
     # Each layer below learns this much slower (ULMFiT's discriminative rates, Howard & Ruder 2018).
     layer_decay: float = Field(default=0.8, gt=0, le=1)
     # AdamW step of the head, which starts from nothing and so needs a larger one.
     head_learning_rate: float = Field(default=3e-3, gt=0, le=1)
     # Share of that step which the head keeps once the encoder learns too.
-    second_phase_share: float = Field(default=0.2, ge=0, le=1)
+    second_phase_share: float = Field(default=0.05, ge=0, le=1)
     # AdamW weight decay of matrices (not of biases and norms).
     weight_decay: float = Field(default=0.01, ge=0, le=10)
     # Share of the steps in which the rates rise from 0; after it they fall linearly to 0.
