@@ -1,41 +1,44 @@
-"""Progress with the time left, on stderr: a bar on a terminal, else a line per start and end."""
+"""Progress on stderr: on a terminal a bar with the time left, else a line per start and end."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 
 class Progress:
-    """Called with (what, share done in 0..1); one bar or one pair of lines per `what`.
+    """Stages, each with a start and an end; called inside one with (what is done, share in 0..1).
 
     Use it as a context manager, so that the terminal is left in order whatever happens.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream if stream is not None else sys.stderr
-        self._console = Console(file=self._stream)
+        self._console = Console(file=self._stream, highlight=False)
         self._bars: Bars | None = None
-        self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}  # perf_counter at the first call
+        self._stage: str | None = None
+        self._task: TaskID | None = None
+        self._share = 0.0
 
     def __enter__(self) -> Self:
         """Starts drawing where `stream` is a terminal."""
         if self._console.is_terminal:
             self._bars = Bars(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f} %"),
-                TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
                 console=self._console,
+                transient=True,
             )
             self._bars.start()
         return self
@@ -51,24 +54,56 @@ class Progress:
             self._bars.stop()
             self._bars = None
 
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Says that a stage starts and, unless it fails, that it ended and after how long."""
+        outer, self._stage = self._stage, name
+        started = time.perf_counter()
+        if self._bars is None:
+            self._line(f"{name} …")
+        else:
+            self._draw(name, 0.0)
+        try:
+            yield
+            self._line(f"{name} done in {time.perf_counter() - started:.1f} s")
+        finally:
+            self._stage = outer
+            if self._bars is not None and self._task is not None:
+                self._bars.remove_task(self._task)
+            self._task = None
+
     def __call__(self, what: str, share: float) -> None:
-        """Reports that `share` of `what` is done; 1 ends it, a later call starts it again."""
-        share = min(max(share, 0.0), 1.0)
-        if self._bars is not None:
-            if what not in self._tasks:
-                self._tasks[what] = self._bars.add_task(what, total=1.0)
-            self._bars.update(self._tasks[what], completed=share)
+        """Reports that `share` of `what`, a part of the stage, is done; drawn on terminals only."""
+        same = self._stage is None or what == self._stage
+        self._draw(what if same else f"{self._stage}: {what}", min(max(share, 0.0), 1.0))
+
+    def _draw(self, text: str, share: float) -> None:
+        if self._bars is None:
             return
-        now = time.perf_counter()
-        if what not in self._started:
-            self._started[what] = now
-            if share < 1.0:
-                self._line(f"{what} …")
-        if share >= 1.0:
-            self._line(f"{what} done in {now - self._started.pop(what):.1f} s")
+        if self._task is None:
+            self._task = self._bars.add_task(text, total=1.0)
+        elif share < self._share:  # another part begins: the time left is its own
+            self._bars.reset(self._task)
+        self._bars.update(self._task, description=text, completed=share)
+        self._share = share
 
     def _line(self, text: str) -> None:
-        print(f"promopilot: {text}", file=self._stream, flush=True)
+        if self._bars is not None:
+            self._console.print(f"promopilot: {text}", markup=False)
+        else:
+            print(f"promopilot: {text}", file=self._stream, flush=True)
+
+
+@contextmanager
+def stage_of(progress: Callable[[str, float], None], name: str) -> Iterator[None]:
+    """A stage of a `Progress`; a plain function hears share 0 at its start and 1 at its end."""
+    if isinstance(progress, Progress):
+        with progress.stage(name):
+            yield
+        return
+    progress(name, 0.0)
+    yield
+    progress(name, 1.0)
 
 
 def silent(what: str, share: float) -> None:

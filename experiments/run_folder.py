@@ -15,6 +15,7 @@ from typing import Any
 from promopilot.experiments.atomic import PARTIAL_PREFIX, remove, write_text_atomic
 from promopilot.experiments.config import RunConfig, dump_config, first_difference, load_config
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.progress import stage_of
 
 CONFIG = "config.yaml"
 STAGES = "stages.json"
@@ -162,14 +163,12 @@ class RunFolder:
     ) -> None:
         """Runs `do(work)` as the stage `name`, or skips it where it is finished already.
 
-        `progress` hears the stage's start (share 0) and end (share 1).
+        `progress` hears the stage's start and end.
         """
         if self.done(name):
             return
-        progress(name, 0.0)
-        with self.stage(name) as work:
+        with stage_of(progress, name), self.stage(name) as work:
             do(work)
-        progress(name, 1.0)
 
     def seconds(self) -> dict[str, float]:
         """Wall-clock seconds of every finished stage, in order; they do not overlap."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.errors import ConfigError, RunFolderError
+from promopilot.experiments.progress import stage_of
 from promopilot.experiments.run_folder import RunFolder
 
 # Each is a module of this package with `measure()`, which returns figures by name.
@@ -43,10 +44,10 @@ def measure_all(
         raise RunFolderError(f"cannot write to {out}: {(error.strerror or '').lower()}") from error
     measured: dict[str, Figures] = {}
     for name in names or BENCHES:
-        progress(f"bench {name}", 0.0)
-        measured[name] = importlib.import_module(f"promopilot.experiments.bench.{name}").measure()
-        _merge(out, {name: measured[name]})  # at once: a later bench may be interrupted
-        progress(f"bench {name}", 1.0)
+        with stage_of(progress, f"bench {name}"):
+            module = importlib.import_module(f"promopilot.experiments.bench.{name}")
+            measured[name] = module.measure()
+            _merge(out, {name: measured[name]})  # at once: a later bench may be interrupted
     if stages:
         measured["stages"] = stages
         _merge(out, {"stages": stages})

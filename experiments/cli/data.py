@@ -44,7 +44,7 @@ def complete_journey(
     from promopilot.experiments.sources import complete_journey as source
 
     settings = configured(config, sets).data.complete_journey
-    with Progress() as progress:
+    with Progress() as progress, progress.stage("data build"):
         source.build(out, settings, progress)
     written = sorted(p.name for p in out.iterdir())
     return Outcome(f"Wrote {out}: {', '.join(written)}", {"data": str(out), "files": written})

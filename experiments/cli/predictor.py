@@ -32,7 +32,7 @@ def fit(
     from promopilot.experiments.scoring import fit_from_folder
 
     settings = configured(config, sets, seed)
-    with Progress() as progress:
+    with Progress() as progress, progress.stage("predictor fit"):
         metrics = fit_from_folder(data, out, settings, settings.seed, progress)
     test = metrics.get("predictor", {}).get("test", {})
     figures = ", ".join(f"{key} {test[key]:.4g}" for key in ("log_loss", "spearman") if key in test)
@@ -54,6 +54,6 @@ def predict(
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.scoring import predict_to_csv
 
-    with Progress() as progress:
+    with Progress() as progress, progress.stage("predictor predict"):
         summary = predict_to_csv(model, data, out, progress)
     return Outcome(f"Wrote {out}: {summary['rows']} rows", summary)

@@ -42,7 +42,7 @@ def simulate(
     from promopilot.experiments.simulation import simulate_run
 
     used_seed = folder.config.seed if seed is None else seed
-    with Progress() as progress:
+    with Progress() as progress, progress.stage("simulate"):
         result = simulate_run(run, list(policy or ()), flights, used_seed, progress)
     if out is not None:
         write_text_atomic(out, json.dumps(result, indent=2) + "\n")
@@ -77,7 +77,7 @@ def plan(
     from promopilot.experiments.plan.export import export_plan
 
     used_seed = folder.config.seed if seed is None else seed
-    with Progress() as progress:
+    with Progress() as progress, progress.stage("plan"):
         result = export_plan(run, budget, by, level, out, used_seed, progress)
     money = folder.config.currency
     spent = f"{result['planned_budget']:,.2f} of {result['budget']:,.2f} {money} planned"
@@ -88,7 +88,7 @@ def plan(
 def report(
     run: options.Run,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Also write the page to this file.")
+        Path | None, typer.Option("--out", help="The page to write (default: RUN/report.html).")
     ] = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
@@ -99,12 +99,11 @@ def report(
 
     RunFolder.existing(run)
     under_way.folder = run
-    from promopilot.experiments.report import write_report
+    from promopilot.experiments.report import render_report
 
-    page = write_report(run)
-    if out is not None:
-        write_text_atomic(out, page.read_text(encoding="utf-8"))
-    return Outcome(f"Wrote {out or page}", {"report": str(out or page)})
+    page = out if out is not None else run / "report.html"
+    write_text_atomic(page, render_report(run))
+    return Outcome(f"Wrote {page}", {"report": str(page)})
 
 
 @guarded
