@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from promopilot.predictors.calibration import calibrate
 from promopilot.predictors.dataset import WEEKDAYS, Floats, Ints, Names, Rows
-from promopilot.predictors.scores import log_loss
+from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.vocabulary import Vocabulary
 
 PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)  # 1/C of scikit-learn, largest first: warm starts
@@ -96,12 +96,11 @@ def baseline_rates(
     """
     designs = _designs(parts, text_features)
     counts = [_stages(rows) for rows in parts]
-    logits: list[tuple[Floats, Floats]] = []
-    for trials, successes in zip(counts[0][0].T, counts[0][1].T, strict=True):
-        stage = len(logits)
-        logits.append(_chosen(designs, trials, successes, counts[1], stage))
-    choose = np.stack([pair[0] for pair in logits], axis=1)
-    test = np.stack([pair[1] for pair in logits], axis=1)
+    stages = range(counts[0][0].shape[1])
+    betas = [_chosen(designs, counts[0], counts[1], stage) for stage in stages]
+    choose, test = (
+        np.stack([design.times(beta) for beta in betas], axis=1) for design in designs[1:]
+    )
     calibration = calibrate(choose, *counts[1])
     rates = [1.0 / (1.0 + np.exp(-calibration.apply(part))) for part in (choose, test)]
     return rates[0].prod(axis=1), rates[1].prod(axis=1)
@@ -109,33 +108,30 @@ def baseline_rates(
 
 def _chosen(
     designs: list[Design],
-    trials: Floats,
-    successes: Floats,
-    choose: tuple[Floats, Floats],
+    fit_counts: tuple[Floats, Floats],
+    choose_counts: tuple[Floats, Floats],
     stage: int,
-) -> tuple[Floats, Floats]:
-    """Logits of the choose and test rows under the penalty that is best on the choose rows."""
-    best, beta, kept = np.inf, None, None
-    shown, events = choose[0][:, stage], choose[1][:, stage]
+) -> Floats:
+    """Coefficients of a stage under the penalty that is best on the choose rows, calibrated."""
+    trials, successes = (part[:, stage] for part in fit_counts)
+    shown, events = (part[:, stage : stage + 1] for part in choose_counts)
+    beta: Floats | None = None
+    path, losses = [], []
     for penalty in PENALTIES:
         beta = fit_logistic(designs[0], trials, successes, penalty, beta)
-        logit = designs[1].times(beta)
-        calibration = calibrate(logit[:, None], shown[:, None], events[:, None])
-        rate = 1.0 / (1.0 + np.exp(-calibration.apply(logit[:, None])[:, 0]))
-        loss = log_loss(rate, shown.astype(np.int64), events.astype(np.int64))
-        if loss < best:
-            best, kept = loss, beta
-    if kept is None:
-        kept = beta if beta is not None else np.zeros(1)
-    return designs[1].times(kept), designs[2].times(kept)
+        logit = designs[1].times(beta)[:, None]
+        logit = calibrate(logit, shown, events).apply(logit)
+        path.append(beta)
+        losses.append(float((shown * np.logaddexp(0.0, logit) - events * logit).sum()))
+    return path[int(np.argmin(losses))]
 
 
 def _stages(rows: Rows) -> tuple[Floats, Floats]:
     """Trials and successes of each stage, [R, Z]."""
     shown = rows.impressions.astype(np.float64)
-    bought = (rows.conversions if rows.conversions is not None else 0 * rows.impressions).astype(
-        np.float64
-    )
+    if rows.conversions is None:
+        raise PredictorDataError("performance has no conversions to compare baselines on.")
+    bought = rows.conversions.astype(np.float64)
     if rows.clicks is None:
         return shown[:, None], bought[:, None]
     clicks = rows.clicks.astype(np.float64)
