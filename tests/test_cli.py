@@ -240,8 +240,6 @@ def run(config, folder, progress):
 
 pipeline.run = run
 sys.modules["promopilot.experiments.pipeline"] = pipeline
-import promopilot.experiments
-promopilot.experiments.pipeline = pipeline
 main()
 """
 

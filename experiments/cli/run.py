@@ -98,10 +98,10 @@ def _run(
         return f"kept in {out}: {kept}; the same command with --resume goes on from there"
 
     under_way.resumable = resumable
-    from promopilot.experiments import pipeline  # late: it imports torch, which takes seconds
+    from promopilot.experiments.pipeline import run as run_pipeline  # late: imports torch, seconds
 
     with Progress() as progress:
-        result = pipeline.run(config, folder, progress)
+        result = run_pipeline(config, folder, progress)
     summary = {"run": str(out), **result}
     code = VERDICT if options.falls_short(result.get("verdict"), require) else 0
     return Outcome(_told(out, summary), summary, code)
