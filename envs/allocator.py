@@ -22,7 +22,7 @@ _MOST_STEPS = 80
 _TOLERANCE = 1e-12
 # Where the objective does not charge for spend, money is still worth this much, so that a budget
 # that could not be spent on anything useful leaves a finite solution.
-_LEAST_PRICE = 1e-9
+_LEAST_PRICE = 1e-6
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from promopilot.envs.errors import MarketError
 from promopilot.envs.rates import Rates
 from promopilot.envs.settings import MarketSettings
 
+_ARRAYS, _NAMES = "world.safetensors", "world.json"
+
 
 @dataclass(frozen=True)
 class World:
@@ -101,8 +103,8 @@ def save_world(world: World, folder: Path) -> None:
     names["settings"] = world.settings.model_dump()
     names["start"] = world.start.isoformat()
     names["per_day_max"] = None if np.isinf(world.per_day_max) else world.per_day_max
-    save_file(arrays, folder / "world.safetensors")
-    (folder / "world.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+    save_file(arrays, folder / _ARRAYS)
+    (folder / _NAMES).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
 
 
 def load_world(folder: Path) -> World:
@@ -111,9 +113,12 @@ def load_world(folder: Path) -> World:
     Raises:
         MarketError: A file is missing, truncated or lacks a part.
     """
+    for name in (_ARRAYS, _NAMES):
+        if not (folder / name).is_file():
+            raise MarketError(f"{folder} holds no market: {name} is missing.")
     try:
-        arrays = load_file(folder / "world.safetensors")
-        names = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+        arrays = load_file(folder / _ARRAYS)
+        names = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
         values: dict[str, Any] = {**names, **arrays}
         limit = values.pop("per_day_max")
         catalog = Catalog(**_part(values, "catalog.", tuples=True))
@@ -125,10 +130,6 @@ def load_world(folder: Path) -> World:
             "per_day_max": float("inf") if limit is None else limit,
         }
         return World(catalog=catalog, rates=rates, **top)
-    except FileNotFoundError as error:
-        raise MarketError(
-            f"{folder} holds no market: {Path(error.filename or folder).name} is missing."
-        ) from error
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise MarketError(f"The market in {folder} cannot be read: {error}.") from error
 

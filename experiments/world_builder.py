@@ -139,7 +139,7 @@ def _in_flight(
     ones first: a choice that looks at no outcome.
     """
     live = _live(promotions, dates, config.flight.days).any(axis=0)
-    running = promotions.loc[live, :]
+    running = promotions.iloc[np.flatnonzero(live)]
     if running.empty:
         raise ConfigError(
             f"no promotion runs between {dates.start} and {dates.last}: check `start_date` and "
@@ -149,7 +149,8 @@ def _in_flight(
     if most is not None and len(running) > most:
         shown = history.groupby("promotion_id")["impressions"].sum()
         seen = running["promotion_id"].map(shown).fillna(np.inf)
-        running = running.loc[(seen.rank(method="first", ascending=False) <= most).to_numpy(), :]
+        rank = seen.rank(method="first", ascending=False).to_numpy()
+        running = running.iloc[np.flatnonzero(rank <= most)]
     return running.reset_index(drop=True)
 
 
