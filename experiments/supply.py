@@ -28,7 +28,7 @@ def weekday_season(history: pd.DataFrame) -> tuple[Floats, float]:
     """
     total = history.groupby("date")["impressions"].sum().astype(float)
     total = total[total > 0]
-    weekday = pd.DatetimeIndex(total.index).dayofweek
+    weekday = pd.DatetimeIndex(total.index).day_of_week
     mean = total.groupby(weekday).mean().reindex(range(WEEK))
     factor = (mean / mean.mean()).fillna(1.0).to_numpy(dtype=float)
     factor = factor / factor.mean()
@@ -170,7 +170,7 @@ def current_mix(
         cost = recent["placement_id"].map(unit_cost).astype(float)
         recent["money"] = recent["impressions"] * cost * projection
         source = "assumption: exposures of the last 28 days x assumed cost per exposure"
-    recent["weekday"] = recent["date"].dt.dayofweek
+    recent["weekday"] = recent["date"].dt.day_of_week
     item = ["promotion_id", "placement_id", "segment_id"]
     money = recent.groupby(["weekday", *item])["money"].sum() / (CURRENT_DAYS // WEEK)
     week = money.unstack(item).reindex(range(WEEK)).fillna(0.0)

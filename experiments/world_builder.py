@@ -216,7 +216,7 @@ def _rates(
     for day in pd.date_range(dates.start, periods=config.flight.days):
         frame = items[ITEM].assign(date=day.date().isoformat())
         for name, values in table.items():
-            frame[name] = np.nan if values is None else values[day.dayofweek]
+            frame[name] = np.nan if values is None else values[day.day_of_week]
         frames.append(frame)
     parts = {"second": second, "own_sd": own, "shared_sd": np.sqrt(total_sd**2 - own**2)}
     return first, pd.concat(frames, ignore_index=True), parts, has_clicks
