@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from promopilot.agents.replanner import Replanner
+from promopilot.agents.rollout import roll_out
+from promopilot.envs.blocks import choices_at, explore_in_blocks, shares_of_plan
+from promopilot.envs.errors import MarketError
+from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.experiments.ope.evaluate import evaluate_log
+from promopilot.experiments.ope.log import BanditLog
+from promopilot.experiments.ope.settings import OpeSettings
+
+WORLD = synthetic_world(SyntheticSize(promotions=4, days=10))
+LOG = explore_in_blocks(WORLD, 3, np.arange(6), blocks_per_day=10, exploration=0.3)
+ROWS = np.arange(len(LOG.action))
+
+
+def test_propensities_are_the_frequencies_of_what_was_drawn() -> None:
+    assert ((LOG.propensity > 0) & (LOG.propensity <= 1)).all()
+    # The chance of `none` is logged only where it was drawn; its inverse counts its decisions.
+    none = LOG.action == 4
+    assert (1 / LOG.propensity[none]).sum() == pytest.approx(len(ROWS), rel=0.05)
+
+
+def test_only_what_was_available_was_drawn() -> None:
+    assert LOG.available[ROWS, LOG.action].all()
+    assert LOG.available[:, -1].all()
+    assert not LOG.available.all()
+
+
+def test_rewards_have_the_expectation_that_the_market_names() -> None:
+    drawn = LOG.expected[ROWS, LOG.action]
+    error = (LOG.reward - drawn).mean()
+    assert abs(error) < 4 * (LOG.reward - drawn).std() / np.sqrt(len(ROWS))
+    assert (LOG.reward[LOG.action == 4] == 0).all()
+
+
+def test_a_block_log_never_overspends() -> None:
+    poor = WORLD.with_budget(WORLD.budget / 50)
+    log = explore_in_blocks(poor, 3, np.arange(2), blocks_per_day=10, exploration=0.5)
+    # Profit is at least -spend, so a log of pure losses bounds the spend from above.
+    assert (log.action != 4).any()
+    assert (log.action[log.day == 9] == 4).mean() > (log.action[log.day == 0] == 4).mean()
+
+
+def test_shares_are_probabilities_and_fall_to_none_where_unavailable() -> None:
+    plan = roll_out(Replanner(WORLD), WORLD, 1, np.arange(20)).by_day.impressions
+    chosen = choices_at(LOG, shares_of_plan(WORLD, plan))
+    np.testing.assert_allclose(chosen.sum(axis=1), 1.0)
+    assert (chosen[~LOG.available] == 0).all()
+
+
+def test_offline_estimates_find_the_true_value_of_a_plan() -> None:
+    plan = roll_out(Replanner(WORLD), WORLD, 1, np.arange(20)).by_day.impressions
+    chosen = choices_at(LOG, shares_of_plan(WORLD, plan))
+    truth = (chosen * LOG.expected).sum(axis=1).mean()
+    actions = (*WORLD.catalog.promotion_ids, "none")
+    log = BanditLog(
+        LOG.action, LOG.reward, LOG.propensity, LOG.flight * 10 + LOG.day, "simulated", actions
+    )
+    found = evaluate_log(log, chosen, LOG.believed, OpeSettings(), 0)
+    inside = {
+        row["estimator"]: row["ci95"][0] <= truth <= row["ci95"][1] for row in found["estimates"]
+    }
+    assert inside["ipw"]
+    assert inside["snipw"]
+    assert inside["dr"]
+    assert found["evidence"] == "simulated"
+    assert found["verdict"] != "ship"
+
+
+def test_stock_is_refused() -> None:
+    world = synthetic_world(SyntheticSize(stock=5.0))
+    with pytest.raises(MarketError, match="without a stock limit"):
+        explore_in_blocks(world, 0, np.arange(1), 10, 0.3)

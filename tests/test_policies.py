@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from promopilot.agents.comparison import gain_pct, mean_interval
+from promopilot.agents.replanner import Replanner
+from promopilot.agents.rollout import roll_out
+from promopilot.agents.simple import CurrentMix, Uniform
+from promopilot.agents.static_optimum import StaticOptimum
+from promopilot.envs.market import Market
+from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from tests.worlds import calm_world
+
+FLIGHTS = np.arange(20)
+POLICIES = [
+    lambda world: CurrentMix(),
+    lambda world: Uniform(),
+    StaticOptimum,
+    Replanner,
+]
+
+
+@pytest.mark.parametrize("make", POLICIES)
+@pytest.mark.parametrize("budget", [0.01, 300.0, 1e7])
+def test_no_policy_spends_more_than_the_budget(make, budget: float) -> None:
+    world = synthetic_world().with_budget(budget)
+    rollout = roll_out(make(world), world, 1, FLIGHTS)
+    assert (rollout.spent <= budget * (1 + 1e-9)).all()
+
+
+def test_a_limit_per_day_holds() -> None:
+    world = replace(synthetic_world(), per_day_max=50.0)
+    for make in POLICIES:
+        by_day = roll_out(make(world), world, 1, FLIGHTS).by_day.spend.sum(axis=1)
+        assert (by_day <= 50.0 + 1e-9).all()
+
+
+def test_the_current_mix_is_scaled_down_to_a_smaller_budget_and_never_up() -> None:
+    world = synthetic_world()
+    market = Market(world.with_budget(world.budget / 2))
+    np.testing.assert_allclose(CurrentMix().spend(market)[0], world.current_spend[0] / 2)
+    market = Market(world.with_budget(world.budget * 2))
+    np.testing.assert_allclose(CurrentMix().spend(market)[0], world.current_spend[0])
+
+
+def test_uniform_leaves_out_what_is_not_live() -> None:
+    world = synthetic_world()
+    live = world.live.copy()
+    live[:, :10] = False
+    world = replace(world, live=live)
+    spend = Uniform().spend(Market(world))[0]
+    assert (spend[:10] == 0).all()
+    np.testing.assert_allclose(spend.sum(), world.budget / world.days)
+
+
+def test_a_static_plan_is_optimal_where_nothing_is_uncertain_and_no_day_touches_another() -> None:
+    world = calm_world(SyntheticSize(promotions=4, placements=2, segments=1, days=5))
+    static = roll_out(StaticOptimum(world), world, 0, np.arange(1), expected=True).value[0]
+    replanner = roll_out(Replanner(world), world, 0, np.arange(1), expected=True).value[0]
+    assert replanner == pytest.approx(static, rel=1e-6)
+
+    def loss(day: np.ndarray) -> float:
+        market = Market(world, expected=True)
+        market.reset(0, np.arange(1))
+        return -float(market.step(day[None]).objective.sum())
+
+    start = StaticOptimum(world).spend(Market(world))[0]
+    limit = {"type": "ineq", "fun": lambda x: world.budget / world.days - x.sum()}
+    found = minimize(
+        loss, start * 0.7, bounds=[(0, None)] * len(start), constraints=[limit], method="SLSQP"
+    )
+    assert static / world.days >= -found.fun * (1 - 1e-6)
+
+
+def test_replanning_beats_a_static_plan_where_rates_are_unknown() -> None:
+    world = synthetic_world(SyntheticSize(promotions=8, shift_sd=0.5))
+    static = roll_out(StaticOptimum(world), world, 2, np.arange(100)).value
+    adaptive = roll_out(Replanner(world), world, 2, np.arange(100)).value
+    _, low, _ = gain_pct(adaptive, static, 0)
+    assert low > 0
+
+
+def test_scarce_stock_is_not_promoted_beyond_what_it_holds() -> None:
+    world = synthetic_world(SyntheticSize(stock=20.0))
+    books = roll_out(Replanner(world), world, 0, FLIGHTS).by_day
+    free = roll_out(Uniform(), world, 0, FLIGHTS).by_day
+    assert books.lost.sum() / books.conversions.sum() < 0.1
+    assert books.lost.sum() < free.lost.sum() / 2
+
+
+def test_policies_on_the_same_flights_are_paired() -> None:
+    world = synthetic_world()
+    a = roll_out(StaticOptimum(world), world, 3, np.arange(200)).value
+    b = roll_out(Replanner(world), world, 3, np.arange(200)).value
+    paired = np.std(a - b)
+    shuffled = np.std(a - np.random.default_rng(0).permutation(b))
+    assert paired < shuffled
+
+
+def test_books_of_a_rollout_agree_with_each_other() -> None:
+    world = synthetic_world()
+    rollout = roll_out(Replanner(world), world, 3, FLIGHTS)
+    assert rollout.by_day.spend.sum() == pytest.approx(rollout.spent.mean())
+    assert rollout.by_day.objective.sum() == pytest.approx(rollout.value.mean())
+    np.testing.assert_allclose(
+        rollout.profit.sum(axis=1) - rollout.spend.sum(axis=1), rollout.value
+    )
+
+
+def test_intervals_cover_the_mean_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    hits = 0
+    for seed in range(100):
+        low, high = mean_interval(rng.normal(1.0, 1.0, 60), seed)
+        hits += low <= 1.0 <= high
+    # 95 % of 100, less what a binomial would miss once in a thousand times.
+    assert 87 <= hits <= 100
+
+
+def test_a_gain_is_in_per_cent_of_the_baselines_size() -> None:
+    base = np.array([-10.0, -10.0, -10.0])
+    gain, low, high = gain_pct(base + 1.0, base, 0)
+    assert gain == pytest.approx(10.0)
+    assert low == pytest.approx(high) == pytest.approx(10.0)
+    assert np.isnan(gain_pct(base, np.zeros(3), 0)[0])
