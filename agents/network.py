@@ -6,8 +6,6 @@ from torch import nn
 from promopilot.envs.observation import PROMOTION_NAMES
 
 _FEATURES = len(PROMOTION_NAMES)
-# The first policy is the re-planner: actions start this close to zero.
-_SMALL = 0.01
 
 
 class PriceNetwork(nn.Module):
@@ -31,8 +29,8 @@ class PriceNetwork(nn.Module):
         self.latent_dim_vf = 2 * hidden
         self.actor = _SetEncoder(num_globals, hidden)
         self.critic = _SetEncoder(num_globals, hidden)
-        self.tilt = _small_head(3 * hidden, hidden)
-        self.pace = _small_head(2 * hidden, hidden)
+        self.tilt = _silent_head(3 * hidden, hidden)
+        self.pace = _silent_head(2 * hidden, hidden)
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Action means `[B, 1 + P]` and value features `[B, 2 hidden]`."""
@@ -55,9 +53,10 @@ class PriceNetwork(nn.Module):
         return observed[:, : self.num_globals], each
 
 
-def _small_head(width: int, hidden: int) -> nn.Sequential:
+def _silent_head(width: int, hidden: int) -> nn.Sequential:
+    """Says zero before it has learnt anything, so that the first policy is the re-planner."""
     last = nn.Linear(hidden, 1)
-    nn.init.orthogonal_(last.weight, _SMALL)
+    nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), last)
 

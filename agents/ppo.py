@@ -105,7 +105,7 @@ def train_ppo(
 ) -> tuple[PpoPolicy, list[dict[str, float]]]:
     """Train on training flights; return the policy that was best on validation flights.
 
-    The untrained network, which is the re-planner up to its tiny initial weights, competes too.
+    The untrained network, which is the re-planner, competes too.
 
     Args:
         world: What is played.
@@ -141,7 +141,7 @@ def train_ppo(
             "num_globals": observation.num_globals(world),
             "hidden": settings.hidden,
             "log_std_init": float(np.log(settings.exploration_sd)),
-            "ortho_init": False,  # it would undo the network's near-zero last layers
+            "ortho_init": False,  # it would undo the network's silent last layers
         },
         seed=seed,
         device="cpu",

@@ -94,7 +94,8 @@ class _Day:
         second = world.rates.second[market.day]
         prior = world.rates.first[market.day] * market.fatigue_factor * second
         self.believed = prior * worth * self.block
-        self.expected = market.true_first_rate * second * worth * self.block
+        true_rate = market.true_first_rate * market.true_second_rate
+        self.expected = true_rate * worth * self.block
         shape = market.unit_cost.shape
         self.delivered, self.clicks, self.converted, self.spent = (
             np.zeros(shape) for _ in range(4)
@@ -156,7 +157,7 @@ class _Day:
         market, catalog = self.market, self.market.world.catalog
         shown = np.where(chosen, self.block, 0.0)
         clicks = sample_binomial(market.streams, shown, market.true_first_rate)
-        converted = sample_binomial(market.streams, clicks, market.world.rates.second[market.day])
+        converted = sample_binomial(market.streams, clicks, market.true_second_rate)
         paid = np.where(chosen, extra, 0.0)
         self.delivered += shown
         self.clicks += clicks

@@ -35,7 +35,7 @@ def _spaces(batch: FlightBatch) -> tuple[spaces.Box, spaces.Box]:
 class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
     """Spend a promotion budget over a flight, one day a step.
 
-    Observation, `Box(-10, 10, (4 + K + 7 P,), float32)`:
+    Observation, `Box(-10, 10, (4 + K + 9 P,), float32)`:
 
     | entries | meaning |
     |---|---|
@@ -43,7 +43,8 @@ class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
     | 1 | log of budget left over what an even pace would have left |
     | 2 | sine and cosine of the weekday |
     | K | log price of each placement against its mean |
-    | 7 P | per promotion: belief mean and sd (log-odds), log(1 + recent exposures per person), |
+    | 9 P | per promotion: mean and sd of the belief on each stage's shift (log-odds), |
+    |     | log(1 + recent exposures per person), |
     |     | reach-weighted log(1 + worth / cost), share of today's reach and of stock left, live |
 
     Action, `Box(-1, 1, (1 + P,), float32)`: the first entry paces today's money (2^a times what the

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator, Philox
 from scipy.signal import lfilter
-from scipy.special import logit
 
 from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.rates import Stage
 from promopilot.envs.world import World
 
 _WORLD_STREAM, _OUTCOME_STREAM = 0, 1
@@ -23,7 +23,8 @@ class Exogenous:
 
     supply: Floats  # [N, D, Q] whole impressions
     price_factor: Floats  # [N, D, K] price of the day over the placement's mean
-    shift: Floats  # [N, L] hidden shift of the first stage's log-odds, shared + own
+    first_shift: Floats  # [N, L] hidden shift of the first stage's log-odds, shared + own
+    second_shift: Floats  # [N, L] likewise of the second stage
 
 
 def stream(seed: int, flight: int, which: int) -> Generator:
@@ -51,8 +52,10 @@ def draw(world: World, seed: int, flights: Ints) -> Exogenous:
     sizes = {
         "supply": world.days * len(catalog.pools),
         "price": world.days * len(catalog.placement_ids),
-        "shared": catalog.num_promotions,
-        "own": catalog.num_line_items,
+        "first_shared": catalog.num_promotions,
+        "first_own": catalog.num_line_items,
+        "second_shared": catalog.num_promotions,
+        "second_own": catalog.num_line_items,
     }
     total = sum(sizes.values())
     normal = np.stack(
@@ -71,24 +74,28 @@ def draw(world: World, seed: int, flights: Ints) -> Exogenous:
     innovation[:, 0] /= np.sqrt(1 - keep**2)
     log_price = lfilter([1.0], [1.0, -keep], innovation, axis=1)
 
-    rates = world.rates
-    shift = (parts["shared"] * rates.shared_sd)[:, catalog.promotion] + parts["own"] * rates.own_sd
+    def shift(stage: Stage, which: str) -> Floats:
+        shared = parts[f"{which}_shared"] * stage.shared_sd
+        return np.asarray(shared[:, catalog.promotion] + parts[f"{which}_own"] * stage.own_sd)
+
+    first, second = world.rates.stages
     return Exogenous(
         supply=np.rint(supply),
         price_factor=np.exp(log_price - settings.price_sd**2 / 2),
-        shift=shift,
+        first_shift=shift(first, "first"),
+        second_shift=shift(second, "second"),
     )
 
 
 def mean_draw(world: World) -> Exogenous:
     """The reference flight: every exogenous draw at its mean, as a batch of one.
 
-    The shift is the one at which each line item has its mean rate, not the shift's own mean.
+    Shifts are those at which each line item has its mean rates, not the shifts' own means.
     """
-    rate = np.clip(world.rates.first, 1e-9, 1 - 1e-9)
-    shift = (logit(rate) - world.rates.centre(world.catalog.promotion)).mean(axis=0)
+    first, second = (stage.shift_to_mean(world.catalog.promotion) for stage in world.rates.stages)
     return Exogenous(
         supply=np.rint(world.supply)[None],
         price_factor=np.ones((1, world.days, len(world.catalog.placement_ids))),
-        shift=shift[None],
+        first_shift=first[None],
+        second_shift=second[None],
     )

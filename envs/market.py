@@ -5,13 +5,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.special import expit
 
-from promopilot.envs import belief as beliefs
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.belief import StageBelief
 from promopilot.envs.errors import MarketError
 from promopilot.envs.exogenous import Exogenous, draw, mean_draw, outcome_streams
 from promopilot.envs.outcomes import round_in_pools, sample_binomial, serve_from_stock
-from promopilot.envs.rates import mean_rate
 from promopilot.envs.world import World
 
 
@@ -39,8 +38,8 @@ class Market:
     """N flights of one world in step with each other.
 
     What a policy may look at before deciding on a day: `day`, `budget_left`, `unit_cost`, `reach`,
-    `fatigue_factor`, `stock_left`, `belief` and `expected_rate`. What it may not: the drawn supply
-    and shifts in `exogenous`.
+    `fatigue_factor`, `stock_left`, the two beliefs and `expected_rate`. What it may not: the drawn
+    supply and shifts in `exogenous`, and the true rates.
 
     Args:
         world: What is played.
@@ -50,9 +49,6 @@ class Market:
     def __init__(self, world: World, *, expected: bool = False) -> None:
         self.world = world
         self.expected = expected
-        self.centre = world.rates.centre(world.catalog.promotion)
-        # One reference day for the belief; other days enter by their rate relative to it.
-        self._reference = self.centre.mean(axis=0)
         self._worth, self._spend_weight = world.catalog.worth(world.objective)
         self._profit = world.catalog.profit_per_conversion()
         self.reset(0, np.zeros(1, dtype=np.int64))
@@ -70,16 +66,15 @@ class Market:
     def _begin(self, exogenous: Exogenous) -> None:
         catalog = self.world.catalog
         self.exogenous = exogenous
-        self.num_flights = flights = len(exogenous.shift)
+        self.num_flights = flights = len(exogenous.first_shift)
         self.day = 0
         self.budget_left: Floats = np.full(flights, self.world.budget)
         self.stock_left: Floats = np.tile(catalog.stock, (flights, 1))
         # Recent exposures per person, by promotion and segment. [N, P * S]
         self.fatigue: Floats = np.zeros((flights, catalog.by_audience.size))
-        self._clicks_seen: Floats = np.zeros((flights, catalog.num_line_items))
-        self._effective: Floats = np.zeros((flights, catalog.num_line_items))
-        self._belief: beliefs.Belief | None = beliefs.prior(catalog, self.world.rates, flights)
-        self._last_belief = self._belief
+        first, second = self.world.rates.stages
+        self.first_belief = StageBelief(catalog, first, flights)
+        self.second_belief = StageBelief(catalog, second, flights)
 
     # ---- what is known before the day's decision ----
 
@@ -112,26 +107,10 @@ class Market:
         return np.asarray((1 + recent) ** -self.world.settings.fatigue_exponent)
 
     @property
-    def belief(self) -> beliefs.Belief:
-        """Belief on each promotion's shift after the days so far."""
-        if self._belief is None:
-            self._belief = self._last_belief = beliefs.update(
-                self._last_belief,
-                self.world.catalog,
-                self.world.rates,
-                self._reference,
-                self._clicks_seen,
-                self._effective,
-            )
-        return self._belief
-
-    @property
     def expected_rate(self) -> Floats:
         """[N, L] conversions per impression expected today under the belief, fatigue included."""
-        catalog, rates = self.world.catalog, self.world.rates
-        shift, variance = self.belief.for_items(catalog, rates)
-        first = mean_rate(self.centre[self.day], shift, variance)
-        return np.asarray(first * self.fatigue_factor * rates.second[self.day])
+        first = self.first_belief.expected_rate(self.day) * self.fatigue_factor
+        return np.asarray(first * self.second_belief.expected_rate(self.day))
 
     @property
     def worth_per_impression(self) -> Floats:
@@ -188,11 +167,18 @@ class Market:
     @property
     def true_first_rate(self) -> Floats:
         """[N, L] today's real first-stage rate, hidden shift and fatigue included."""
-        return np.asarray(expit(self.centre[self.day] + self.exogenous.shift) * self.fatigue_factor)
+        centre = self.first_belief.centre[self.day]
+        return np.asarray(expit(centre + self.exogenous.first_shift) * self.fatigue_factor)
+
+    @property
+    def true_second_rate(self) -> Floats:
+        """[N, L] today's real second-stage rate, hidden shift included."""
+        centre = self.second_belief.centre[self.day]
+        return np.asarray(expit(centre + self.exogenous.second_shift))
 
     def _outcomes(self, delivered: Floats) -> tuple[Floats, Floats, Floats]:
         """Impressions, clicks and conversions asked for, each `[N, L]`."""
-        first, second = self.true_first_rate, self.world.rates.second[self.day]
+        first, second = self.true_first_rate, self.true_second_rate
         if self.expected:
             return delivered, delivered * first, delivered * first * second
         impressions = round_in_pools(
@@ -237,11 +223,8 @@ class Market:
 
     def _advance(self, outcome: DayOutcome) -> None:
         catalog, settings = self.world.catalog, self.world.settings
-        fatigue = self.fatigue_factor
-        relative = expit(self.centre[self.day]) / expit(self._reference)
-        self._clicks_seen = self._clicks_seen + outcome.clicks
-        self._effective = self._effective + outcome.impressions * fatigue * relative
-        self._belief = None
+        self.first_belief.see(self.day, outcome.impressions * self.fatigue_factor, outcome.clicks)
+        self.second_belief.see(self.day, outcome.clicks, outcome.conversions + outcome.lost)
         self.budget_left = np.maximum(self.budget_left - outcome.total("spend"), 0.0)
         self.stock_left = np.maximum(
             self.stock_left - catalog.by_promotion.sum(outcome.conversions), 0.0

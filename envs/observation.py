@@ -9,8 +9,10 @@ from promopilot.envs.world import World
 
 GLOBAL_NAMES = ("days_left", "budget_left", "weekday_sin", "weekday_cos")
 PROMOTION_NAMES = (
-    "belief_mean",
-    "belief_sd",
+    "first_belief_mean",
+    "first_belief_sd",
+    "second_belief_mean",
+    "second_belief_sd",
     "fatigue",
     "return_on_cost",
     "reach",
@@ -50,7 +52,7 @@ def observe(market: Market, replan: Replan) -> np.ndarray:
     weight = np.maximum(catalog.by_promotion.sum(reach), 1e-9)
     people = world.segment_size[catalog.segment]
     recent = market.fatigue[:, catalog.audience] * people
-    belief = market.belief
+    first, second = market.first_belief.now, market.second_belief.now
     globals_ = [
         ones * left / world.days,
         np.log((market.budget_left + 1e-9) / (expected_left + 1e-9)),
@@ -59,16 +61,18 @@ def observe(market: Market, replan: Replan) -> np.ndarray:
         *np.log(market.exogenous.price_factor[:, day]).T,
     ]
     promotions = [
-        belief.mean,
-        belief.sd,
+        first.mean,
+        first.sd,
+        second.mean,
+        second.sd,
         np.log1p(catalog.by_promotion.sum(recent) / catalog.by_promotion.sum(people)),
         catalog.by_promotion.sum(np.log1p(np.maximum(ratio, 0)) * reach) / weight,
         np.broadcast_to(
             catalog.by_promotion.sum(market.reach) / max(float(market.reach.sum()), 1e-9),
-            belief.mean.shape,
+            first.mean.shape,
         ),
         _stock_share(market.stock_left, catalog.stock),
-        np.broadcast_to(catalog.by_promotion.sum(market.reach) > 0, belief.mean.shape),
+        np.broadcast_to(catalog.by_promotion.sum(market.reach) > 0, first.mean.shape),
     ]
     per_promotion = np.stack(promotions, axis=-1).reshape(market.num_flights, -1)
     full = np.concatenate([np.stack(globals_, axis=-1), per_promotion], axis=1)

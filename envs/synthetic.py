@@ -5,8 +5,9 @@ from datetime import date
 
 import numpy as np
 
+from promopilot.envs.arrays import Floats
 from promopilot.envs.catalog import Catalog
-from promopilot.envs.rates import Rates
+from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.settings import MarketSettings
 from promopilot.envs.world import World
 
@@ -19,7 +20,7 @@ class SyntheticSize:
     placements: int = 3
     segments: int = 2
     days: int = 14
-    shift_sd: float = 0.4  # log-odds, shared by a promotion's line items
+    shift_sd: float = 0.3  # log-odds of each stage, shared by a promotion's line items
     own_sd: float = 0.1  # log-odds, a line item's own
     stock: float = float("inf")  # conversions per promotion
 
@@ -69,14 +70,17 @@ def synthetic_world(
     reach_share = np.full(catalog.num_line_items, 0.4)
     # A third of the supply, at its mean cost, spread evenly.
     current = supply[:, catalog.pool] / size.promotions / 3 * unit_cost
+
+    def stage(rate: Floats) -> Stage:
+        return Stage(
+            rate=np.broadcast_to(rate, (size.days, len(rate))).copy(),
+            shared_sd=np.full(size.promotions, size.shift_sd),
+            own_sd=np.full(len(rate), size.own_sd),
+        )
+
     return World(
         catalog=catalog,
-        rates=Rates(
-            first=np.broadcast_to(first, (size.days, len(first))).copy(),
-            second=np.broadcast_to(second, (size.days, len(first))).copy(),
-            shared_sd=np.full(size.promotions, size.shift_sd),
-            own_sd=np.full(catalog.num_line_items, size.own_sd),
-        ),
+        rates=Rates(stage(first), stage(second)),
         settings=settings or MarketSettings(),
         start=date(2024, 1, 1),
         budget=float(current.sum()),

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.errors import MarketError
-from promopilot.envs.rates import Rates
+from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.settings import MarketSettings
 
 _ARRAYS, _NAMES = "world.safetensors", "world.json"
@@ -93,12 +93,19 @@ def save_world(world: World, folder: Path) -> None:
     """Write `world.safetensors` (arrays) and `world.json` (names and numbers) into `folder`."""
     arrays: dict[str, np.ndarray] = {}
     names: dict[str, Any] = {}
-    for prefix, part in (("", world), ("catalog.", world.catalog), ("rates.", world.rates)):
+    parts: dict[str, World | Catalog | Rates | Stage] = {
+        "": world,
+        "catalog.": world.catalog,
+        "rates.": world.rates,
+        "rates.first_stage.": world.rates.first_stage,
+        "rates.second_stage.": world.rates.second_stage,
+    }
+    for prefix, part in parts.items():
         for field in fields(part):
             value = getattr(part, field.name)
             if isinstance(value, np.ndarray):
                 arrays[prefix + field.name] = np.ascontiguousarray(value)
-            elif not isinstance(value, Catalog | Rates | MarketSettings):
+            elif not isinstance(value, Catalog | Rates | Stage | MarketSettings):
                 names[prefix + field.name] = value
     names["settings"] = world.settings.model_dump()
     names["start"] = world.start.isoformat()
@@ -122,7 +129,11 @@ def load_world(folder: Path) -> World:
         values: dict[str, Any] = {**names, **arrays}
         limit = values.pop("per_day_max")
         catalog = Catalog(**_part(values, "catalog.", tuples=True))
-        rates = Rates(**_part(values, "rates."))
+        rates = Rates(
+            Stage(**_part(values, "rates.first_stage.")),
+            Stage(**_part(values, "rates.second_stage.")),
+            has_clicks=values["rates.has_clicks"],
+        )
         top = {key: value for key, value in values.items() if "." not in key}
         top |= {
             "settings": MarketSettings(**names["settings"]),

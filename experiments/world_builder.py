@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs.catalog import Catalog
-from promopilot.envs.rates import Rates
+from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.world import World
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates
@@ -58,12 +58,12 @@ def build_world(
     days_seen = max(int(history["date"].nunique()), 1)
     supply = pool_supply(tables, ours, days_seen, config.assumptions)
     items = _line_items(promotions, supply.daily, before)
-    week, rates_frame, rates, has_clicks = _rates(tables, predictor, items, config, dates)
+    stages, has_clicks, rates_frame = _rates(tables, predictor, items, config, dates)
     sizes, size_source = segment_sizes(tables, config.assumptions)
     cost, cost_sources = cost_per_impression(
         tables,
         history,
-        pd.Series(week.mean(axis=0)).groupby(items["placement_id"].to_numpy()).mean(),
+        pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy()).mean(),
         config.assumptions,
     )
     factor, residual_sd = weekday_season(history)
@@ -85,11 +85,7 @@ def build_world(
     world = World(
         catalog=catalog,
         rates=Rates(
-            first=week[weekdays],
-            second=rates["second"][weekdays],
-            shared_sd=_per_promotion_max(catalog, rates["shared_sd"]),
-            own_sd=rates["own_sd"],
-            has_clicks=has_clicks,
+            stages[0].on_days(weekdays, catalog), stages[1].on_days(weekdays, catalog), has_clicks
         ),
         settings=config.market,
         start=dates.start,
@@ -184,10 +180,30 @@ def _line_items(
     return items
 
 
+@dataclass(frozen=True)
+class _WeekStage:
+    """A stage as predicted, one row per weekday."""
+
+    week: Floats  # [7, L] rates
+    total_sd: Floats  # [L] sd of the log-odds
+    own_sd: Floats  # [L] its part that is the line item's own
+
+    @classmethod
+    def of(cls, week: Floats, week_se: Floats, own_sd: float) -> _WeekStage:
+        total = (week_se / (week * (1 - week))).mean(axis=0)  # delta method
+        return cls(week, total, np.minimum(total, own_sd))
+
+    def on_days(self, weekdays: np.ndarray, catalog: Catalog) -> Stage:
+        # A promotion's shift is as wide as that of its least known line item.
+        shared = np.zeros(catalog.num_promotions)
+        np.maximum.at(shared, catalog.promotion, np.sqrt(self.total_sd**2 - self.own_sd**2))
+        return Stage(self.week[weekdays], shared, self.own_sd)
+
+
 def _rates(
     tables: Tables, predictor: Predictor, items: pd.DataFrame, config: RunConfig, dates: Dates
-) -> tuple[Floats, pd.DataFrame, dict[str, Floats], bool]:
-    """First-stage rates `[7, L]`, rates.csv by date, the rest of `Rates`, whether clicks exist."""
+) -> tuple[list[_WeekStage], bool, pd.DataFrame]:
+    """Both stages, whether clicks were recorded, and the contract's rates.csv by date."""
     from promopilot.predictors import line_item_rows
 
     each = items[ITEM].loc[items.index.repeat(WEEK)].reset_index(drop=True)
@@ -195,38 +211,28 @@ def _rates(
     predicted = predictor.predict(
         line_item_rows(tables.promotions, tables.placements, tables.segments, each)
     )
-
-    def by_week(values: Floats) -> Floats:
-        return np.ascontiguousarray(values.reshape(-1, WEEK).T)
-
-    has_clicks = predicted.ctr is not None and predicted.cvr is not None
-    if predicted.ctr is not None and predicted.cvr is not None and predicted.ctr_se is not None:
-        first, second = by_week(predicted.ctr), by_week(predicted.cvr)
-        first_se = by_week(predicted.ctr_se)
-    else:
-        first, first_se = by_week(predicted.ctcvr), by_week(predicted.ctcvr_se)
-        second = np.ones_like(first)
-    total_sd = (first_se / (first * (1 - first))).mean(axis=0)
-    own = np.minimum(np.full(len(items), predictor.own_sd), total_sd)
-    table = {
-        name: by_week(values) if (values := getattr(predicted, name)) is not None else None
+    table: dict[str, Floats] = {
+        name: np.ascontiguousarray(values.reshape(-1, WEEK).T)
         for name in ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
+        if (values := getattr(predicted, name)) is not None
     }
+    own = [spread.own for spread in predictor.spreads]
+    if "ctr" in table:
+        stages = [
+            _WeekStage.of(table["ctr"], table["ctr_se"], own[0]),
+            _WeekStage.of(table["cvr"], table["cvr_se"], own[1]),
+        ]
+    else:
+        none = np.zeros(len(items))
+        certain = _WeekStage(np.ones((WEEK, len(items))), none, none)
+        stages = [_WeekStage.of(table["ctcvr"], table["ctcvr_se"], own[0]), certain]
     frames = []
     for day in pd.date_range(dates.start, periods=config.flight.days):
         frame = items[ITEM].assign(date=day.date().isoformat())
-        for name, values in table.items():
-            frame[name] = np.nan if values is None else values[day.day_of_week]
+        for name in ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se"):
+            frame[name] = table[name][day.day_of_week] if name in table else np.nan
         frames.append(frame)
-    parts = {"second": second, "own_sd": own, "shared_sd": np.sqrt(total_sd**2 - own**2)}
-    return first, pd.concat(frames, ignore_index=True), parts, has_clicks
-
-
-def _per_promotion_max(catalog: Catalog, values: Floats) -> Floats:
-    """The largest value `[P]` among a promotion's line items `[L]`."""
-    largest = np.zeros(catalog.num_promotions)
-    np.maximum.at(largest, catalog.promotion, values)
-    return largest
+    return stages, "ctr" in table, pd.concat(frames, ignore_index=True)
 
 
 def _catalog(

@@ -108,7 +108,7 @@ def test_policies_on_one_seed_meet_the_same_world() -> None:
         market.reset(5, np.arange(4))
         market.step(np.full((4, ITEMS), spend))
         seen.append(market.exogenous)
-    for name in ("supply", "price_factor", "shift"):
+    for name in ("supply", "price_factor", "first_shift", "second_shift"):
         np.testing.assert_array_equal(getattr(seen[0], name), getattr(seen[1], name))
 
 
@@ -137,9 +137,12 @@ def test_draws_have_the_moments_they_claim() -> None:
     lag = np.corrcoef(log_price[:, 9].ravel(), log_price[:, 10].ravel())[0, 1]
     assert lag == pytest.approx(world.settings.price_persistence, abs=0.03)
     np.testing.assert_allclose(drawn.supply.mean(axis=0), world.supply, rtol=0.01)
-    first = market.true_first_rate.mean(axis=0)
     # The mean of the drawn rates is the predicted rate, although shifts bend it.
-    np.testing.assert_allclose(first, world.rates.first[0], rtol=0.05)
+    for drawn_rate, rate in (
+        (market.true_first_rate, world.rates.first),
+        (market.true_second_rate, world.rates.second),
+    ):
+        np.testing.assert_allclose(drawn_rate.mean(axis=0), rate[0], rtol=0.05)
 
 
 def test_belief_finds_the_shift_and_knows_how_well() -> None:
@@ -147,16 +150,20 @@ def test_belief_finds_the_shift_and_knows_how_well() -> None:
     world = replace(world, budget=world.budget * 5)
     market = Market(world)
     market.reset(2, np.arange(200))
-    prior_sd = market.belief.sd.mean()
+    prior_sd = market.first_belief.now.sd.mean()
     even = np.full((200, world.catalog.num_line_items), world.budget / 10 / 48)
     while not market.done:
         market.step(even)
-    by_promotion = market.exogenous.shift[:, world.catalog.by_promotion.starts]
-    error = market.belief.mean - by_promotion
-    assert error.std() < prior_sd / 5
-    z = error / market.belief.sd
-    assert abs(z.mean()) < 0.1
-    assert 0.85 < z.std() < 1.15
+    starts = world.catalog.by_promotion.starts
+    for belief, shift, closer in (
+        (market.first_belief.now, market.exogenous.first_shift, 4),
+        (market.second_belief.now, market.exogenous.second_shift, 1.5),
+    ):
+        error = belief.mean - shift[:, starts]
+        assert error.std() < prior_sd / closer
+        z = error / belief.sd
+        assert abs(z.mean()) < 0.1
+        assert 0.85 < z.std() < 1.15
 
 
 def test_the_own_shift_keeps_belief_from_certainty() -> None:
@@ -164,8 +171,8 @@ def test_the_own_shift_keeps_belief_from_certainty() -> None:
     market.reset(0, np.arange(50))
     while not market.done:
         market.step(np.full((50, market.world.catalog.num_line_items), 30.0))
-    # Six line items: their mean own shift is known no better than 0.3 / sqrt(6).
-    assert (market.belief.sd > 0.3 / np.sqrt(6) * 0.95).all()
+    # The prior and six line items, each worth no more than its own spread of 0.3 allows.
+    assert (market.first_belief.now.sd > 0.3 / np.sqrt(7)).all()
 
 
 def test_a_world_survives_its_files(tmp_path) -> None:

@@ -86,7 +86,7 @@ def test_scarce_stock_is_not_promoted_beyond_what_it_holds() -> None:
     world = synthetic_world(SyntheticSize(stock=20.0))
     books = roll_out(Replanner(world), world, 0, FLIGHTS).by_day
     free = roll_out(Uniform(), world, 0, FLIGHTS).by_day
-    assert books.lost.sum() / books.conversions.sum() < 0.1
+    assert books.lost.sum() / books.conversions.sum() < 0.2
     assert books.lost.sum() < free.lost.sum() / 2
 
 

@@ -57,7 +57,7 @@ def _play(policy: Policy, world: World) -> tuple[Floats, Floats, Floats, Bools]:
         day, unit_cost = market.day, market.unit_cost
         reach = np.broadcast_to(market.reach, unit_cost.shape)
         supply = market.exogenous.supply[:, day]
-        rate.append((market.true_first_rate * world.rates.second[day])[0])
+        rate.append((market.true_first_rate * market.true_second_rate)[0])
         outcome = market.step(policy.spend(market))
         spend.append(outcome.spend[0])
         cost.append(response.marginal_cost(outcome.impressions, unit_cost, reach)[0])
