@@ -59,6 +59,8 @@ class BudgetConfig(Section):
     # For the whole flight; null: what the current mix spends over the flight's days.
     total: float | None = Field(default=None, gt=0)
     per_day_max: float | None = Field(default=None, gt=0)  # on any one day; null: no such limit
+    # On any one promotion x placement x segment and day; null: no such limit.
+    per_line_item_max: float | None = Field(default=None, gt=0)
 
 
 class AssumptionsConfig(Section):

@@ -96,7 +96,7 @@ def build_world(
         reach_share=np.full(len(items), config.assumptions.reach_share),
         segment_size=sizes,
         live=live,
-        max_spend=np.full(len(items), np.inf),
+        max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
         current_spend=current,
         per_day_max=config.budget.per_day_max or float("inf"),
         objective=config.objective,

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -125,6 +126,16 @@ def test_the_current_mix_plan_changes_nothing() -> None:
     np.testing.assert_allclose(
         plan.frame["planned_budget"], plan.frame["current_budget"], atol=0.02
     )
+
+
+def test_a_line_items_own_maximum_holds_and_is_named() -> None:
+    most = np.full(WORLD.catalog.num_line_items, 5.0)
+    capped = plan_of(replace(WORLD, max_spend=most)).frame
+    assert capped["planned_budget"].max() == 5.0
+    at_cap = capped[capped["planned_budget"] == 5.0]
+    assert (at_cap["binding_limit"] == "own maximum").all()
+    assert at_cap["reason"].str.contains("at its maximum").all()
+    assert (capped["max_budget"] == 5.0).all()
 
 
 def test_every_column_is_explained() -> None:

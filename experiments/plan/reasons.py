@@ -10,7 +10,7 @@ from promopilot.experiments.plan.reference import Table
 
 # The budget counts as used up when less than this share is left.
 _USED = 1e-4
-_DAY, _FLIGHT, _POOL = "day budget", "flight budget", "pool supply"
+_DAY, _FLIGHT, _POOL, _OWN = "day budget", "flight budget", "pool supply", "own maximum"
 
 
 def binding_limits(world: World, table: Table) -> np.ndarray:
@@ -21,6 +21,7 @@ def binding_limits(world: World, table: Table) -> np.ndarray:
         limits[:] = _FLIGHT
     limits[np.broadcast_to(by_day >= world.per_day_max * (1 - _USED), limits.shape)] = _DAY
     limits[table.pool_full] = _POOL
+    limits[table.spend >= world.max_spend - 0.005] = _OWN
     return limits
 
 
@@ -45,6 +46,7 @@ def _reason(planned: float, current: float, marginal: float, limit: str, currenc
         _POOL: "; every impression of the placement is used",
         _DAY: "; the day's budget is used",
         _FLIGHT: "; the budget is used",
+        _OWN: "; it is at its maximum",
         "": "",
     }[limit]
     if planned == current == 0:
