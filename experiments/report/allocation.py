@@ -1,0 +1,134 @@
+"""Where the money goes today and in the plan: by placement, promotion and segment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from promopilot.experiments.report.chart import (
+    ROW,
+    Cell,
+    Chart,
+    labelled_rows,
+    layout,
+    legend,
+    money_axis,
+)
+from promopilot.experiments.report.numbers import marked, plan_sum
+from promopilot.experiments.report.section import Page, Section
+
+MOST_ROWS = 12
+OTHERS = "all others"
+
+
+def section(page: Page) -> Section:
+    """Three charts, one per way of cutting the budget."""
+    run = page.run
+    charts = [
+        _chart(page, "placement_id", "By placement", run.placements),
+        _chart(page, "segment_id", "By segment", run.segments),
+        _chart(page, "promotion_id", "By promotion", run.promotions),
+    ]
+    view = {"charts": charts}
+    return Section("allocation", "Where the money goes", "charts.html", view, "Allocation")
+
+
+def _chart(page: Page, column: str, title: str, names: dict[str, str]) -> Chart:
+    budgets = ["current_budget", "planned_budget"]
+    sums = page.run.plan.groupby(column, sort=False)[budgets].sum()
+    sums = sums.loc[sums.max(axis=1).sort_values(ascending=False, kind="stable").index]
+    shown = sums.iloc[:MOST_ROWS]
+    labels = [names.get(str(i), str(i)) for i in shown.index]
+    bars = shown
+    if len(sums) > MOST_ROWS:
+        rest = sums.iloc[MOST_ROWS:]
+        bars = pd.concat([shown, rest.sum().to_frame(OTHERS).T])
+        labels.append(f"{OTHERS} ({len(rest)})")
+    vertical, annotations = labelled_rows(labels)
+    top = float(bars.to_numpy().max()) or 1.0
+    chart_layout = layout(
+        yaxis=vertical,
+        xaxis=money_axis(page.numbers.symbol, range=[0, top * 1.22], nticks=5),
+        annotations=annotations,
+        barmode="overlay",
+        **legend(),
+    )
+    return Chart(
+        id=f"allocation-{column.removesuffix('_id')}",
+        title=title,
+        traces=[
+            _bars(page, bars["current_budget"], "current mix", "before", -0.13),
+            _bars(page, bars["planned_budget"], "plan", "accent", 0.13),
+        ],
+        layout=chart_layout,
+        height=ROW * len(labels) + 70,
+        note=_note(page, sums, names, column),
+        columns=(title.removeprefix("By ").capitalize(), "Current mix", "Plan", "Change"),
+        rows=[_row(page, column, key, names, sums.loc[key]) for key in sums.index],
+    )
+
+
+def _bars(page: Page, values: pd.Series[float], name: str, color: str, at: float) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "x": values.tolist(),
+        "y": (np.arange(len(values)) + 0.14 + at).tolist(),
+        "width": 0.24,
+        "marker": {"color": color},
+        "text": [page.numbers.amount(v, cents=False) for v in values],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "textfont": {"color": "muted", "size": 11},
+        "hovertemplate": f"{name} %{{text}}<extra></extra>",
+    }
+
+
+def _row(
+    page: Page, column: str, key: object, names: dict[str, str], row: pd.Series[float]
+) -> tuple[Cell, ...]:
+    current, planned = float(row["current_budget"]), float(row["planned_budget"])
+    money = page.numbers.money
+    where = {column: str(key)}
+    return (
+        names.get(str(key), str(key)),
+        money(plan_sum("current_budget", **where), current, cents=False),
+        money(plan_sum("planned_budget", **where), planned, cents=False),
+        marked(
+            "change",
+            planned - current,
+            page.numbers.amount(planned - current, sign=True, cents=False),
+        ),
+    )
+
+
+def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) -> Markup:
+    change = sums["planned_budget"] - sums["current_budget"]
+    if float(change.abs().max()) < 0.005:
+        return Markup("The plan leaves this split as it is.")
+    up, down = str(change.idxmax()), str(change.idxmin())
+
+    def told(key: str) -> tuple[str, Markup, Markup]:
+        row = sums.loc[key]
+        money, where = page.numbers.money, {column: key}
+        return (
+            names.get(key, key),
+            money(plan_sum("current_budget", **where), float(row["current_budget"]), cents=False),
+            money(plan_sum("planned_budget", **where), float(row["planned_budget"]), cents=False),
+        )
+
+    parts = []
+    if change[up] > 0.005:
+        parts.append(Markup("Most is added to {}: {} becomes {}.").format(*told(up)))
+    if change[down] < -0.005:
+        parts.append(Markup("Most is taken from {}: {} becomes {}.").format(*told(down)))
+    dropped = int(((sums["planned_budget"] == 0) & (sums["current_budget"] > 0)).sum())
+    if dropped:
+        text = "{} of {} that get money today get none in the plan."
+        had = int((sums["current_budget"] > 0).sum())
+        parts.append(Markup(text).format(dropped, had))
+    return Markup(" ").join(parts)

@@ -1,0 +1,117 @@
+"""The ten changes that bring most, by promotion and placement over the whole flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from promopilot.experiments.report import words
+from promopilot.experiments.report.numbers import marked, plan_mean, plan_sum
+from promopilot.experiments.report.replay import gains
+from promopilot.experiments.report.section import Page, Section
+
+SHOWN = 10
+_KEYS = ["promotion_id", "placement_id"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of the table."""
+
+    promotion: str
+    placement: str
+    current: Markup
+    planned: Markup
+    change: Markup
+    profit: Markup
+    next_unit: Markup
+    adds: Markup
+    basis: str
+    direction: str  # `up` or `down`
+
+
+def section(page: Page) -> Section:
+    """The table and what it says."""
+    cells = cell_totals(page.run.plan)
+    added = gains(page.run).reindex(cells.index).fillna(0.0)
+    moved = (cells["planned_budget"] - cells["current_budget"]).abs() >= 0.005
+    best = added[moved & (added > 0)].sort_values(ascending=False, kind="stable").index[:SHOWN]
+    rows = [_change(page, cells.loc[[key]].iloc[0], key, float(added[key])) for key in best]
+    view = {
+        "rows": rows,
+        "goal": words.objective(page.run.world.objective),
+        "symbol": page.numbers.symbol.strip(),
+        "note": _note(page, cells, added, list(best)),
+    }
+    return Section("changes", "The changes that bring most", "changes.html", view, "Changes")
+
+
+def cell_totals(plan: pd.DataFrame) -> pd.DataFrame:
+    """Budgets, expected profit, marginal profit and basis by promotion and placement."""
+    weighted = plan.assign(weighted=plan["marginal_poas"] * plan["planned_budget"])
+    groups = weighted.groupby(_KEYS, sort=False)
+    cells = groups[["current_budget", "planned_budget", "expected_profit", "weighted"]].sum()
+    planned = cells["planned_budget"]
+    cells["marginal_poas"] = (cells["weighted"] / planned.where(planned > 0)).fillna(
+        groups["marginal_poas"].mean()
+    )
+    cells["learnt"] = groups["basis"].agg(lambda basis: (basis == "data").mean())
+    return cells
+
+
+def _change(page: Page, cell: pd.Series[float], key: object, adds: float) -> Change:
+    promotion, placement = key if isinstance(key, tuple) else (str(key), "")
+    where = {"promotion_id": str(promotion), "placement_id": str(placement)}
+    money = page.numbers.money
+    current, planned = float(cell["current_budget"]), float(cell["planned_budget"])
+    learnt = float(cell["learnt"])
+    return Change(
+        promotion=page.run.promotions.get(promotion, promotion),
+        placement=page.run.placements.get(placement, placement),
+        current=money(plan_sum("current_budget", **where), current, cents=False),
+        planned=money(plan_sum("planned_budget", **where), planned, cents=False),
+        change=marked(
+            "change",
+            planned - current,
+            page.numbers.amount(planned - current, sign=True, cents=False),
+        ),
+        profit=money(
+            plan_sum("expected_profit", **where), float(cell["expected_profit"]), cents=False
+        ),
+        next_unit=money(
+            plan_mean("marginal_poas", "planned_budget", **where), float(cell["marginal_poas"])
+        ),
+        adds=marked("average:gain", adds, page.numbers.amount(adds, sign=True, cents=False)),
+        basis="data" if learnt == 1 else "prior" if learnt == 0 else "data in part",
+        direction="up" if planned > current else "down",
+    )
+
+
+def _note(page: Page, cells: pd.DataFrame, added: pd.Series[float], best: list[object]) -> Markup:
+    if not best:
+        return Markup("Nothing moves to a better place: the current mix already is the best found.")
+    shift = (cells["planned_budget"] - cells["current_budget"]).abs()
+    share = float(shift[best].sum() / shift.sum())
+    up = int((cells["planned_budget"] - cells["current_budget"])[best].gt(0).sum())
+    down = len(best) - up
+    what = words.listed(
+        [
+            *([f"{up} put money in"] if up else []),
+            *([f"{down} take money out"] if down else []),
+        ]
+    )
+    text = (
+        "Of these {} changes {}. They are {} of all the money that moves. What a change adds is "
+        "its effect on {}, media paid, when both mixes are played in an average flight; changes "
+        "are counted as they stand, together with all others. “Next {}1 brings” is the profit of "
+        "one more unit of money there: below 1 it would not pay for itself."
+    )
+    return Markup(text).format(
+        len(best),
+        what,
+        page.numbers.share("moved_share", share),
+        words.objective(page.run.world.objective),
+        page.numbers.symbol.strip(),
+    )

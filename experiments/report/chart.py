@@ -1,0 +1,149 @@
+"""A chart as data: what plotly draws, the note that says the same in words, and its figures.
+
+Colours are written as names of the page's CSS variables ("accent", "before", …) and painted by
+`charts.js`, so that light, dark and printed pages each get their own.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from markupsafe import Markup
+
+Trace = dict[str, Any]
+Layout = dict[str, Any]
+Cell = str | Markup
+
+WRAP = 44  # characters of a label's line: what fits beside nothing at a phone's width
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of the page."""
+
+    id: str
+    title: str
+    traces: list[Trace]
+    layout: Layout
+    height: int  # px
+    note: Markup  # what it shows and what to conclude; the text alternative
+    columns: tuple[str, ...] = ()  # headers of the table of its figures
+    rows: list[tuple[Cell, ...]] = field(default_factory=list)  # the first cell heads its row
+    small: bool = False  # one of several that share a note
+
+    @property
+    def figure(self) -> dict[str, Any]:
+        """What plotly draws."""
+        return {"data": self.traces, "layout": self.layout}
+
+
+def label(text: str, width: int = WRAP, lines: int = 2) -> str:
+    """Text of a user for plotly, which reads markup: escaped, and broken into lines."""
+    parts = textwrap.wrap(text, width, max_lines=lines, placeholder=" …") or [""]
+    return "<br>".join(escape(part, quote=False) for part in parts)
+
+
+def layout(**parts: Any) -> Layout:
+    """The house layout: no frame, quiet grid, fixed ranges so that a finger scrolls the page."""
+    house: Layout = {
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "showlegend": False,
+        "dragmode": False,
+        "hovermode": "closest",
+        "bargap": 0.25,
+        "xaxis": axis(),
+        "yaxis": axis(),
+    }
+    return house | parts
+
+
+def axis(**parts: Any) -> dict[str, Any]:
+    """An axis of the house."""
+    house: dict[str, Any] = {
+        "fixedrange": True,
+        "automargin": True,
+        "gridcolor": "line",
+        "linecolor": "line",
+        "zerolinecolor": "line",
+        "tickfont": {"color": "muted"},
+        "title": {"font": {"color": "muted", "size": 12}, "standoff": 8},
+    }
+    title = parts.pop("title", None)
+    if title is not None:
+        house["title"] = {**house["title"], "text": title}
+    return house | parts
+
+
+def money_axis(symbol: str, **parts: Any) -> dict[str, Any]:
+    """An axis in money."""
+    return axis(tickprefix=symbol, tickformat="~s", hoverformat=",.2f", **parts)
+
+
+def legend(**parts: Any) -> dict[str, Any]:
+    """A legend above the plot."""
+    house = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"}
+    return {"showlegend": True, "legend": house | {"traceorder": "normal"} | parts}
+
+
+ROW = 58  # px of a labelled row
+_LABEL = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "middle", "showarrow": False}
+
+
+def labelled_rows(labels: list[str], top: float = -0.55) -> tuple[dict[str, Any], list[Any]]:
+    """Rows 0, 1, … from the top, their names above them, so that any width has room for both.
+
+    Returns:
+        The y axis and the annotations of a layout.
+    """
+    vertical = axis(
+        range=[len(labels) - 0.45, top],
+        showticklabels=False,
+        showgrid=False,
+        zeroline=False,
+        ticks="",
+    )
+    names = [
+        {**_LABEL, "y": row - 0.3, "text": label(text), "align": "left", "font": {"color": "ink"}}
+        for row, text in enumerate(labels)
+    ]
+    return vertical, names
+
+
+def interval_rows(
+    labels: list[str],
+    values: list[float],
+    intervals: list[tuple[float, float]],
+    colors: list[str],
+    hover: list[str],
+) -> Trace:
+    """Dots with intervals on labelled rows."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": values,
+        "y": [row + 0.12 for row in range(len(labels))],
+        "marker": {"size": 11, "color": colors},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - v for v, (_, high) in zip(values, intervals, strict=True)],
+            "arrayminus": [v - low for v, (low, _) in zip(values, intervals, strict=True)],
+            "color": "muted",
+            "thickness": 2,
+            "width": 5,
+        },
+        "text": hover,
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def upright(x: float, color: str, dash: str = "solid") -> dict[str, Any]:
+    """A vertical line through a plot."""
+    line = {"color": color, "width": 1.5, "dash": dash}
+    return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1} | {
+        "line": line,
+        "layer": "below",
+    }

@@ -1,0 +1,48 @@
+// Draws every figure of the page with the page's own colours, and again when these change.
+(() => {
+  "use strict";
+  const variable = (name) =>
+    getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const paint = (name) =>
+    Array.isArray(name) ? name.map(paint) : (typeof name === "string" && variable(name)) || name;
+  const painted = (value, key = "") => {
+    if (/color$/.test(key) && (typeof value === "string" || Array.isArray(value))) return paint(value);
+    if (Array.isArray(value)) return value.map((part) => painted(part));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, painted(v, k)]));
+  };
+  const config = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
+  const font = getComputedStyle(document.body).fontFamily;
+
+  const draw = (figure) => {
+    const plot = figure.querySelector(".plot");
+    const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+    const page = {
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: font, size: 12.5, color: variable("ink") },
+      hoverlabel: {
+        bgcolor: variable("raised"),
+        bordercolor: variable("line"),
+        font: { family: font, color: variable("ink") },
+        align: "left",
+      },
+      ...painted(layout),
+    };
+    return window.Plotly.react(plot, painted(data), page, config);
+  };
+  const figures = [...document.querySelectorAll("figure.chart")];
+  const drawAll = () => figures.forEach(draw);
+
+  drawAll();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  // On paper the light colours hold and the width is another; closed figures stay closed.
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("print");
+    drawAll();
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("print");
+    drawAll();
+  });
+})();

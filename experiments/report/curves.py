@@ -1,0 +1,177 @@
+"""What more or less money would bring: response curves of the largest line items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from promopilot.envs import response
+from promopilot.envs.arrays import Floats
+from promopilot.experiments.report.chart import Chart, label, layout, legend, money_axis
+from promopilot.experiments.report.finished_run import ITEM, FinishedRun
+from promopilot.experiments.report.section import Page, Section
+
+SHOWN = 8
+_POINTS = 60
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line item on a mean day of those on which it may be funded; money per day."""
+
+    names: tuple[str, str, str]  # promotion, placement, segment
+    spend: Floats  # [K]
+    profit: Floats  # [K] before media
+    current: tuple[float, float]  # spend and its profit
+    planned: tuple[float, float]
+    next_unit: float  # profit of the next unit of money at the plan
+
+
+def section(page: Page) -> Section:
+    """Small charts of one scale of meaning each, and one note."""
+    curves = largest_curves(page.run)
+    view = {
+        "charts": [_chart(page, number, curve) for number, curve in enumerate(curves)],
+        "note": _note(page, curves),
+    }
+    return Section("curves", "What the next unit of money brings", "curves.html", view, "Curves")
+
+
+def largest_curves(run: FinishedRun) -> list[Curve]:
+    """Curves of the line items that the plan funds most, at mean prices and supply.
+
+    The response is what the plan expects of the line item (conversions per impression over the
+    flight, so that tired audiences are in it); where the plan buys nothing, the predicted rate.
+    """
+    catalog, world = run.world.catalog, run.world
+    sums = run.plan.groupby(ITEM, sort=False)[
+        ["planned_budget", "expected_impressions", "expected_conversions"]
+    ].sum()
+    largest = sums["planned_budget"].sort_values(ascending=False, kind="stable")
+    position = {
+        tuple(ids): number
+        for number, ids in enumerate(
+            zip(
+                np.array(catalog.promotion_ids, dtype=object)[catalog.promotion],
+                np.array(catalog.placement_ids, dtype=object)[catalog.placement],
+                np.array(catalog.segment_ids, dtype=object)[catalog.segment],
+                strict=True,
+            )
+        )
+    }
+    planned, current = run.spend("planned_budget"), run.spend("current_budget")
+    curves = []
+    for key in largest.index[:SHOWN]:
+        item = position[key]
+        live = world.live[:, item]
+        rate = _rate(run, sums.loc[key], item, live)
+        worth = catalog.profit_per_conversion()[catalog.promotion[item]] * rate
+        reach = float((world.reach_share[item] * world.supply[live, catalog.pool[item]]).mean())
+        names = (run.promotions[key[0]], run.placements[key[1]], run.segments[key[2]])
+        points = (float(current[live, item].mean()), float(planned[live, item].mean()))
+        curves.append(_curve(names, worth, float(world.unit_cost[item]), reach, points))
+    return curves
+
+
+def _rate(run: FinishedRun, sums: pd.Series[float], item: int, live: Floats) -> float:
+    shown = float(sums["expected_impressions"])
+    if shown > 0:
+        return float(sums["expected_conversions"]) / shown
+    return float((run.world.rates.first * run.world.rates.second)[live, item].mean())
+
+
+def _curve(
+    names: tuple[str, str, str],
+    worth: float,
+    cost: float,
+    reach: float,
+    points: tuple[float, float],
+) -> Curve:
+    def profit(spend: Floats) -> Floats:
+        size = np.full_like(spend, 1.0)
+        return np.asarray(worth * response.impressions(spend, cost * size, reach * size))
+
+    most = 1.6 * max(*points, 1e-9)
+    grid = np.linspace(0.0, most, _POINTS)
+    current, planned = ((x, float(profit(np.array([x]))[0])) for x in points)
+    slope = worth / cost * float(np.exp(-points[1] / (cost * reach))) if reach > 0 else 0.0
+    return Curve(names, grid, profit(grid), current, planned, slope)
+
+
+def _chart(page: Page, number: int, curve: Curve) -> Chart:
+    promotion, placement, segment = curve.names
+    symbol = page.numbers.symbol
+    even = float(min(curve.spend[-1], max(curve.profit.max(), 0.0)))
+    traces = [
+        _line("costs as much as it brings", [0.0, even], [0.0, even], "muted", "dot", 1.2),
+        _line("response", curve.spend.tolist(), curve.profit.tolist(), "ink", "solid", 2.0),
+        _point("current mix", curve.current, "before", symbol),
+        _point("plan", curve.planned, "accent", symbol),
+    ]
+    return Chart(
+        id=f"curve-{number}",
+        title=promotion,
+        traces=traces,
+        layout=layout(
+            xaxis=money_axis(symbol, title="media per day", rangemode="tozero", nticks=5),
+            yaxis=money_axis(symbol, title="profit per day", rangemode="tozero", nticks=5),
+            **legend() if number < 0 else {},
+        ),
+        height=230,
+        note=Markup("{} · {}").format(placement, segment),
+        small=True,
+    )
+
+
+def _line(
+    name: str, x: list[float], y: list[float], color: str, dash: str, width: float
+) -> dict[str, Any]:
+    line = {"color": color, "dash": dash, "width": width, "shape": "spline"}
+    return {"type": "scatter", "mode": "lines", "name": label(name), "x": x, "y": y} | {
+        "line": line if dash == "solid" else {**line, "shape": "linear"},
+        "hoverinfo": "skip",
+    }
+
+
+def _point(name: str, at: tuple[float, float], color: str, symbol: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [at[0]],
+        "y": [at[1]],
+        "marker": {"size": 11, "color": color, "line": {"width": 2, "color": "paper"}},
+        "hovertemplate": f"{name}<br>media %{{x}} a day<br>profit %{{y}} a day<extra></extra>",
+    }
+
+
+def _note(page: Page, curves: list[Curve]) -> Markup:
+    if not any(curve.planned[0] > 0 for curve in curves):
+        return Markup("The plan funds nothing, so there is no curve to show.")
+    unit = f"{page.numbers.symbol}1"
+    returns = [curve.next_unit for curve in curves]
+    more = sum(curve.planned[0] > curve.current[0] for curve in curves)
+    above = sum(r > 1 for r in returns)
+    text = (
+        "The {} line items with most planned money, on a mean day. Each curve flattens because the "
+        "same people are reached again and again; where it runs steeper than the dotted line, the "
+        "next {} of media brings more than {} of profit. The plan spends more than the current mix "
+        "on {} of them, and the next {} would bring between {} and {}: {}. The height of a curve "
+        "rests on what was learnt about the response; its shape is an assumption, no measurement "
+        "(see “What rests on data”). Line items of one placement and segment share its exposures, "
+        "which the curves leave out."
+    )
+    if above == len(curves):
+        end = f"more than {unit} on all, so more budget would pay"
+    elif above == 0:
+        end = "no more than it costs on any, so more budget would not pay here"
+    else:
+        end = f"more than {unit} on {above} of them"
+    amount = page.numbers.amount
+    return Markup(text).format(
+        len(curves), unit, unit, more, unit, amount(min(returns)), amount(max(returns)), end
+    )

@@ -1,0 +1,159 @@
+"""The files of a finished run folder, read once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promopilot.envs.arrays import Floats
+from promopilot.envs.world import World, load_world
+from promopilot.experiments.atomic import digest
+from promopilot.experiments.config import RunConfig, load_config
+from promopilot.experiments.dates import Dates, resolve_dates
+from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.tables import Tables, read_tables
+
+_ID_COLUMNS = ("promotion_id", "promotion_name", "campaign_id", "placement_id", "segment_id")
+_TEXT = {name: str for name in (*_ID_COLUMNS, "binding_limit", "plan_id")}
+ITEM = ["promotion_id", "placement_id", "segment_id"]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What the stages of a run wrote."""
+
+    path: Path
+    config: RunConfig
+    tables: Tables
+    world: World
+    plan: pd.DataFrame  # plan.csv
+    summary: pd.DataFrame  # plan_summary.csv by promotion_id, TOTAL the last
+    simulations: dict[str, Any]
+    plan_value: dict[str, Any]
+    scores: dict[str, Any]  # empty where the flight's days are not in the data
+    ope: dict[str, Any]
+    parameter_sources: dict[str, str]
+    seconds: dict[str, float]  # by stage
+
+    @cached_property
+    def total(self) -> pd.Series[float]:
+        """The row TOTAL of plan_summary.csv."""
+        return self.summary.loc["TOTAL"]
+
+    @cached_property
+    def dates(self) -> Dates:
+        """The cut between what is known and the flight."""
+        return resolve_dates(self.config, self.tables.performance)
+
+    @cached_property
+    def config_digest(self) -> str:
+        """SHA-256 of config.yaml."""
+        return digest(self.path / "config.yaml")
+
+    @cached_property
+    def promotions(self) -> dict[str, str]:
+        """What promotions are called, by id: their name, else their text."""
+        table = self.tables.promotions
+        texts = dict(zip(table["promotion_id"], table["text"], strict=True))
+        given = dict(zip(self.plan["promotion_id"], self.plan["promotion_name"], strict=True))
+        named = [(i, given.get(i) or texts.get(i, i)) for i in self.world.catalog.promotion_ids]
+        return _distinct(named)
+
+    @cached_property
+    def placements(self) -> dict[str, str]:
+        """Texts of placements by id."""
+        table = self.tables.placements
+        return _distinct(zip(table["placement_id"], table["text"], strict=True))
+
+    @cached_property
+    def segments(self) -> dict[str, str]:
+        """Texts of segments by id."""
+        table = self.tables.segments
+        return _distinct(zip(table["segment_id"], table["text"], strict=True))
+
+    @cached_property
+    def first_event(self) -> str:
+        """What the first event is called: clicks, unless the data says otherwise."""
+        return self.tables.sources.get("first_event_label", "clicks")
+
+    @cached_property
+    def second_event(self) -> str:
+        """What the second event is called: conversions, unless the data says otherwise."""
+        return self.tables.sources.get("second_event_label", "conversions")
+
+    def spend(self, column: str) -> Floats:
+        """`planned_budget` or `current_budget` of plan.csv as `[D, L]`."""
+        catalog = self.world.catalog
+        ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
+        index = (catalog.promotion, catalog.placement, catalog.segment)
+        items = pd.MultiIndex.from_arrays(
+            [np.array(names, dtype=object)[i] for names, i in zip(ids, index, strict=True)]
+        )
+        item = items.get_indexer(pd.MultiIndex.from_frame(self.plan[ITEM]))
+        day = pd.Index([d.isoformat() for d in self.world.dates]).get_indexer(self.plan["date"])
+        spend = np.zeros((self.world.days, catalog.num_line_items))
+        spend[day, item] = self.plan[column].to_numpy()
+        return spend
+
+
+def read_run(path: Path) -> FinishedRun:
+    """Read a run folder whose stages before the report are finished.
+
+    Raises:
+        RunFolderError: A file is missing.
+        ConfigError, DataError, MarketError: A file cannot be read.
+    """
+    try:
+        config = load_config(path / "config.yaml")
+        plan = pd.read_csv(
+            path / "plan.csv", dtype=_TEXT, keep_default_na=False, na_values=_NUMBERS
+        )
+        summary = pd.read_csv(path / "plan_summary.csv", dtype=_TEXT, keep_default_na=False)
+        return FinishedRun(
+            path=path,
+            config=config,
+            tables=read_tables(config.data.folder or path / "data"),
+            world=load_world(path / "market"),
+            plan=plan,
+            summary=summary.set_index("promotion_id"),
+            simulations=_json(path / "simulations.json"),
+            plan_value=_json(path / "plan_value.json"),
+            scores=_json(path / "scores.json").get("test", {}),
+            ope=_json(path / "ope" / "ope.json"),
+            parameter_sources=_json(path / "market" / "sources.json"),
+            seconds={
+                name: float(stage["seconds"])
+                for name, stage in _json(path / "stages.json")["stages"].items()
+                if name != "report"
+            },
+        )
+    except FileNotFoundError as error:
+        missing = Path(error.filename or "a file").name
+        raise RunFolderError(
+            f"{path} has no {missing} yet; finish the run with `promopilot run … --resume`"
+        ) from error
+
+
+# Columns of plan.csv that may be empty and are numbers; in text columns empty is empty text.
+_NUMBERS = {
+    name: [""]
+    for name in ("change_pct", "max_budget", "expected_roas", "expected_poas", "expected_cpa")
+}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def _distinct(named: Any) -> dict[str, str]:
+    """Names by id; where two are called the same, each also shows its id."""
+    names = {str(key): str(name) for key, name in named}
+    seen = list(names.values())
+    return {k: n if seen.count(n) == 1 else f"{n} ({k})" for k, n in names.items()}

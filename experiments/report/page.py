@@ -1,0 +1,84 @@
+"""The page: sections in order, one template, everything inline."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.report import (
+    allocation,
+    changes,
+    comparison,
+    curves,
+    daily,
+    offline,
+    parameters,
+    prediction,
+    provenance,
+    scenario,
+)
+from promopilot.experiments.report.finished_run import read_run
+from promopilot.experiments.report.numbers import Numbers
+from promopilot.experiments.report.section import Page, period
+
+_SECTIONS = (
+    *(scenario, changes, allocation, curves, daily, prediction),
+    *(comparison, offline, parameters, provenance),
+)
+_HERE = Path(__file__).parent
+
+
+def render_report(run: Path) -> str:
+    """The report of a run as one self-contained HTML page.
+
+    Args:
+        run: A run folder whose stages before the report are finished.
+
+    Raises:
+        RunFolderError: A file of the run is missing.
+        ConfigError, DataError, MarketError: A file cannot be read.
+    """
+    finished = read_run(run)
+    page = Page(finished, Numbers(finished.world.currency))
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    dates = finished.world.dates
+    return environment.get_template("page.html").render(
+        sections=[module.section(page) for module in _SECTIONS],
+        period=period(dates[0], dates[-1]),
+        style=_inline("style.css"),
+        script=_inline("charts.js"),
+        plotly=_plotly(),
+    )
+
+
+def write_report(run: Path) -> Path:
+    """Write `report.html` into a run folder, in one step, and return its path.
+
+    Raises:
+        RunFolderError, ConfigError, DataError, MarketError: As `render_report`.
+    """
+    path = run / "report.html"
+    write_text_atomic(path, render_report(run))
+    return path
+
+
+def _inline(name: str) -> Markup:
+    return Markup((_HERE / name).read_text(encoding="utf-8"))
+
+
+def _plotly() -> Markup:
+    """The drawing library that the package plotly carries; nothing is fetched."""
+    bundle = files("plotly") / "package_data" / "plotly.min.js"
+    text = bundle.read_text(encoding="utf-8")
+    # The text of a script ends at its end tag wherever that stands.
+    return Markup(text.replace("</script", "<\\/script"))

@@ -1,0 +1,129 @@
+"""What rests on data and what is assumed, parameter by parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from promopilot.experiments.report import words
+from promopilot.experiments.report.scenario import attributed
+from promopilot.experiments.report.section import Page, Section
+
+# In this order; what names none of them is worked out from the others.
+_GROUPS = {
+    "data": ("Data", "Read from your tables."),
+    "estimate": ("Estimates", "Worked out from data that was gathered for something else."),
+    "prior": (
+        "Priors",
+        "Stated beliefs about how markets behave; nothing in the data checks them.",
+    ),
+    "assumption": ("Assumptions", "Numbers that the config states; change them there."),
+    "derived": ("Worked out", "Follows from other numbers."),
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of the market and where it comes from."""
+
+    name: str
+    kind: str  # a key of `_GROUPS`
+    source: str
+    rests_on_assumption: bool  # although it is not called one
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters of one kind."""
+
+    kind: str
+    title: str
+    meaning: str
+    parameters: list[Parameter]
+
+
+def section(page: Page) -> Section:
+    """The table, the data's own words, and how much of each order counts."""
+    run = page.run
+    told = run.tables.sources
+    view = {
+        "groups": groups(page),
+        "about": told.get("about", ""),
+        "labels": [
+            ("An exposure", told.get("exposure_label", "an impression")),
+            ("The first event", run.first_event),
+            ("The second event", run.second_event),
+        ],
+        "basis": _basis(page),
+        "attributed": attributed(page),
+        "incrementality": _incrementality(page),
+        "texts": [
+            (name.removeprefix("promotions."), source)
+            for name, source in told.items()
+            if name == "promotions.text" and not source.startswith("data")
+        ],
+    }
+    return Section(
+        "sources", "What rests on data, what is assumed", "sources.html", view, "Sources"
+    )
+
+
+def kind_of(source: str) -> str:
+    """The group that a source's own words put it in.
+
+    A number before a `;` ("6.00 per 1000; assumption: …") is the value, not the source.
+    """
+    for part in source.split("; "):
+        for kind in ("data", "estimate", "prior", "assumption"):
+            if part == kind or part.startswith((f"{kind}:", f"{kind} ")):
+                return kind
+    return "derived"
+
+
+def groups(page: Page) -> list[Group]:
+    """Parameters by kind, empty kinds left out."""
+    found = [
+        Parameter(
+            words.parameter(name, page.run.placements),
+            kind_of(source),
+            source,
+            "assumption" in source and kind_of(source) != "assumption",
+        )
+        for name, source in page.run.parameter_sources.items()
+    ]
+    return [
+        Group(kind, title, meaning, inside)
+        for kind, (title, meaning) in _GROUPS.items()
+        if (inside := [p for p in found if p.kind == kind])
+    ]
+
+
+def _basis(page: Page) -> list[tuple[str, str, Markup]]:
+    plan, money = page.run.plan, page.numbers.money
+    sums = plan.groupby("basis")["planned_budget"].sum()
+    return [
+        (
+            basis,
+            words.BASIS.get(basis, ""),
+            money(f"plan:planned_budget?basis={basis}", float(sums.get(basis, 0.0)), cents=False),
+        )
+        for basis in words.BASIS
+    ]
+
+
+def _incrementality(page: Page) -> Markup:
+    share = page.run.world.catalog.incrementality
+    if (share == 1).all():
+        return Markup(
+            "Every order after an exposure is counted, whether or not the promotion caused it. "
+            "Profit caused by the promotions is smaller, by how much nobody measured."
+        )
+    source = page.run.parameter_sources.get("incrementality", "")
+    text = (
+        "Of an order's margin only the share that the promotion caused is counted as profit: "
+        "between {} and {} of orders, {} at the median promotion. {}"
+    )
+    ordered = sorted(float(s) for s in share)
+    percent = [f"{100 * s:.0f} %" for s in (ordered[0], ordered[-1], ordered[len(ordered) // 2])]
+    return Markup(text).format(*percent, f"Source: {source}." if source else "")

@@ -1,0 +1,147 @@
+"""How good the predictor is on the flight's own days, and who wins."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from promopilot.experiments.report import words
+from promopilot.experiments.report.chart import ROW, Chart, axis, labelled_rows, layout
+from promopilot.experiments.report.numbers import NONE, marked
+from promopilot.experiments.report.section import Page, Section
+
+# Differences in error below this share of the one-rate error decide nothing.
+EVEN = 0.005
+
+
+def section(page: Page) -> Section:
+    """Error beside the simpler ways, or why there is none to show."""
+    scores = page.run.scores
+    view = {
+        "charts": [_chart(page)] if scores else [],
+        "facts": _facts(page) if scores else [],
+        "missing": not scores,
+        "first_event": page.run.first_event,
+        "second_event": page.run.second_event,
+    }
+    return Section("predictor", "How good the predictions are", "predictor.html", view, "Predictor")
+
+
+def _errors(page: Page) -> dict[str, tuple[str, float]]:
+    """Key and error by contender, the predictor last."""
+    scores = page.run.scores
+    errors = {"base": ("scores:test.log_loss_base", float(scores["log_loss_base"]))}
+    for name, value in scores["baselines"].items():
+        errors[name] = (f"scores:test.baselines.{name}", float(value))
+    return errors | {"predictor": ("scores:test.log_loss", float(scores["log_loss"]))}
+
+
+def _chart(page: Page) -> Chart:
+    errors = _errors(page)
+    base = errors["base"][1]
+    saved = {
+        name: 100 * (1 - value / base) for name, (_, value) in errors.items() if name != "base"
+    }
+    order = sorted(saved, key=lambda name: (-saved[name], name != "predictor"))
+    names = [words.BASELINES[name][0] for name in order]
+    vertical, annotations = labelled_rows(names)
+    values = [saved[name] for name in order]
+    low, high = min(0.0, *values), max(0.0, *values)
+    trace = {
+        "type": "bar",
+        "orientation": "h",
+        "x": values,
+        "y": [row + 0.14 for row in range(len(order))],
+        "width": 0.36,
+        "marker": {"color": ["accent" if name == "predictor" else "before" for name in order]},
+        "text": [f"{value:.2f} %" for value in values],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "textfont": {"color": "muted"},
+        "hovertemplate": "%{text} less error<extra></extra>",
+    }
+    span = (high - low) or 1.0
+    return Chart(
+        id="prediction",
+        title="Error saved against one average rate for everything",
+        traces=[trace],
+        layout=layout(
+            yaxis=vertical,
+            xaxis=axis(ticksuffix=" %", range=[low * 1.1, low + span * 1.2], nticks=6),
+            annotations=annotations,
+        ),
+        height=ROW * len(order) + 40,
+        note=_note(page, saved),
+        columns=("Predicted by", "What it knows", "Error per exposure", "Less than one rate"),
+        rows=[
+            (
+                words.BASELINES[name][0],
+                words.BASELINES[name][1],
+                page.numbers.decimal(key, value, 6),
+                NONE if name == "base" else marked("saved", saved[name], f"{saved[name]:.2f} %"),
+            )
+            for name, (key, value) in errors.items()
+        ],
+    )
+
+
+def _note(page: Page, saved: dict[str, float]) -> Markup:
+    ours = saved["predictor"]
+    rivals = {name: value for name, value in saved.items() if name != "predictor"}
+    best = max(rivals, key=lambda name: rivals[name])
+    gap = ours - rivals[best]
+    rival = words.BASELINES[best][0]
+    text = (
+        "On the flight's own days, read only after the plan was written, the fine-tuned language "
+        "model makes {} % less error than one average rate. "
+    )
+    if abs(gap) < 100 * EVEN:
+        text += (
+            "“{}” comes to {} %, as good as the same: here the wording adds little to knowing "
+            "which promotion it is, so trust the model no more than the simpler way."
+        )
+    elif gap > 0:
+        text += "The next best, “{}”, comes to {} %: the language model wins."
+    else:
+        text += (
+            "“{}” comes to {} % and wins: the language model adds nothing here, and the simpler "
+            "way would have predicted better."
+        )
+    return Markup(text).format(f"{ours:.2f}", rival[0].upper() + rival[1:], f"{rivals[best]:.2f}")
+
+
+def _facts(page: Page) -> list[tuple[str, Markup, str]]:
+    """Label, value and meaning of the other measures."""
+    scores, numbers = page.run.scores, page.numbers
+    facts = []
+    if "spearman" in scores:
+        facts.append(
+            (
+                "Ranking agreement",
+                numbers.decimal("scores:test.spearman", scores["spearman"]),
+                "between predicted and observed order of line items with enough events; 1 is the "
+                "same order, 0 is chance",
+            )
+        )
+    facts.append(
+        (
+            "Typical miss",
+            marked("scores:test.ece", scores["ece"], f"{1e4 * scores['ece']:.1f} in 10,000"),
+            f"exposures, by which the predicted share that {page.run.second_event} is off",
+        )
+    )
+    if "pair_accuracy" in scores:
+        facts.append(
+            (
+                "Pairs in the right order",
+                numbers.share("scores:test.pair_accuracy", scores["pair_accuracy"]),
+                "of the pairs inside a test whose observed difference is more than chance",
+            )
+        )
+    facts.append(
+        (
+            "Scored on",
+            numbers.count("scores:test.impressions", scores["impressions"]),
+            "exposures of the flight's days",
+        )
+    )
+    return facts

@@ -1,0 +1,61 @@
+"""With what the run was made, so that it can be made again; the only place for raw names."""
+
+from __future__ import annotations
+
+from promopilot.experiments.manifest import versions
+from promopilot.experiments.report import words
+from promopilot.experiments.report.section import Page, Section, day
+from promopilot.experiments.seeds import Seeds
+
+
+def section(page: Page) -> Section:
+    """Versions, seeds, dates, digest, seconds, and the raw name of every plain one."""
+    run, dates = page.run, page.run.dates
+    seeds = Seeds.of(run.config.seed)
+    view = {
+        "dates": [
+            ("Fitted on", f"{day(dates.fit_from)} up to, not including, {day(dates.choose_from)}"),
+            ("Chosen on", f"{day(dates.choose_from)} up to, not including, {day(dates.start)}"),
+            (
+                "Promotions, supply and current mix from",
+                f"{day(dates.history_from)} up to, not including, {day(dates.start)}",
+            ),
+            ("Flight", f"{day(dates.start)} to {day(dates.last)}"),
+        ],
+        "plan_id": str(run.plan["plan_id"].iloc[0]) if len(run.plan) else "",
+        "config_digest": run.config_digest,
+        "seed": run.config.seed,
+        "seeds": seeds.as_dict(),
+        "versions": list(versions().items()),
+        "stages": [
+            (
+                words.STAGES.get(name, words.spaced(name)),
+                name,
+                page.numbers.decimal(f"stages:stages.{name}.seconds", seconds, 1),
+            )
+            for name, seconds in run.seconds.items()
+        ],
+        "names": _names(page),
+    }
+    return Section("provenance", "Provenance", "provenance.html", view)
+
+
+def _names(page: Page) -> list[tuple[str, str]]:
+    """Plain name and raw name."""
+    run = page.run
+    pairs = [(words.policy(name), name) for name in run.simulations["policies"]]
+    pairs += [(words.estimator(row["estimator"]), row["estimator"]) for row in run.ope["estimates"]]
+    baselines = {"base": "log_loss_base", "predictor": "log_loss"}
+    pairs += [(plain, baselines.get(name, name)) for name, (plain, _) in words.BASELINES.items()]
+    pairs += [
+        ("error per exposure", "log_loss: mean negative log-likelihood, in nats"),
+        ("ranking agreement", "spearman"),
+        ("typical miss", "ece: expected calibration error, ten bins"),
+        ("usable evidence", "ESS: (sum of weights)² / sum of squared weights"),
+        ("weight", "probability under the plan / logged propensity"),
+        ("95 % interval", "percentile bootstrap over flights, or over the log's days"),
+        (run.first_event, "clicks"),
+        (run.second_event, "conversions"),
+        ("an exposure", "impression"),
+    ]
+    return pairs

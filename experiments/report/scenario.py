@@ -1,0 +1,169 @@
+"""The scenario in one sentence, the tiles, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from promopilot.experiments.report import words
+from promopilot.experiments.report.numbers import plan_sum
+from promopilot.experiments.report.section import Page, Section, period
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure, large."""
+
+    label: str
+    value: Markup
+    detail: Markup
+    tone: str = ""  # `good`, `bad` or nothing
+
+
+def section(page: Page) -> Section:
+    """What is planned, what it brings, and whether to act on it."""
+    run = page.run
+    verdict = run.ope["verdict"]
+    headline, advice = words.VERDICTS.get(verdict, (words.spaced(verdict), ""))
+    view = {
+        "sentence": _sentence(page),
+        "tiles": _tiles(page),
+        "verdict": verdict,
+        "headline": headline,
+        "advice": advice,
+        "reasons": run.ope["reasons"],
+        "attributed": attributed(page),
+        "gain": gain_in_words(page),
+    }
+    return Section("summary", "Summary", "scenario.html", view)
+
+
+def attributed(page: Page) -> bool:
+    """Whether outcomes count every order, caused or not."""
+    return bool((page.run.world.catalog.incrementality == 1).all())
+
+
+def gain_in_words(page: Page) -> Markup:
+    """The plan's gain over the current mix, and whether its interval leaves it open."""
+    judged = page.run.plan_value
+    low, high = judged["vs_current_mix_ci95"]
+    goal = words.objective(page.run.world.objective)
+    number = page.numbers.percent
+    between = Markup("{} to {}").format(
+        number("plan_value:vs_current_mix_ci95.0", low),
+        number("plan_value:vs_current_mix_ci95.1", high),
+    )
+    by = number("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"])
+    if low > 0:
+        text = "In simulated flights the plan brings {} more {} than the current mix ({})."
+        by = number("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"], sign=False)
+    elif high < 0:
+        text = "In simulated flights the plan changes {1} by {0} ({2}): it is worse."
+    else:
+        text = "In simulated flights the plan changes {1} by {0} ({2}): that may be nothing."
+    return Markup(text).format(by, goal, between)
+
+
+def _sentence(page: Page) -> Markup:
+    run, numbers = page.run, page.numbers
+    funded = run.plan[run.plan["planned_budget"] > 0]
+    count = {name: int(funded[name].nunique()) for name in ("promotion_id", "placement_id")}
+    catalog, dates = run.world.catalog, run.world.dates
+    segments = len(catalog.segment_ids)
+    return Markup(
+        "From {} the plan spends {} of a budget of {} on {} of {} promotions in {} of {} "
+        "placements for {} {}; the {} made it, and it is held against the current mix."
+    ).format(
+        period(dates[0], dates[-1]),
+        numbers.money("summary:TOTAL.planned_budget", run.total["planned_budget"], cents=False),
+        numbers.money("world:budget", run.world.budget, cents=False),
+        count["promotion_id"],
+        len(catalog.promotion_ids),
+        count["placement_id"],
+        len(catalog.placement_ids),
+        segments,
+        "segment" if segments == 1 else "segments",
+        words.policy(run.simulations["recommended"]),
+    )
+
+
+def _tiles(page: Page) -> list[Tile]:
+    run, numbers, total = page.run, page.numbers, page.run.total
+    judged, goal = run.plan_value, words.objective(run.world.objective)
+    current = run.simulations["policies"]["current_mix"]
+    low, high = judged["vs_current_mix_ci95"]
+    planned, mix = float(total["planned_budget"]), float(total["current_budget"])
+    kept = run.world.budget - planned
+    profit, value = float(total["expected_profit"]), float(total["expected_conversion_value"])
+    tone = "good" if low > 0 else "bad" if high < 0 else ""
+    percent = numbers.percent
+    return [
+        Tile(
+            f"{goal[0].upper()}{goal[1:]} against the current mix",
+            percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
+            Markup("between {} and {}").format(
+                percent("plan_value:vs_current_mix_ci95.0", low),
+                percent("plan_value:vs_current_mix_ci95.1", high),
+            ),
+            tone,
+        ),
+        Tile(
+            f"{goal[0].upper()}{goal[1:]} expected",
+            numbers.outcome(
+                "plan_value:value_as_exported", judged["value_as_exported"], run.world.objective
+            ),
+            Markup("current mix {}").format(
+                numbers.outcome(
+                    "simulations:policies.current_mix.value_mean",
+                    current["value_mean"],
+                    run.world.objective,
+                )
+            ),
+        ),
+        Tile(
+            "Media budget planned",
+            numbers.money("summary:TOTAL.planned_budget", planned),
+            Markup("current mix {}").format(numbers.money("summary:TOTAL.current_budget", mix)),
+        ),
+        Tile(
+            "Money kept",
+            numbers.money("kept", kept),
+            _why_kept(page, kept),
+        ),
+        Tile(
+            "Profit before media",
+            numbers.money("summary:TOTAL.expected_profit", profit),
+            Markup("8 flights in 10 between {} and {}").format(
+                numbers.money("summary:TOTAL.profit_p10", total["profit_p10"]),
+                numbers.money("summary:TOTAL.profit_p90", total["profit_p90"]),
+            ),
+        ),
+        Tile(
+            f"Profit per {numbers.symbol.strip()}1 of media (POAS)",
+            numbers.decimal("poas", profit / planned if planned > 0 else None),
+            Markup("revenue per {}1 (ROAS) {}").format(
+                numbers.symbol, numbers.decimal("roas", value / planned if planned > 0 else None)
+            ),
+        ),
+    ]
+
+
+def _why_kept(page: Page, kept: float) -> Markup:
+    share = kept / page.run.world.budget
+    if share < 0.0005:
+        return Markup("the whole budget is planned")
+    reason = "more would cost more than it brings"
+    if (page.run.plan["binding_limit"] == "day budget").any():
+        reason = "a day's budget or the next unit's return stops it"
+    return Markup("{} of the budget: {}").format(page.numbers.share("kept_share", share, 1), reason)
+
+
+def planned_where(page: Page, **where: str) -> Markup:
+    """Planned money of the rows in which columns hold these values."""
+    rows = page.run.plan
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    return page.numbers.money(
+        plan_sum("planned_budget", **where), float(rows["planned_budget"].sum())
+    )

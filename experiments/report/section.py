@@ -1,0 +1,51 @@
+"""A section of the page: its heading, its template and what the template shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from promopilot.experiments.report.finished_run import FinishedRun
+from promopilot.experiments.report.numbers import Numbers
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section; `template` is a file of this folder."""
+
+    id: str
+    title: str
+    template: str
+    view: dict[str, Any]
+    contents: str = ""  # a shorter title for the list of contents
+
+
+@dataclass(frozen=True)
+class Page:
+    """What sections are made from."""
+
+    run: FinishedRun
+    numbers: Numbers
+
+
+def day(value: date, *, year: bool = True) -> str:
+    """6 November 2017, whatever the machine's language."""
+    month = _MONTHS[value.month - 1]
+    return f"{value.day} {month} {value.year}" if year else f"{value.day} {month}"
+
+
+def short_day(value: date) -> str:
+    """6 Nov."""
+    return f"{value.day} {_MONTHS[value.month - 1][:3]}"
+
+
+def period(first: date, last: date) -> str:
+    """6 November to 3 December 2017."""
+    return f"{day(first, year=first.year != last.year)} to {day(last)}"
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)

@@ -1,0 +1,137 @@
+"""One table of plain names: what analysts read in place of the names in files and code."""
+
+from __future__ import annotations
+
+# Policies: plain name, and what it does in a few words.
+POLICIES: dict[str, tuple[str, str]] = {
+    "current_mix": ("current mix", "what the last four weeks spent on the same weekday"),
+    "uniform": ("even split", "the same money on everything, every day"),
+    "static_optimum": ("best fixed plan", "the best split of an average day, repeated"),
+    "replanner": (
+        "daily re-optimiser",
+        "splits each day's money anew from what was seen so far and today's prices",
+    ),
+    "ppo": (
+        "trained pilot",
+        "steers the daily re-optimiser: when to hold money back, what to favour, learnt in "
+        "simulated flights",
+    ),
+}
+
+# Ways of estimating from a log of decisions: plain name, and what each trusts.
+ESTIMATORS: dict[str, tuple[str, str]] = {
+    "dm": ("forecast only", "trusts the forecast of what each choice brings"),
+    "ipw": ("re-weighted log", "trusts only the log, weighted towards the plan's choices"),
+    "snipw": ("re-weighted log, averaged", "the same as a weighted average: steadier"),
+    "dr": ("forecast corrected by the log", "the forecast, mended where the log contradicts it"),
+    "sndr": ("forecast corrected, averaged", "the same with an averaged correction: steadier"),
+}
+
+# What the predictor is compared with.
+BASELINES: dict[str, tuple[str, str]] = {
+    "base": ("one average rate", "the same rate for everything"),
+    "one_hot": ("ids without text", "knows which promotion it is, reads no text"),
+    "tfidf": ("word counts", "counts the words of the text"),
+    "frozen": ("language model, as downloaded", "the text model before it saw this data"),
+    "predictor": ("language model, fine-tuned", "the text model trained on this data"),
+}
+
+OBJECTIVES = {
+    "net_profit": "net profit",
+    "profit": "profit before media",
+    "revenue": "revenue",
+    "conversions": "orders",
+}
+
+# Verdicts: headline, and what to do.
+VERDICTS: dict[str, tuple[str, str]] = {
+    "ship": ("Ready to switch", "The evidence is strong enough to move the whole budget."),
+    "test_first": (
+        "Try it on part of the budget first",
+        "The plan looks better, but the evidence is not yet enough to move the whole budget.",
+    ),
+    "insufficient_support": (
+        "Too little evidence to say",
+        "What was logged says too little about this plan; gather more before acting on it.",
+    ),
+}
+
+EVIDENCE = {
+    "simulated": "our own simulated market, not customers",
+    "logged": "your own log of decisions",
+}
+
+BASIS = {
+    "data": "shown before, so its response was learnt",
+    "prior": "never shown there, so its response is inferred from similar ones",
+}
+
+# Parameters of the market as `market/sources.json` calls them.
+PARAMETERS = {
+    "rates": "response rates",
+    "rates' uncertainty": "uncertainty of the response rates",
+    "supply": "exposures that can be bought",
+    "weekday season": "weekday pattern",
+    "day-to-day noise of supply": "day-to-day swings of exposures",
+    "people per segment": "people per audience",
+    "current mix": "current mix",
+    "saturation": "shape of the response curves",
+    "price noise": "day-to-day swings of media prices",
+    "fatigue": "audiences tiring of what they see",
+    "price": "product price",
+    "discount": "discount",
+    "margin": "margin",
+    "incrementality": "share of orders that the promotion caused",
+    "unit_subsidy": "discount that you bear per order",
+    "conversion_value": "what a customer pays per order",
+    "stock": "stock",
+}
+
+STAGES = {
+    "data": "building the tables",
+    "predictor": "training the predictor",
+    "market": "building the market",
+    "train": "training the pilot",
+    "simulate": "comparing policies",
+    "plan": "making the plan",
+    "ope": "offline evaluation",
+    "score": "scoring the predictor",
+}
+
+
+def policy(name: str) -> str:
+    """Plain name of a policy."""
+    return POLICIES[name][0] if name in POLICIES else spaced(name)
+
+
+def estimator(name: str) -> str:
+    """Plain name of a way of estimating."""
+    return ESTIMATORS[name][0] if name in ESTIMATORS else spaced(name)
+
+
+def objective(name: str) -> str:
+    """Plain name of what the plan maximises."""
+    return OBJECTIVES.get(name, spaced(name))
+
+
+def parameter(name: str, placements: dict[str, str]) -> str:
+    """Plain name of a market parameter.
+
+    Args:
+        name: As in `market/sources.json`.
+        placements: Text of each placement by its id.
+    """
+    place = name.removeprefix("price of ")
+    if place != name:
+        return f"cost of exposures: {placements.get(place, place)}"
+    return PARAMETERS.get(name, spaced(name))
+
+
+def spaced(name: str) -> str:
+    """A name that no table knows, at least without underscores."""
+    return name.replace("_", " ")
+
+
+def listed(parts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
