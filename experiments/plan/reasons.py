@@ -21,7 +21,7 @@ def binding_limits(world: World, table: Table) -> np.ndarray:
         limits[:] = _FLIGHT
     limits[np.broadcast_to(by_day >= world.per_day_max * (1 - _USED), limits.shape)] = _DAY
     limits[table.pool_full] = _POOL
-    limits[table.spend >= world.max_spend - 0.005] = _OWN
+    limits[table.spend >= world.max_spend - 0.01] = _OWN
     return limits
 
 

@@ -42,6 +42,8 @@ class TablePolicy:
 def reference_table(policy: Policy, world: World) -> Table:
     """Roll the policy out once with every draw at its mean and outcomes at their expectation."""
     asked = _play(policy, world)[0]
+    # A maximum between two cents is kept by the lower one; whole cents are never rounded up.
+    asked = np.minimum(asked, np.floor(world.max_spend * 100 + 1e-7) / 100)
     cents = days_in_cents(asked, world.budget, world.per_day_max)
     spend = cents / 100
     _, rate, next_cost, full = _play(TablePolicy(spend), world)
