@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import (
-    ROW,
     Cell,
     Chart,
+    Rows,
     labelled_rows,
     layout,
     legend,
@@ -22,6 +21,7 @@ from promopilot.experiments.report.section import Page, Section
 
 MOST_ROWS = 12
 OTHERS = "all others"
+_BAR = 13  # px
 
 
 def section(page: Page) -> Section:
@@ -47,12 +47,12 @@ def _chart(page: Page, column: str, title: str, names: dict[str, str]) -> Chart:
         rest = sums.iloc[MOST_ROWS:]
         bars = pd.concat([shown, rest.sum().to_frame(OTHERS).T])
         labels.append(f"{OTHERS} ({len(rest)})")
-    vertical, annotations = labelled_rows(labels)
+    rows = labelled_rows(labels, 2 * _BAR + 2)
     top = float(bars.to_numpy().max()) or 1.0
     chart_layout = layout(
-        yaxis=vertical,
+        yaxis=rows.axis,
         xaxis=money_axis(page.numbers.symbol, range=[0, top * 1.22], nticks=5),
-        annotations=annotations,
+        annotations=rows.names,
         barmode="overlay",
         **legend(),
     )
@@ -60,25 +60,27 @@ def _chart(page: Page, column: str, title: str, names: dict[str, str]) -> Chart:
         id=f"allocation-{column.removesuffix('_id')}",
         title=title,
         traces=[
-            _bars(page, bars["current_budget"], "current mix", "before", -0.13),
-            _bars(page, bars["planned_budget"], "plan", "accent", 0.13),
+            _bars(page, bars["current_budget"], "current mix", "before", rows, -_BAR / 2 - 1),
+            _bars(page, bars["planned_budget"], "plan", "accent", rows, _BAR / 2 + 1),
         ],
         layout=chart_layout,
-        height=ROW * len(labels) + 70,
+        height=rows.height + 70,
         note=_note(page, sums, names, column),
         columns=(title.removeprefix("By ").capitalize(), "Current mix", "Plan", "Change"),
-        rows=[_row(page, column, key, names, sums.loc[key]) for key in sums.index],
+        rows=[_row(page, column, str(key), names, sums) for key in sums.index],
     )
 
 
-def _bars(page: Page, values: pd.Series[float], name: str, color: str, at: float) -> dict[str, Any]:
+def _bars(
+    page: Page, values: pd.Series[float], name: str, color: str, rows: Rows, shift: float
+) -> dict[str, Any]:
     return {
         "type": "bar",
         "orientation": "h",
         "name": name,
         "x": values.tolist(),
-        "y": (np.arange(len(values)) + 0.14 + at).tolist(),
-        "width": 0.24,
+        "y": [middle + shift for middle in rows.at],
+        "width": _BAR,
         "marker": {"color": color},
         "text": [page.numbers.amount(v, cents=False) for v in values],
         "textposition": "outside",
@@ -89,21 +91,24 @@ def _bars(page: Page, values: pd.Series[float], name: str, color: str, at: float
 
 
 def _row(
-    page: Page, column: str, key: object, names: dict[str, str], row: pd.Series[float]
+    page: Page, column: str, key: str, names: dict[str, str], sums: pd.DataFrame
 ) -> tuple[Cell, ...]:
-    current, planned = float(row["current_budget"]), float(row["planned_budget"])
-    money = page.numbers.money
-    where = {column: str(key)}
+    change = float(sums["planned_budget"][key] - sums["current_budget"][key])
     return (
-        names.get(str(key), str(key)),
-        money(plan_sum("current_budget", **where), current, cents=False),
-        money(plan_sum("planned_budget", **where), planned, cents=False),
-        marked(
-            "change",
-            planned - current,
-            page.numbers.amount(planned - current, sign=True, cents=False),
-        ),
+        *_told(page, column, key, names, sums),
+        marked("change", change, page.numbers.amount(change, sign=True, cents=False)),
     )
+
+
+def _told(
+    page: Page, column: str, key: str, names: dict[str, str], sums: pd.DataFrame
+) -> tuple[str, Markup, Markup]:
+    """Name, current and planned money."""
+    current, planned = (
+        page.numbers.money(plan_sum(name, **{column: key}), float(sums[name][key]), cents=False)
+        for name in ("current_budget", "planned_budget")
+    )
+    return names.get(key, key), current, planned
 
 
 def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) -> Markup:
@@ -113,19 +118,13 @@ def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) ->
     up, down = str(change.idxmax()), str(change.idxmin())
 
     def told(key: str) -> tuple[str, Markup, Markup]:
-        row = sums.loc[key]
-        money, where = page.numbers.money, {column: key}
-        return (
-            names.get(key, key),
-            money(plan_sum("current_budget", **where), float(row["current_budget"]), cents=False),
-            money(plan_sum("planned_budget", **where), float(row["planned_budget"]), cents=False),
-        )
+        return _told(page, column, key, names, sums)
 
     parts = []
     if change[up] > 0.005:
-        parts.append(Markup("Most is added to {}: {} becomes {}.").format(*told(up)))
+        parts.append(Markup("Most is added to “{}”: {} becomes {}.").format(*told(up)))
     if change[down] < -0.005:
-        parts.append(Markup("Most is taken from {}: {} becomes {}.").format(*told(down)))
+        parts.append(Markup("Most is taken from “{}”: {} becomes {}.").format(*told(down)))
     dropped = int(((sums["planned_budget"] == 0) & (sums["current_budget"] > 0)).sum())
     if dropped:
         text = "{} of {} that get money today get none in the plan."

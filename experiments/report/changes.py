@@ -43,7 +43,7 @@ def section(page: Page) -> Section:
         "rows": rows,
         "goal": words.objective(page.run.world.objective),
         "symbol": page.numbers.symbol.strip(),
-        "note": _note(page, cells, added, list(best)),
+        "note": _note(page, cells, best),
     }
     return Section("changes", "The changes that bring most", "changes.html", view, "Changes")
 
@@ -68,8 +68,8 @@ def _change(page: Page, cell: pd.Series[float], key: object, adds: float) -> Cha
     current, planned = float(cell["current_budget"]), float(cell["planned_budget"])
     learnt = float(cell["learnt"])
     return Change(
-        promotion=page.run.promotions.get(promotion, promotion),
-        placement=page.run.placements.get(placement, placement),
+        promotion=page.run.promotions[where["promotion_id"]],
+        placement=page.run.placements[where["placement_id"]],
         current=money(plan_sum("current_budget", **where), current, cents=False),
         planned=money(plan_sum("planned_budget", **where), planned, cents=False),
         change=marked(
@@ -89,13 +89,16 @@ def _change(page: Page, cell: pd.Series[float], key: object, adds: float) -> Cha
     )
 
 
-def _note(page: Page, cells: pd.DataFrame, added: pd.Series[float], best: list[object]) -> Markup:
-    if not best:
+def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
+    if len(best) == 0:
         return Markup("Nothing moves to a better place: the current mix already is the best found.")
     shift = (cells["planned_budget"] - cells["current_budget"]).abs()
-    share = float(shift[best].sum() / shift.sum())
-    up = int((cells["planned_budget"] - cells["current_budget"])[best].gt(0).sum())
+    share = float(shift.loc[best].sum() / shift.sum())
+    up = int((cells["planned_budget"] > cells["current_budget"]).loc[best].sum())
     down = len(best) - up
+    plan = page.run.plan
+    never = plan.loc[plan["basis"] == "prior", "planned_budget"].sum()
+    prior = float(never) / (float(plan["planned_budget"].sum()) or 1.0)
     what = words.listed(
         [
             *([f"{up} put money in"] if up else []),
@@ -106,7 +109,8 @@ def _note(page: Page, cells: pd.DataFrame, added: pd.Series[float], best: list[o
         "Of these {} changes {}. They are {} of all the money that moves. What a change adds is "
         "its effect on {}, media paid, when both mixes are played in an average flight; changes "
         "are counted as they stand, together with all others. “Next {}1 brings” is the profit of "
-        "one more unit of money there: below 1 it would not pay for itself."
+        "one more unit of money there: below 1 it would not pay for itself. {} of the planned "
+        "money goes where the promotion was never shown before (basis “prior”)."
     )
     return Markup(text).format(
         len(best),
@@ -114,4 +118,5 @@ def _note(page: Page, cells: pd.DataFrame, added: pd.Series[float], best: list[o
         page.numbers.share("moved_share", share),
         words.objective(page.run.world.objective),
         page.numbers.symbol.strip(),
+        page.numbers.share("prior_share", prior),
     )

@@ -88,32 +88,59 @@ def legend(**parts: Any) -> dict[str, Any]:
     return {"showlegend": True, "legend": house | {"traceorder": "normal"} | parts}
 
 
-ROW = 58  # px of a labelled row
 _LABEL = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "middle", "showarrow": False}
+_LINE = 17  # px of a line of a label
+_GAP = 14  # px between rows
 
 
-def labelled_rows(labels: list[str], top: float = -0.55) -> tuple[dict[str, Any], list[Any]]:
-    """Rows 0, 1, … from the top, their names above them, so that any width has room for both.
+@dataclass(frozen=True)
+class Rows:
+    """Rows from the top, each with its name above its marks, so that any width has room for both.
 
-    Returns:
-        The y axis and the annotations of a layout.
+    The vertical axis counts pixels, so that a long name takes a second line, not its marks' room.
     """
+
+    at: list[float]  # middle of each row's marks
+    axis: dict[str, Any]
+    names: list[dict[str, Any]]  # annotations
+    height: int  # px of all rows
+
+
+def labelled_rows(labels: list[str], marks: int) -> Rows:
+    """Lay rows out.
+
+    Args:
+        labels: Names, as users wrote them.
+        marks: Height of what stands below each name, px.
+    """
+    at, names, top = [], [], 0.0
+    for text in labels:
+        shown = label(text)
+        room = _LINE * (1 + shown.count("<br>"))
+        names.append(
+            {**_LABEL, "y": top + room / 2, "text": shown, "align": "left"}
+            | {"font": {"color": "ink", "size": 12.5}}
+        )
+        at.append(top + room + 2 + marks / 2)
+        top += room + marks + _GAP
     vertical = axis(
-        range=[len(labels) - 0.45, top],
-        showticklabels=False,
-        showgrid=False,
-        zeroline=False,
-        ticks="",
+        range=[top - _GAP / 2, -2], showticklabels=False, showgrid=False, zeroline=False, ticks=""
     )
-    names = [
-        {**_LABEL, "y": row - 0.3, "text": label(text), "align": "left", "font": {"color": "ink"}}
-        for row, text in enumerate(labels)
-    ]
-    return vertical, names
+    return Rows(at, vertical, names, round(top))
+
+
+def padded(values: list[float], share: float = 0.06) -> list[float]:
+    """A range around values with some room at both ends."""
+    low, high = min(values), max(values)
+    room = share * (high - low or abs(high) or 1.0)
+    return [low - room, high + room]
+
+
+DOT = 16  # px of a dot's row
 
 
 def interval_rows(
-    labels: list[str],
+    rows: Rows,
     values: list[float],
     intervals: list[tuple[float, float]],
     colors: list[str],
@@ -124,7 +151,8 @@ def interval_rows(
         "type": "scatter",
         "mode": "markers",
         "x": values,
-        "y": [row + 0.12 for row in range(len(labels))],
+        "y": rows.at,
+        "showlegend": False,
         "marker": {"size": 11, "color": colors},
         "error_x": {
             "type": "data",

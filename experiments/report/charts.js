@@ -20,7 +20,7 @@
     const page = {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: font, size: 12.5, color: variable("ink") },
+      font: { family: font, size: 12, color: variable("ink") },
       hoverlabel: {
         bgcolor: variable("raised"),
         bordercolor: variable("line"),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import (
-    ROW,
+    DOT,
     Cell,
     Chart,
     axis,
     interval_rows,
     labelled_rows,
     layout,
+    padded,
     upright,
 )
 from promopilot.experiments.report.numbers import NONE, bare
@@ -23,6 +25,8 @@ from promopilot.experiments.report.section import Page, Section
 BASELINE = "replanner"
 # From here on a gain says more about what it is measured against than about the plan.
 _SUSPICIOUS_PCT = 50.0
+# Policies further than this from the re-optimiser are told, not drawn.
+_NEAR_PCT = 25.0
 
 
 def section(page: Page) -> Section:
@@ -30,7 +34,7 @@ def section(page: Page) -> Section:
     simulations = page.run.simulations
     recommended = simulations["recommended"]
     view = {
-        "charts": [_policies(page), _plan(page)],
+        "charts": [_values(page), _differences(page), _plan(page)],
         "recommended": words.policy(recommended),
         "what": words.POLICIES.get(recommended, ("", ""))[1],
         "why": simulations["why"],
@@ -40,35 +44,56 @@ def section(page: Page) -> Section:
     return Section("policies", "How the policies compare", "policies.html", view, "Policies")
 
 
-def _policies(page: Page) -> Chart:
+def _values(page: Page) -> Chart:
+    """All policies, from zero."""
     figures, recommended = page.run.simulations["policies"], page.run.simulations["recommended"]
-    order = sorted(figures, key=lambda name: -figures[name]["vs_replanner_pct"])
-    values = [figures[name]["vs_replanner_pct"] for name in order]
-    ends = [tuple(figures[name]["vs_replanner_ci95"]) for name in order]
+    order = _order(figures)
+    values = [figures[name]["value_mean"] for name in order]
+    ends = [tuple(figures[name]["value_ci95"]) for name in order]
     labels = [words.policy(n) + (" · recommended" if n == recommended else "") for n in order]
-    vertical, annotations = labelled_rows(labels)
-    hover = [
-        f"{words.policy(name)}: {bare(v, 2, sign=True)} %<br>{bare(low, 2, sign=True)} to "
-        f"{bare(high, 2, sign=True)} %"
-        for name, v, (low, high) in zip(order, values, ends, strict=True)
-    ]
-    colors = ["accent" if name == recommended else "before" for name in order]
+    rows, text = labelled_rows(labels, 18), _as_text(page)
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": values,
+        "y": rows.at,
+        "width": 16,
+        "marker": {"color": ["accent" if name == recommended else "before" for name in order]},
+        "text": [f" {text(value)}" for value in values],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "textfont": {"color": "muted", "size": 11},
+        "customdata": [[text(low), text(high)] for low, high in ends],
+        "hovertemplate": "%{text} (%{customdata[0]} to %{customdata[1]})<extra></extra>",
+    }
+    goal = words.objective(page.run.world.objective)
+    low, high = min(0.0, *values), max(0.0, *values)
     return Chart(
         id="policies",
-        title=f"{_upper(words.objective(page.run.world.objective))} against the "
-        f"{words.policy(BASELINE)}, flight by flight",
-        traces=[interval_rows(labels, values, ends, colors, hover)],
+        title=f"Mean {goal} of a flight",
+        traces=[bars],
         layout=layout(
-            yaxis=vertical,
-            xaxis=axis(ticksuffix=" %", nticks=6, zeroline=False),
-            annotations=annotations,
-            shapes=[upright(0, "muted", "dot")],
+            yaxis=rows.axis,
+            xaxis=axis(
+                tickprefix="" if goal == "orders" else page.numbers.symbol,
+                tickformat="~s",
+                nticks=5,
+                range=[low * 1.2, high + 0.2 * (high - low)],
+            ),
+            annotations=rows.names,
         ),
-        height=ROW * len(order) + 40,
-        note=_policies_note(page, order, figures),
+        height=rows.height + 40,
+        note=Markup(
+            "All policies met the same {} simulated flights of our own market, not of customers. "
+            "The best brings {}, the least good {}."
+        ).format(
+            page.numbers.count("simulations:flights_test", page.run.simulations["flights_test"]),
+            _value(page, order[0]),
+            _value(page, order[-1]),
+        ),
         columns=(
             "Policy",
-            f"Mean {words.objective(page.run.world.objective)}",
+            f"Mean {goal}",
             "95 % interval",
             f"Against the {words.policy(BASELINE)}",
             "95 % interval",
@@ -76,6 +101,80 @@ def _policies(page: Page) -> Chart:
         ),
         rows=[_policy_row(page, name, figures[name]) for name in order],
     )
+
+
+def _value(page: Page, name: str) -> Markup:
+    value = page.run.simulations["policies"][name]["value_mean"]
+    key = f"simulations:policies.{name}.value_mean"
+    return page.numbers.outcome(key, value, page.run.world.objective)
+
+
+def _as_text(page: Page) -> Callable[[float], str]:
+    if page.run.world.objective == "conversions":
+        return lambda value: bare(value, 0)
+    return page.numbers.amount
+
+
+def _order(figures: dict[str, Any]) -> list[str]:
+    return sorted(figures, key=lambda name: -figures[name]["value_mean"])
+
+
+def _differences(page: Page) -> Chart:
+    """Those near the re-optimiser, flight by flight; far ones would hide what is near."""
+    figures, recommended = page.run.simulations["policies"], page.run.simulations["recommended"]
+    others = [name for name in _order(figures) if name != BASELINE]
+    near = [name for name in others if abs(figures[name]["vs_replanner_pct"]) <= _NEAR_PCT]
+    shown = near or others
+    values = [figures[name]["vs_replanner_pct"] for name in shown]
+    ends = [tuple(figures[name]["vs_replanner_ci95"]) for name in shown]
+    rows = labelled_rows([words.policy(name) for name in shown], DOT)
+    hover = [
+        f"{bare(v, 2, sign=True)} % ({bare(low, 2, sign=True)} to {bare(high, 2, sign=True)} %)"
+        for v, (low, high) in zip(values, ends, strict=True)
+    ]
+    colors = ["accent" if name == recommended else "before" for name in shown]
+    goal = words.objective(page.run.world.objective)
+    return Chart(
+        id="differences",
+        title=f"{_upper(goal)} against the {words.policy(BASELINE)}, flight by flight",
+        traces=[interval_rows(rows, values, ends, colors, hover)],
+        layout=layout(
+            yaxis=rows.axis,
+            xaxis=axis(
+                ticksuffix=" %",
+                nticks=6,
+                zeroline=False,
+                range=padded([0.0, *(end for pair in ends for end in pair)]),
+            ),
+            annotations=rows.names,
+            shapes=[upright(0, "muted", "dot")],
+        ),
+        height=rows.height + 40,
+        note=_differences_note(page, shown, [name for name in others if name not in shown]),
+    )
+
+
+def _differences_note(page: Page, shown: list[str], far: list[str]) -> Markup:
+    figures, number = page.run.simulations["policies"], page.numbers.percent
+
+    def told(name: str) -> Markup:
+        row, key = figures[name], f"simulations:policies.{name}"
+        low, high = row["vs_replanner_ci95"]
+        return Markup("{} brings {} ({} to {})").format(
+            _upper(words.policy(name)),
+            number(f"{key}.vs_replanner_pct", row["vs_replanner_pct"], 2),
+            number(f"{key}.vs_replanner_ci95.0", low, 2),
+            number(f"{key}.vs_replanner_ci95.1", high, 2),
+        )
+
+    text = Markup("; ").join(told(name) for name in shown) + Markup(
+        ". A policy whose interval touches zero is as good as the {}."
+    ).format(words.policy(BASELINE))
+    if far:
+        text += Markup(" Too far below to be drawn: {}.").format(
+            Markup("; ").join(told(name) for name in far)
+        )
+    return text
 
 
 def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
@@ -100,33 +199,6 @@ def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
     )
 
 
-def _policies_note(page: Page, order: list[str], figures: dict[str, Any]) -> Markup:
-    number = page.numbers.percent
-
-    def told(name: str) -> Markup:
-        row, key = figures[name], f"simulations:policies.{name}"
-        return Markup("{} ({} to {})").format(
-            number(f"{key}.vs_replanner_pct", row["vs_replanner_pct"], 2),
-            number(f"{key}.vs_replanner_ci95.0", row["vs_replanner_ci95"][0], 2),
-            number(f"{key}.vs_replanner_ci95.1", row["vs_replanner_ci95"][1], 2),
-        )
-
-    text = Markup(
-        "All policies met the same {} simulated flights, so differences are taken flight by "
-        "flight. These are flights of our own market, not of customers. "
-    ).format(page.numbers.count("simulations:flights_test", page.run.simulations["flights_test"]))
-    others = [name for name in order if name != BASELINE]
-    if others:
-        best, worst = others[0], others[-1]
-        text += Markup("Against the {}, the {} brings {}").format(
-            words.policy(BASELINE), words.policy(best), told(best)
-        )
-        if worst != best:
-            text += Markup(" and the {} {}").format(words.policy(worst), told(worst))
-        text += Markup(".")
-    return text
-
-
 def _plan(page: Page) -> Chart:
     judged, name = page.run.plan_value, words.policy(page.run.simulations["recommended"])
     rows = [
@@ -136,7 +208,7 @@ def _plan(page: Page) -> Chart:
     values = [judged[f"{key}_pct"] for _, key in rows]
     ends = [tuple(judged[f"{key}_ci95"]) for _, key in rows]
     labels = [label for label, _ in rows]
-    vertical, annotations = labelled_rows(labels)
+    marks = labelled_rows(labels, DOT)
     hover = [
         f"{bare(v, 1, sign=True)} %<br>{bare(low, 1, sign=True)} to {bare(high, 1, sign=True)} %"
         for v, (low, high) in zip(values, ends, strict=True)
@@ -145,13 +217,17 @@ def _plan(page: Page) -> Chart:
     return Chart(
         id="plan-value",
         title=f"{_upper(words.objective(page.run.world.objective))} against the current mix",
-        traces=[interval_rows(labels, values, ends, ["accent", "before"], hover)],
+        traces=[interval_rows(marks, values, ends, ["accent", "before"], hover)],
         layout=layout(
-            yaxis=vertical,
-            xaxis=axis(ticksuffix=" %", nticks=6, rangemode="tozero"),
-            annotations=annotations,
+            yaxis=marks.axis,
+            xaxis=axis(
+                ticksuffix=" %",
+                nticks=6,
+                range=padded([0.0, *(end for pair in ends for end in pair)]),
+            ),
+            annotations=marks.names,
         ),
-        height=ROW * 2 + 50,
+        height=marks.height + 40,
         note=_plan_note(page),
         columns=("Played", "Mean", "Against the current mix", "95 % interval"),
         rows=[
@@ -187,15 +263,21 @@ def _plan_note(page: Page) -> Markup:
         bare(abs(share), 1),
         "more" if gap >= 0 else "less",
     )
-    mix = page.run.parameter_sources.get("current mix", "")
-    if abs(judged["vs_current_mix_pct"]) > _SUSPICIOUS_PCT:
-        text += Markup(" A gain this large says more about the current mix than about the plan")
-        text += Markup(
-            ": its spend is assumed here, so it never was a decision that anybody took."
-            if mix.startswith("assumption")
-            else ": check that it is what you really spend before quoting it."
-        )
-    return text
+    return text + large_gain(page)
+
+
+def large_gain(page: Page) -> Markup:
+    """A warning where the gain over the current mix is too large to be quoted."""
+    if abs(page.run.plan_value["vs_current_mix_pct"]) <= _SUSPICIOUS_PCT:
+        return Markup("")
+    assumed = page.run.parameter_sources.get("current mix", "").startswith("assumption")
+    return Markup(
+        " A gain this large says more about the current mix than about the plan{}"
+    ).format(
+        ": its spend is assumed here, so it never was a decision that anybody took."
+        if assumed
+        else ": check that it is what you really spend before quoting it."
+    )
 
 
 def _upper(text: str) -> str:

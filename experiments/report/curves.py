@@ -10,8 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.envs import response
-from promopilot.envs.arrays import Floats
-from promopilot.experiments.report.chart import Chart, label, layout, legend, money_axis
+from promopilot.envs.arrays import Bools, Floats
+from promopilot.experiments.report.chart import Chart, label, layout, money_axis
 from promopilot.experiments.report.finished_run import ITEM, FinishedRun
 from promopilot.experiments.report.section import Page, Section
 
@@ -77,7 +77,7 @@ def largest_curves(run: FinishedRun) -> list[Curve]:
     return curves
 
 
-def _rate(run: FinishedRun, sums: pd.Series[float], item: int, live: Floats) -> float:
+def _rate(run: FinishedRun, sums: pd.Series[float], item: int, live: Bools) -> float:
     shown = float(sums["expected_impressions"])
     if shown > 0:
         return float(sums["expected_conversions"]) / shown
@@ -119,7 +119,6 @@ def _chart(page: Page, number: int, curve: Curve) -> Chart:
         layout=layout(
             xaxis=money_axis(symbol, title="media per day", rangemode="tozero", nticks=5),
             yaxis=money_axis(symbol, title="profit per day", rangemode="tozero", nticks=5),
-            **legend() if number < 0 else {},
         ),
         height=230,
         note=Markup("{} · {}").format(placement, segment),
@@ -145,6 +144,7 @@ def _point(name: str, at: tuple[float, float], color: str, symbol: str) -> dict[
         "x": [at[0]],
         "y": [at[1]],
         "marker": {"size": 11, "color": color, "line": {"width": 2, "color": "paper"}},
+        "cliponaxis": False,
         "hovertemplate": f"{name}<br>media %{{x}} a day<br>profit %{{y}} a day<extra></extra>",
     }
 

@@ -64,7 +64,7 @@ def _by_day(page: Page) -> Chart:
         layout=layout(
             barmode="stack",
             bargap=0.18,
-            xaxis=_dates(),
+            xaxis=_dates(page),
             yaxis=money_axis(page.numbers.symbol, rangemode="tozero", nticks=6),
             **legend(y=-0.14, yanchor="top"),
         ),
@@ -75,8 +75,18 @@ def _by_day(page: Page) -> Chart:
     )
 
 
-def _dates() -> dict[str, object]:
-    return axis(type="date", tickformat="%-d %b", nticks=6, showgrid=False, hoverformat="%a %-d %b")
+def _dates(page: Page) -> dict[str, object]:
+    days = page.run.world.dates
+    step = 7 if len(days) > 10 else max(1, -(-len(days) // 5))
+    step *= max(1, len(days) // 42)  # months of weeks: fewer ticks
+    return axis(
+        type="date",
+        tickformat="%-d %b",
+        tick0=days[0].isoformat(),
+        dtick=step * 86_400_000,
+        showgrid=False,
+        hoverformat="%a %-d %b",
+    )
 
 
 def _row(page: Page, day: date) -> tuple[Cell, ...]:
@@ -108,18 +118,16 @@ def _note(page: Page, by_day: pd.Series[float]) -> Markup:
     total = float(by_day.sum())
     first = float(by_day.iloc[:half].sum()) / total if total > 0 else 0.0
     even = half / len(dates)
-    lean = (
-        "front-loaded" if first > even + 0.02 else "back-loaded" if first < even - 0.02 else "even"
-    )
-    why = {
-        "front-loaded": "money works best while audiences are fresh",
-        "back-loaded": "money is held for better days",
-        "even": "no part of the flight is much better than another",
-    }[lean]
-    more = Markup(" The first half gets {} of the money, which is {}: {}.").format(
-        page.numbers.share("first_half_share", first), lean, why
-    )
-    return text + more
+    share = page.numbers.share("first_half_share", first)
+    if first > even + 0.02:
+        lean = "the plan spends early"
+        if page.run.world.settings.fatigue_exponent > 0:
+            lean += ", as audiences tire of what they have seen"
+    elif first < even - 0.02:
+        lean = "the plan holds money back for later days"
+    else:
+        lean = "an even pace"
+    return text + Markup(" The first half gets {} of the money: {}.").format(share, lean)
 
 
 def _pace(page: Page) -> Chart:
@@ -149,7 +157,7 @@ def _pace(page: Page) -> Chart:
         title="Money planned so far, against the budget",
         traces=traces,
         layout=layout(
-            xaxis=_dates(),
+            xaxis=_dates(page),
             yaxis=money_axis(page.numbers.symbol, range=[0, budget * 1.06], nticks=6),
             shapes=[
                 {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": budget, "y1": budget}

@@ -44,7 +44,7 @@ class FinishedRun:
     @cached_property
     def total(self) -> pd.Series[float]:
         """The row TOTAL of plan_summary.csv."""
-        return self.summary.loc["TOTAL"]
+        return self.summary.iloc[-1].astype(float)
 
     @cached_property
     def dates(self) -> Dates:
@@ -96,7 +96,9 @@ class FinishedRun:
             [np.array(names, dtype=object)[i] for names, i in zip(ids, index, strict=True)]
         )
         item = items.get_indexer(pd.MultiIndex.from_frame(self.plan[ITEM]))
-        day = pd.Index([d.isoformat() for d in self.world.dates]).get_indexer(self.plan["date"])
+        day = pd.Index([d.isoformat() for d in self.world.dates]).get_indexer(
+            pd.Index(self.plan["date"])
+        )
         spend = np.zeros((self.world.days, catalog.num_line_items))
         spend[day, item] = self.plan[column].to_numpy()
         return spend

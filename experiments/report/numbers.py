@@ -57,7 +57,7 @@ class Numbers:
 
     def amount(self, value: float, *, sign: bool = False, cents: bool | None = None) -> str:
         """Money as text; cents where the amount is below 100 unless told otherwise."""
-        with_cents = abs(value) < 100 if cents is None else cents
+        with_cents = 0 < abs(value) < 100 if cents is None else cents
         text = bare(value, 2 if with_cents else 0, sign=sign)
         at = 1 if text[0] in f"+{_MINUS}" else 0
         return f"{text[:at]}{self.symbol}{text[at:]}"

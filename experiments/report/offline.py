@@ -8,15 +8,18 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import (
-    ROW,
+    DOT,
     Cell,
     Chart,
     axis,
     interval_rows,
     labelled_rows,
     layout,
+    legend,
+    padded,
     upright,
 )
+from promopilot.experiments.report.numbers import NONE, bare
 from promopilot.experiments.report.section import Page, Section
 
 
@@ -30,6 +33,7 @@ def section(page: Page) -> Section:
         "advice": advice,
         "reasons": ope["reasons"],
         "evidence": words.EVIDENCE.get(ope["evidence"], ope["evidence"]),
+        "decision": _decision(page),
         "facts": _facts(page),
         "charts": [_chart(page)] if _defined(ope) else [],
         "why_they_differ": ope.get("market", {}).get("why_they_differ", ""),
@@ -68,23 +72,25 @@ def _chart(page: Page) -> Chart:
         f"{amount(v)}<br>{amount(low)} to {amount(high)}"
         for v, (low, high) in zip(values, ends, strict=True)
     ]
-    vertical, annotations = labelled_rows(labels, top=-0.7)
+    lines = labelled_rows(labels, DOT)
+    shown = [v for pair in ends for v in pair] + [shape["x0"] for shape in shapes]
     return Chart(
         id="evidence",
         title="What one decision of the plan would bring",
         traces=[
-            interval_rows(labels, values, ends, colors, hover),
+            interval_rows(lines, values, ends, colors, hover),
             *_key_lines(market is not None),
         ],
         layout=layout(
-            yaxis=vertical,
-            xaxis=axis(tickprefix=page.numbers.symbol, nticks=6, zeroline=False),
-            annotations=annotations,
+            yaxis=lines.axis,
+            xaxis=axis(
+                tickprefix=page.numbers.symbol, nticks=6, zeroline=False, range=padded(shown)
+            ),
+            annotations=lines.names,
             shapes=shapes,
-            showlegend=True,
-            legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+            **legend(),
         ),
-        height=ROW * len(labels) + 90,
+        height=lines.height + 80,
         note=_note(page, rows),
         columns=("Estimated by", "What it trusts", "Estimate", "95 % interval", "More than logged"),
         rows=[_row(page, at, row) for at, row in rows],
@@ -154,13 +160,28 @@ def _market(page: Page) -> Markup:
     gap = market["rolled_out_value"] - market["true_value"]
     return Markup(
         "True value of the plan's choices at the logged moments: {}. The plan played for whole "
-        "flights: {} ({} to {}) per decision, {}."
+        "flights: {} ({} to {}) per decision, {} % {}."
     ).format(
         money("ope:market.true_value", market["true_value"]),
         money("ope:market.rolled_out_value", market["rolled_out_value"]),
         money("ope:market.rolled_out_ci95.0", market["rolled_out_ci95"][0]),
         money("ope:market.rolled_out_ci95.1", market["rolled_out_ci95"][1]),
+        bare(100 * abs(gap) / abs(market["true_value"]), 1) if market["true_value"] else NONE,
         "more" if gap > 0 else "less",
+    )
+
+
+def _decision(page: Page) -> Markup:
+    market = page.run.ope.get("market")
+    if not market:
+        return Markup("")
+    text = (
+        "A decision fills one part in {} of a day's expected exposures of a placement and segment "
+        "with one promotion, or with none. The log tries things at random in {} of its decisions."
+    )
+    return Markup(text).format(
+        page.numbers.count("ope:market.blocks_per_pool_and_day", market["blocks_per_pool_and_day"]),
+        page.numbers.share("ope:market.exploration", market["exploration"]),
     )
 
 

@@ -30,7 +30,7 @@ class Parameter:
     name: str
     kind: str  # a key of `_GROUPS`
     source: str
-    rests_on_assumption: bool  # although it is not called one
+    meaning: str  # where the source needs one
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,20 @@ def kind_of(source: str) -> str:
     return "derived"
 
 
+def _plain(source: str, kind: str) -> str:
+    """A source without the kind that its group already names, and without code marks."""
+    text = source.removeprefix(f"{kind}: ").replace("`", "")
+    return "as given in your tables" if text == kind else text
+
+
 def groups(page: Page) -> list[Group]:
     """Parameters by kind, empty kinds left out."""
     found = [
         Parameter(
             words.parameter(name, page.run.placements),
             kind_of(source),
-            source,
-            "assumption" in source and kind_of(source) != "assumption",
+            _plain(source, kind_of(source)),
+            words.MEANINGS.get(name, ""),
         )
         for name, source in page.run.parameter_sources.items()
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import ROW, Chart, axis, labelled_rows, layout
+from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout
 from promopilot.experiments.report.numbers import NONE, marked
 from promopilot.experiments.report.section import Page, Section
 
@@ -43,15 +43,15 @@ def _chart(page: Page) -> Chart:
     }
     order = sorted(saved, key=lambda name: (-saved[name], name != "predictor"))
     names = [words.BASELINES[name][0] for name in order]
-    vertical, annotations = labelled_rows(names)
+    rows = labelled_rows(names, 20)
     values = [saved[name] for name in order]
     low, high = min(0.0, *values), max(0.0, *values)
     trace = {
         "type": "bar",
         "orientation": "h",
         "x": values,
-        "y": [row + 0.14 for row in range(len(order))],
-        "width": 0.36,
+        "y": rows.at,
+        "width": 18,
         "marker": {"color": ["accent" if name == "predictor" else "before" for name in order]},
         "text": [f"{value:.2f} %" for value in values],
         "textposition": "outside",
@@ -65,11 +65,11 @@ def _chart(page: Page) -> Chart:
         title="Error saved against one average rate for everything",
         traces=[trace],
         layout=layout(
-            yaxis=vertical,
+            yaxis=rows.axis,
             xaxis=axis(ticksuffix=" %", range=[low * 1.1, low + span * 1.2], nticks=6),
-            annotations=annotations,
+            annotations=rows.names,
         ),
-        height=ROW * len(order) + 40,
+        height=rows.height + 40,
         note=_note(page, saved),
         columns=("Predicted by", "What it knows", "Error per exposure", "Less than one rate"),
         rows=[

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.numbers import plan_sum
+from promopilot.experiments.report.comparison import large_gain
 from promopilot.experiments.report.section import Page, Section, period
 
 
@@ -35,6 +35,7 @@ def section(page: Page) -> Section:
         "reasons": run.ope["reasons"],
         "attributed": attributed(page),
         "gain": gain_in_words(page),
+        "large_gain": large_gain(page),
     }
     return Section("summary", "Summary", "scenario.html", view)
 
@@ -134,7 +135,7 @@ def _tiles(page: Page) -> list[Tile]:
         Tile(
             "Profit before media",
             numbers.money("summary:TOTAL.expected_profit", profit),
-            Markup("8 flights in 10 between {} and {}").format(
+            Markup("in 8 of 10 flights {} to {}").format(
                 numbers.money("summary:TOTAL.profit_p10", total["profit_p10"]),
                 numbers.money("summary:TOTAL.profit_p90", total["profit_p90"]),
             ),
@@ -150,20 +151,23 @@ def _tiles(page: Page) -> list[Tile]:
 
 
 def _why_kept(page: Page, kept: float) -> Markup:
-    share = kept / page.run.world.budget
-    if share < 0.0005:
-        return Markup("the whole budget is planned")
-    reason = "more would cost more than it brings"
-    if (page.run.plan["binding_limit"] == "day budget").any():
-        reason = "a day's budget or the next unit's return stops it"
-    return Markup("{} of the budget: {}").format(page.numbers.share("kept_share", share, 1), reason)
-
-
-def planned_where(page: Page, **where: str) -> Markup:
-    """Planned money of the rows in which columns hold these values."""
-    rows = page.run.plan
-    for column, value in where.items():
-        rows = rows[rows[column] == value]
-    return page.numbers.money(
-        plan_sum("planned_budget", **where), float(rows["planned_budget"].sum())
+    run, share = page.run, kept / page.run.world.budget
+    if share >= 0.0005:
+        reason = "more would cost more than it brings"
+        if (run.plan["binding_limit"] == "day budget").any():
+            reason = "a day's budget or the next unit's return stops it"
+        return Markup("{} of the budget: {}").format(
+            page.numbers.share("kept_share", share, 1), reason
+        )
+    text = Markup("the whole budget is planned")
+    if run.world.objective != "net_profit":
+        return text
+    # Profit less net profit is what placements are expected to charge.
+    unspent = float(run.total["planned_budget"]) - (
+        float(run.total["expected_profit"]) - float(run.plan_value["value_as_exported"])
+    )
+    if unspent < 0.005 * run.world.budget:
+        return text
+    return text + Markup("; about {} of it may not be charged, where exposures run out").format(
+        page.numbers.money("unspent", unspent)
     )

@@ -87,6 +87,13 @@ PARAMETERS = {
     "stock": "stock",
 }
 
+# What a parameter's source leaves unsaid.
+MEANINGS = {
+    "saturation": "Each further unit of money buys fewer new exposures; nobody measured how fast.",
+    "price noise": "Prices drift from day to day and come back to their mean.",
+    "fatigue": "What the first event's rate is multiplied by, n the exposures per person so far.",
+}
+
 STAGES = {
     "data": "building the tables",
     "predictor": "training the predictor",
