@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from transformers import BertConfig, BertModel, BertTokenizer
 from typer.testing import CliRunner
 
 from promopilot.experiments.atomic import PARTIAL_PREFIX
 from promopilot.experiments.cli.app import app
-from promopilot.experiments.example import example_tables, write_example
 from promopilot.experiments.run_folder import RunFolder
+from tests.small_shop import write_small_shop
 
 STAGES = ("data", "predictor", "market", "train", "simulate", "plan", "ope", "score", "report")
 runner = CliRunner()
@@ -22,27 +21,7 @@ runner = CliRunner()
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config of a shop so small that its whole pipeline takes seconds."""
-    folder = tmp_path_factory.mktemp("shop")
-    write_example(folder / "shop", seed=1)
-    texts = example_tables(0)["promotions"]["text"].str.lower().str.findall(r"[a-z]+|[^a-z ]")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted({w for t in texts for w in t})]
-    (folder / "bert").mkdir()
-    (folder / "bert" / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
-    BertTokenizer(str(folder / "bert" / "vocab.txt")).save_pretrained(folder / "bert")
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
-    BertModel(BertConfig(vocab_size=len(words), intermediate_size=16, **sizes)).save_pretrained(
-        folder / "bert"
-    )
-    path = folder / "small.yaml"
-    path.write_text(
-        "data: {folder: shop/data}\n"
-        "flight: {start: 2025-04-22, days: 7}\n"
-        "predictor: {base_model: bert, epochs: 1, trainable_layers: 0}\n"
-        "agents: {steps: 112, num_envs: 8, training_flights: 8, batch_size: 56, epochs: 1}\n"
-        "simulate: {flights_validation: 4, flights_test: 8}\n"
-        "ope: {replicates: 100}\n"
-    )
-    return path
+    return write_small_shop(tmp_path_factory.mktemp("shop"))
 
 
 def run(config: Path, out: Path, *options: str) -> tuple[int, str]:

@@ -1,0 +1,33 @@
+"""A shop and a BERT so small that the whole pipeline takes seconds."""
+
+from pathlib import Path
+
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from promopilot.experiments.example import example_tables, write_example
+
+START = "2025-04-22"
+
+
+def write_small_shop(folder: Path) -> Path:
+    """Write `shop/data`, `bert` and `small.yaml` into `folder`; return the config's path."""
+    write_example(folder / "shop", seed=1)
+    texts = example_tables(0)["promotions"]["text"].str.lower().str.findall(r"[a-z]+|[^a-z ]")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted({w for t in texts for w in t})]
+    (folder / "bert").mkdir()
+    (folder / "bert" / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    BertTokenizer(str(folder / "bert" / "vocab.txt")).save_pretrained(folder / "bert")
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    BertModel(BertConfig(vocab_size=len(words), intermediate_size=16, **sizes)).save_pretrained(
+        folder / "bert"
+    )
+    path = folder / "small.yaml"
+    path.write_text(
+        "data: {folder: shop/data}\n"
+        f"flight: {{start: {START}, days: 7}}\n"
+        "predictor: {base_model: bert, epochs: 1, trainable_layers: 0}\n"
+        "agents: {steps: 112, num_envs: 8, training_flights: 8, batch_size: 56, epochs: 1}\n"
+        "simulate: {flights_validation: 4, flights_test: 8}\n"
+        "ope: {replicates: 100}\n"
+    )
+    return path
