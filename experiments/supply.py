@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -142,17 +142,17 @@ def _spent_per_impression(history: pd.DataFrame) -> dict[str, float]:
 
 def current_mix(
     history: pd.DataFrame,
-    start: date,
-    days: int,
+    recorded: pd.DatetimeIndex,
+    weekdays: Sequence[int],
     unit_cost: pd.Series[float],
     projection: float,
 ) -> tuple[pd.DataFrame, str]:
-    """Mean spend of the same weekday over the 28 days before the flight.
+    """Mean spend of the same weekday over the last 28 recorded days before the flight.
 
     Args:
         history: Rows of the flight's promotions before the flight.
-        start: First day of the flight.
-        days: Length of the flight.
+        recorded: First and last day that the data covers before the flight.
+        weekdays: Weekday of each day of the flight `[D]`, Monday 0.
         unit_cost: Cost of an impression by placement, used where no spend was recorded.
         projection: People in the business per panel member, applied to assumed spend.
 
@@ -160,19 +160,19 @@ def current_mix(
         One column per line item (promotion, placement, segment), one row per day of the flight; and
         where the money comes from.
     """
-    days_seen = history["date"]
-    first = pd.Timestamp(start - timedelta(days=CURRENT_DAYS))
-    recent = history[(days_seen >= first) & (days_seen < pd.Timestamp(start))].copy()
+    first = max(recorded[0], recorded[-1] - pd.Timedelta(days=CURRENT_DAYS - 1))
+    window = pd.date_range(first, recorded[-1])
+    recent = history[history["date"] >= first].copy()
     if "spend" in recent and recent["spend"].notna().any():
         recent["money"] = recent["spend"].fillna(0.0)
-        source = "data: spend of the last 28 days before the flight"
+        source = f"data: spend of the last {len(window)} days before the flight"
     else:
         cost = recent["placement_id"].map(unit_cost).astype(float)
         recent["money"] = recent["impressions"] * cost * projection
-        source = "assumption: exposures of the last 28 days x assumed cost per exposure"
+        source = f"assumption: exposures of the last {len(window)} days x assumed cost per exposure"
     recent["weekday"] = recent["date"].dt.day_of_week
     item = ["promotion_id", "placement_id", "segment_id"]
-    money = recent.groupby(["weekday", *item])["money"].sum() / (CURRENT_DAYS // WEEK)
-    week = money.unstack(item).reindex(range(WEEK)).fillna(0.0)
-    weekdays = [(start + timedelta(days=day)).weekday() for day in range(days)]
-    return week.loc[weekdays].reset_index(drop=True), source
+    times = pd.Series(window.day_of_week).value_counts().reindex(range(WEEK))
+    money = recent.groupby(["weekday", *item])["money"].sum()
+    week = money.unstack(item).reindex(range(WEEK)).fillna(0.0).div(times, axis=0).fillna(0.0)
+    return week.loc[list(weekdays)].reset_index(drop=True), source

@@ -68,14 +68,18 @@ def build_world(
     )
     factor, residual_sd = weekday_season(history)
     supply_sd = config.market.supply_sd if config.market.supply_sd is not None else residual_sd
+    weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(config.flight.days)])
     mix, mix_source = current_mix(
-        ours, dates.start, config.flight.days, cost, config.assumptions.panel_projection
+        ours,
+        pd.DatetimeIndex([before["date"].min(), before["date"].max()]),
+        weekdays.tolist(),
+        cost,
+        config.assumptions.panel_projection,
     )
     columns = pd.MultiIndex.from_frame(items[ITEM])
     current = mix.reindex(columns=columns).fillna(0.0).to_numpy()
     money = economics(promotions, before, config.assumptions, tables.sources)
     catalog = _catalog(tables, promotions, items, money)
-    weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(config.flight.days)])
     pools = [
         (tables.placements["placement_id"].iloc[k], tables.segments["segment_id"].iloc[s])
         for k, s in catalog.pools

@@ -1,0 +1,206 @@
+"""From tables to a market, with a predictor that answers what the test wants."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promopilot.experiments.config import make_config
+from promopilot.experiments.dates import resolve_dates
+from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.supply import current_mix, weekday_season
+from promopilot.experiments.tables import Tables
+from promopilot.experiments.world_builder import build_world
+from promopilot.predictors.predictor import Prediction
+from promopilot.predictors.uncertainty import StageSpread
+
+START = date(2025, 3, 3)  # a Monday
+
+
+@dataclass
+class Fixed:
+    """Predicts 10 % and 5 % for everything, with standard errors of its own choosing."""
+
+    spreads: tuple = (
+        StageSpread(0.3, 0.1, 0.4, 0.0, 0.0, 0.0),
+        StageSpread(0.2, 0.1, 0.4, 0.0, 0.0, 0.0),
+    )
+    asked: list = field(default_factory=list)
+
+    def predict(self, rows) -> Prediction:
+        n = len(rows)
+        ctr, cvr = np.full(n, 0.1), np.full(n, 0.05)
+        sd = [np.hypot(s.shared, s.own) for s in self.spreads]
+        return Prediction(
+            ctr, ctr * 0.9 * sd[0], cvr, cvr * 0.95 * sd[1], ctr * cvr, ctr * cvr * 0.5
+        )
+
+
+def tables(**changes: pd.DataFrame) -> Tables:
+    days = pd.date_range("2025-01-06", "2025-03-02")
+    rows = [
+        (day, promotion, "home", segment, 1000 + 500 * (day.day_of_week >= 5), 100, 5, 20.0)
+        for day in days
+        for promotion in ("a", "b")
+        for segment in ("new", "loyal")
+    ]
+    columns = ["date", "promotion_id", "placement_id", "segment_id"]
+    columns += ["impressions", "clicks", "conversions", "spend"]
+    frames = {
+        "promotions": pd.DataFrame(
+            {
+                "promotion_id": ["a", "b", "c"],
+                "text": ["Pizza", "Milk", "新品"],
+                "price": [10.0, 4.0, np.nan],
+                "discount": [0.2, 0.0, 0.1],
+                "margin": [0.5, 0.5, 0.5],
+            }
+        ),
+        "placements": pd.DataFrame({"placement_id": ["home", "email"], "text": ["Home", "Mail"]}),
+        "segments": pd.DataFrame(
+            {"segment_id": ["new", "loyal"], "text": ["New", "Loyal"], "size": [1000.0, 3000.0]}
+        ),
+        "performance": pd.DataFrame(rows, columns=columns),
+    } | changes
+    return Tables(Path("shop"), sources={}, **frames)
+
+
+def build(given: Tables, **sections):
+    config = make_config({"flight": {"start": START.isoformat(), "days": 7}} | sections)
+    return build_world(given, Fixed(), config, resolve_dates(config, given.performance))
+
+
+def test_every_promotion_meets_every_pool_that_has_supply() -> None:
+    built = build(tables())
+    assert len(built.items) == 3 * 2  # email was never bought and has no supply of its own
+    basis = built.items.groupby("promotion_id")["basis"].unique().str[0].to_dict()
+    assert basis == {"a": "data", "b": "data", "c": "prior"}
+
+
+def test_a_new_promotion_has_no_current_spend_and_assumed_money() -> None:
+    built = build(tables(), assumptions={"price": 7.0})
+    world = built.world
+    assert (world.current_spend[:, world.catalog.promotion == 2] == 0).all()
+    assert world.catalog.price[2] == 7.0
+    assert "assumption: 7" in built.sources["price"]
+    assert built.sources["margin"] == "data"
+
+
+def test_the_current_mix_and_with_it_the_budget_are_the_last_weeks_spend() -> None:
+    world = build(tables()).world
+    assert world.current_spend.sum() == pytest.approx(7 * 4 * 20.0)
+    assert world.budget == pytest.approx(560.0)
+
+
+def test_a_short_history_is_averaged_over_the_days_it_has() -> None:
+    full = tables().performance
+    short = full[full["date"] >= "2025-02-19"]  # twelve days: weekdays once or twice
+    mix, source = current_mix(
+        short,
+        pd.DatetimeIndex([short["date"].min(), short["date"].max()]),
+        range(7),
+        pd.Series({"home": 1.0}),
+        1.0,
+    )
+    np.testing.assert_allclose(mix.to_numpy(), 20.0)
+    assert "12 days" in source
+
+
+def test_without_spend_the_mix_is_exposures_times_the_assumed_cost() -> None:
+    given = tables(performance=tables().performance.drop(columns="spend"))
+    built = build(given, assumptions={"cpm": {"*": 2.0}, "panel_projection": 10.0})
+    monday = built.world.current_spend[0].sum()
+    assert monday == pytest.approx(4 * 1000 * 2.0 / 1000 * 10)
+    assert built.sources["current mix"].startswith("assumption")
+    assert "assumption" in built.sources["price of home"]
+
+
+def test_supply_follows_weekdays_headroom_and_projection() -> None:
+    world = build(tables(), assumptions={"supply_headroom": 2.0, "panel_projection": 3.0}).world
+    factor, _ = weekday_season(tables().performance)
+    assert factor[5] / factor[0] == pytest.approx(1.5)
+    daily = 8 / 7 * 2000  # both promotions, one segment, mean over the week
+    np.testing.assert_allclose(world.supply[0], factor[0] * daily * 2 * 3, rtol=1e-9)
+    np.testing.assert_allclose(world.segment_size, [3000.0, 9000.0])
+
+
+def test_a_placements_own_supply_is_shared_as_impressions_were_else_by_size() -> None:
+    placements = tables().placements.assign(daily_supply=[8000.0, 4000.0])
+    world = build(tables(placements=placements)).world
+    by_pool = {
+        (world.catalog.placement_ids[k], world.catalog.segment_ids[s]): value
+        for (k, s), value in zip(world.catalog.pools, world.supply.mean(axis=0), strict=True)
+    }
+    assert by_pool["home", "new"] == pytest.approx(4000.0)
+    assert by_pool["email", "new"] == pytest.approx(1000.0)
+    assert by_pool["email", "loyal"] == pytest.approx(3000.0)
+
+
+def test_clicks_priced_placements_convert() -> None:
+    placements = tables().placements.assign(cpc=[0.5, np.nan])
+    built = build(tables(placements=placements))
+    np.testing.assert_allclose(built.world.unit_cost, 0.5 * 0.1)
+
+
+def test_rates_carry_the_spread_of_both_stages() -> None:
+    stages = build(tables()).world.rates.stages
+    for stage, rate, shared in zip(stages, (0.1, 0.05), (0.3, 0.2), strict=True):
+        np.testing.assert_allclose(stage.rate, rate)
+        np.testing.assert_allclose(stage.shared_sd, shared, rtol=1e-6)
+        np.testing.assert_allclose(stage.own_sd, 0.1, rtol=1e-6)
+
+
+def test_an_observed_value_per_conversion_overrides_the_price() -> None:
+    performance = tables().performance.assign(conversion_value=45.0)
+    built = build(tables(performance=performance))
+    np.testing.assert_allclose(built.world.catalog.conversion_value[:2], 9.0)
+    assert built.sources["conversion_value"].startswith("data")
+
+
+def test_dates_of_a_promotion_decide_when_it_is_live() -> None:
+    promotions = tables().promotions.assign(
+        start_date=pd.to_datetime([None, "2025-03-05", None]),
+        end_date=pd.to_datetime(["2025-03-04", None, "2025-02-01"]),
+    )
+    world = build(tables(promotions=promotions)).world
+    assert world.catalog.promotion_ids == ("a", "b")
+    live = [world.live[:, world.catalog.promotion == p].all(axis=1).tolist() for p in (0, 1)]
+    assert live == [[True] * 2 + [False] * 5, [False] * 2 + [True] * 5]
+
+
+def test_too_many_promotions_are_cut_by_exposure_and_new_ones_stay() -> None:
+    performance = tables().performance
+    more = performance["promotion_id"] == "b"
+    performance = performance.assign(
+        impressions=performance["impressions"].where(~more, performance["impressions"] * 2)
+    )
+    flight = {"start": START.isoformat(), "days": 7, "max_promotions": 2}
+    world = build(tables(performance=performance), flight=flight).world
+    assert world.catalog.promotion_ids == ("b", "c")
+
+
+@pytest.mark.parametrize(
+    ("change", "sections", "message"),
+    [
+        ({"end_date": pd.to_datetime(["2025-01-01"] * 3)}, {}, "no promotion runs between"),
+        ({}, {"performance": "empty"}, "nothing to buy"),
+    ],
+)
+def test_a_flight_without_anything_to_fund_is_refused(
+    change: dict, sections: dict, message: str
+) -> None:
+    given = tables(promotions=tables().promotions.assign(**change))
+    if sections:
+        given = tables(performance=given.performance.assign(impressions=0))
+    with pytest.raises(ConfigError, match=message):
+        build(given)
+
+
+def test_without_a_current_mix_the_budget_must_be_given() -> None:
+    given = tables(performance=tables().performance.assign(spend=0.0))
+    with pytest.raises(ConfigError, match="there is no budget"):
+        build(given)
+    assert build(given, budget={"total": 100.0}).world.budget == 100.0
