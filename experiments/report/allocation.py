@@ -94,9 +94,11 @@ def _row(
     page: Page, column: str, key: str, names: dict[str, str], sums: pd.DataFrame
 ) -> tuple[Cell, ...]:
     change = float(sums["planned_budget"][key] - sums["current_budget"][key])
+    where = {column: key}
+    place = f"{plan_sum('planned_budget', **where)} - {plan_sum('current_budget', **where)}"
     return (
         *_told(page, column, key, names, sums),
-        marked("change", change, page.numbers.amount(change, sign=True, cents=False)),
+        marked(place, change, page.numbers.amount(change, sign=True, cents=False)),
     )
 
 

@@ -73,7 +73,7 @@ def _change(page: Page, cell: pd.Series[float], key: object, adds: float) -> Cha
         current=money(plan_sum("current_budget", **where), current, cents=False),
         planned=money(plan_sum("planned_budget", **where), planned, cents=False),
         change=marked(
-            "change",
+            f"{plan_sum('planned_budget', **where)} - {plan_sum('current_budget', **where)}",
             planned - current,
             page.numbers.amount(planned - current, sign=True, cents=False),
         ),
@@ -115,8 +115,10 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
     return Markup(text).format(
         len(best),
         what,
-        page.numbers.share("moved_share", share),
+        page.numbers.share("average:moved_share", share),
         words.objective(page.run.world.objective),
         page.numbers.symbol.strip(),
-        page.numbers.share("prior_share", prior),
+        page.numbers.share(
+            f"{plan_sum('planned_budget', basis='prior')} / {plan_sum('planned_budget')}", prior
+        ),
     )

@@ -89,6 +89,8 @@ def legend(**parts: Any) -> dict[str, Any]:
 
 
 _LABEL = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "middle", "showarrow": False}
+# Behind the names, so that lines do not strike them through.
+_LABEL |= {"bgcolor": "paper", "borderpad": 1}
 _LINE = 17  # px of a line of a label
 _GAP = 14  # px between rows
 
@@ -160,8 +162,8 @@ def interval_rows(
             "array": [high - v for v, (_, high) in zip(values, intervals, strict=True)],
             "arrayminus": [v - low for v, (low, _) in zip(values, intervals, strict=True)],
             "color": "muted",
-            "thickness": 2,
-            "width": 5,
+            "thickness": 2.5,
+            "width": 0,
         },
         "text": hover,
         "hovertemplate": "%{text}<extra></extra>",

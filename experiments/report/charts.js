@@ -11,7 +11,7 @@
     if (value === null || typeof value !== "object") return value;
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, painted(v, k)]));
   };
-  const config = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
+  const config = { displayModeBar: false, showTips: false, doubleClick: false };
   const font = getComputedStyle(document.body).fontFamily;
 
   const draw = (figure) => {
@@ -35,6 +35,15 @@
   const drawAll = () => figures.forEach(draw);
 
   drawAll();
+  // Also widths that change without the window: print, a zoomed page, a turned phone.
+  const sizes = new ResizeObserver((entries) =>
+    entries.forEach(({ target, contentRect }) => {
+      if (contentRect.width > 0 && Math.abs(target._fullLayout.width - contentRect.width) > 1) {
+        window.Plotly.relayout(target, { width: contentRect.width });
+      }
+    }),
+  );
+  figures.forEach((figure) => sizes.observe(figure.querySelector(".plot")));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   // On paper the light colours hold and the width is another; closed figures stay closed.
   addEventListener("beforeprint", () => {

@@ -25,6 +25,10 @@ from promopilot.experiments.report.section import Page, Section
 BASELINE = "replanner"
 # From here on a gain says more about what it is measured against than about the plan.
 _SUSPICIOUS_PCT = 50.0
+_UPDATE_GAP = (
+    "abs plan_value:value_with_daily_update - plan_value:value_as_exported "
+    "/ plan_value:value_as_exported"
+)
 # Policies further than this from the re-optimiser are told, not drawn.
 _NEAR_PCT = 25.0
 
@@ -38,6 +42,7 @@ def section(page: Page) -> Section:
         "recommended": words.policy(recommended),
         "what": words.POLICIES.get(recommended, ("", ""))[1],
         "why": simulations["why"],
+        "baseline": words.policy(BASELINE),
         "flights": page.numbers.count("simulations:flights_test", simulations["flights_test"]),
         "goal": words.objective(page.run.world.objective),
     }
@@ -160,18 +165,20 @@ def _differences_note(page: Page, shown: list[str], far: list[str]) -> Markup:
     def told(name: str) -> Markup:
         row, key = figures[name], f"simulations:policies.{name}"
         low, high = row["vs_replanner_ci95"]
-        return Markup("{} brings {} ({} to {})").format(
-            _upper(words.policy(name)),
+        return Markup("{} {} ({} to {})").format(
+            words.policy(name),
             number(f"{key}.vs_replanner_pct", row["vs_replanner_pct"], 2),
             number(f"{key}.vs_replanner_ci95.0", low, 2),
             number(f"{key}.vs_replanner_ci95.1", high, 2),
         )
 
-    text = Markup("; ").join(told(name) for name in shown) + Markup(
-        ". A policy whose interval touches zero is as good as the {}."
-    ).format(words.policy(BASELINE))
+    text = Markup("Against the {} the same flights bring: {}").format(
+        words.policy(BASELINE), Markup("; ").join(told(name) for name in shown)
+    ) + Markup(". A policy whose interval touches zero is as good as the {}.").format(
+        words.policy(BASELINE)
+    )
     if far:
-        text += Markup(" Too far below to be drawn: {}.").format(
+        text += Markup(" Too far away to be drawn: {}.").format(
             Markup("; ").join(told(name) for name in far)
         )
     return text
@@ -253,14 +260,14 @@ def _plan_note(page: Page) -> Markup:
     judged, goal = page.run.plan_value, page.run.world.objective
     exported, updated = judged["value_as_exported"], judged["value_with_daily_update"]
     gap = updated - exported
-    share = 100 * gap / abs(exported) if exported else 0.0
+    share = gap / abs(exported) if exported else 0.0
     text = Markup(
         "The file plan.csv is a fixed table and brings {}; deciding anew every day from what "
-        "happened would bring {}, {} % {}."
+        "happened would bring {}, {} {}."
     ).format(
         page.numbers.outcome("plan_value:value_as_exported", exported, goal),
         page.numbers.outcome("plan_value:value_with_daily_update", updated, goal),
-        bare(abs(share), 1),
+        page.numbers.share(_UPDATE_GAP, abs(share), 1),
         "more" if gap >= 0 else "less",
     )
     return text + large_gain(page)

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Cell, Chart, axis, label, layout, legend, money_axis
-from promopilot.experiments.report.numbers import marked, plan_sum
+from promopilot.experiments.report.numbers import KEPT, marked, plan_sum
 from promopilot.experiments.report.section import Page, Section, short_day
 
 COLORS = tuple(f"c{n}" for n in range(1, 9))
@@ -75,6 +75,11 @@ def _by_day(page: Page) -> Chart:
     )
 
 
+def _upto(page: Page, day: int, column: str = "planned_budget") -> str:
+    """Key of what a column sums to by the end of a day of the flight."""
+    return plan_sum(column, date_upto=page.run.world.dates[day].isoformat())
+
+
 def _dates(page: Page) -> dict[str, object]:
     days = page.run.world.dates
     step = 7 if len(days) > 10 else max(1, -(-len(days) // 5))
@@ -118,7 +123,7 @@ def _note(page: Page, by_day: pd.Series[float]) -> Markup:
     total = float(by_day.sum())
     first = float(by_day.iloc[:half].sum()) / total if total > 0 else 0.0
     even = half / len(dates)
-    share = page.numbers.share("first_half_share", first)
+    share = page.numbers.share(f"{_upto(page, half - 1)} / {plan_sum('planned_budget')}", first)
     if first > even + 0.02:
         lean = "the plan spends early"
         if page.run.world.settings.fatigue_exponent > 0:
@@ -136,21 +141,21 @@ def _pace(page: Page) -> Chart:
     sums = sums.reindex([d.isoformat() for d in days]).fillna(0.0).cumsum()
     # A point per day's end, and one before the first day.
     ends = [(days[0] - timedelta(days=1)).isoformat(), *(d.isoformat() for d in days)]
-    budget = run.world.budget
+    budget, amount = run.world.budget, page.numbers.amount
     planned = [0.0, *sums["planned_budget"]]
     traces = [
         _so_far("even pace", ends, np.linspace(0, budget, len(ends)).tolist(), "muted", "dot"),
         _so_far("current mix", ends, [0.0, *sums["current_budget"]], "before", "solid"),
         _so_far("plan", ends, planned, "accent", "solid"),
     ]
-    middle = len(days) // 2
+    middle = max(len(days) // 2 - 1, 0)
     text = Markup(
         "By the end of {} the plan has used {} of the budget; by the last day {}, and {} is kept."
     ).format(
-        short_day(days[max(middle - 1, 0)]),
-        page.numbers.share("pace_share", planned[max(middle, 1)] / budget),
-        page.numbers.share("used_share", planned[-1] / budget),
-        page.numbers.money("kept", budget - float(run.total["planned_budget"])),
+        short_day(days[middle]),
+        page.numbers.share(f"{_upto(page, middle)} / world:budget", planned[middle + 1] / budget),
+        page.numbers.share(f"{_upto(page, -1)} / world:budget", planned[-1] / budget),
+        page.numbers.money(KEPT, budget - float(run.total["planned_budget"])),
     )
     return Chart(
         id="pace",
@@ -175,12 +180,12 @@ def _pace(page: Page) -> Chart:
         rows=[
             (
                 short_day(d),
-                marked("so_far", mix, page.numbers.amount(mix, cents=False)),
-                marked("so_far", plan, page.numbers.amount(plan, cents=False)),
-                page.numbers.share("pace_share", plan / budget),
+                marked(_upto(page, n, "current_budget"), mix, amount(mix, cents=False)),
+                marked(_upto(page, n), plan, amount(plan, cents=False)),
+                page.numbers.share(f"{_upto(page, n)} / world:budget", plan / budget),
             )
-            for d, mix, plan in zip(
-                days, sums["current_budget"], sums["planned_budget"], strict=True
+            for n, (d, mix, plan) in enumerate(
+                zip(days, sums["current_budget"], sums["planned_budget"], strict=True)
             )
         ],
     )

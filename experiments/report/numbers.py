@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 NONE = "\N{EN DASH}"  # where there is no number
+# What of the budget is not planned.
+KEPT = "world:budget - summary:TOTAL.planned_budget"
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -17,7 +19,9 @@ def marked(key: str, value: float | None, shown: str) -> Markup:
     """A number with `data-key`, the place of its raw value (see `Numbers`).
 
     Args:
-        key: `file:path.to.value`, or `plan:column?…` as `plan_sum` and `plan_mean` make it.
+        key: `file:path.to.value`, or `plan:column?…` as `plan_sum` and `plan_mean` make it, or
+            several of them joined by ` - `, ` + ` and ` / `, worked out from left to right; a
+            leading `abs ` drops the sign. Keys that begin with `average:` are not in the files.
         value: The raw value.
         shown: What is read.
     """
@@ -29,7 +33,10 @@ def marked(key: str, value: float | None, shown: str) -> Markup:
 
 
 def plan_sum(column: str, **where: str) -> str:
-    """Key of a sum over the rows of plan.csv in which the columns of `where` hold these values."""
+    """Key of a sum over the rows of plan.csv in which the columns of `where` hold these values.
+
+    `date_upto` takes the rows up to that date.
+    """
     return f"plan:{column}?{urlencode(where)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 from markupsafe import Markup
@@ -19,8 +20,9 @@ from promopilot.experiments.report.chart import (
     padded,
     upright,
 )
-from promopilot.experiments.report.numbers import NONE, bare
 from promopilot.experiments.report.section import Page, Section
+
+_ROLLED_GAP = "abs ope:market.rolled_out_value - ope:market.true_value / ope:market.true_value"
 
 
 def section(page: Page) -> Section:
@@ -58,7 +60,7 @@ def _chart(page: Page) -> Chart:
     values = [row["estimate"] for _, row in rows]
     ends = [tuple(row["ci95"]) for _, row in rows]
     labels = [words.estimator(row["estimator"]) for _, row in rows]
-    colors = ["before"] * len(rows)
+    colors = ["muted"] * len(rows)
     market = ope.get("market")
     shapes = [upright(ope["logged_value"], "muted", "dot")]
     if market:
@@ -160,13 +162,15 @@ def _market(page: Page) -> Markup:
     gap = market["rolled_out_value"] - market["true_value"]
     return Markup(
         "True value of the plan's choices at the logged moments: {}. The plan played for whole "
-        "flights: {} ({} to {}) per decision, {} % {}."
+        "flights: {} ({} to {}) per decision, {} {}."
     ).format(
         money("ope:market.true_value", market["true_value"]),
         money("ope:market.rolled_out_value", market["rolled_out_value"]),
         money("ope:market.rolled_out_ci95.0", market["rolled_out_ci95"][0]),
         money("ope:market.rolled_out_ci95.1", market["rolled_out_ci95"][1]),
-        bare(100 * abs(gap) / abs(market["true_value"]), 1) if market["true_value"] else NONE,
+        page.numbers.share(
+            _ROLLED_GAP, abs(gap / true) if (true := market["true_value"]) else nan, 1
+        ),
         "more" if gap > 0 else "less",
     )
 
@@ -192,8 +196,9 @@ def _facts(page: Page) -> list[tuple[str, Markup, str]]:
         (
             "Usable evidence",
             numbers.count("ope:diagnostics.ess", seen["ess"]),
-            f"decisions' worth, {100 * seen['ess_share']:.0f} % of the log: the rest is too unlike "
-            "what the plan would do",
+            Markup(
+                "decisions' worth, {} of the log: the rest is too unlike what the plan would do"
+            ).format(numbers.share("ope:diagnostics.ess_share", seen["ess_share"])),
         ),
         (
             "Largest weight",

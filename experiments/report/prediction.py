@@ -70,43 +70,48 @@ def _chart(page: Page) -> Chart:
             annotations=rows.names,
         ),
         height=rows.height + 40,
-        note=_note(page, saved),
+        note=_note(page, {name: value / 100 for name, value in saved.items()}),
         columns=("Predicted by", "What it knows", "Error per exposure", "Less than one rate"),
         rows=[
             (
                 words.BASELINES[name][0],
                 words.BASELINES[name][1],
                 page.numbers.decimal(key, value, 6),
-                NONE if name == "base" else marked("saved", saved[name], f"{saved[name]:.2f} %"),
+                NONE if name == "base" else _saved(page, name),
             )
             for name, (key, value) in errors.items()
         ],
     )
 
 
+def _saved(page: Page, name: str) -> Markup:
+    """Share of the one-rate error that a contender saves."""
+    errors = _errors(page)
+    (base_key, base), (key, error) = errors["base"], errors[name]
+    return page.numbers.share(f"{base_key} - {key} / {base_key}", 1 - error / base, 2)
+
+
 def _note(page: Page, saved: dict[str, float]) -> Markup:
     ours = saved["predictor"]
     rivals = {name: value for name, value in saved.items() if name != "predictor"}
     best = max(rivals, key=lambda name: rivals[name])
-    gap = ours - rivals[best]
-    rival = words.BASELINES[best][0]
-    text = (
+    text = Markup(
         "On the flight's own days, read only after the plan was written, the fine-tuned language "
-        "model makes {} % less error than one average rate. "
-    )
-    if abs(gap) < 100 * EVEN:
-        text += (
-            "“{}” comes to {} %, as good as the same: here the wording adds little to knowing "
-            "which promotion it is, so trust the model no more than the simpler way."
-        )
-    elif gap > 0:
-        text += "The next best, “{}”, comes to {} %: the language model wins."
+        "model makes {} less error than one average rate. The best of the simpler ways, “{}”, "
+        "saves {}: "
+    ).format(_saved(page, "predictor"), words.BASELINES[best][0], _saved(page, best))
+    if abs(ours - rivals[best]) < EVEN:
+        text += Markup("no real difference.")
+    elif ours > rivals[best]:
+        text += Markup("the language model wins.")
     else:
-        text += (
-            "“{}” comes to {} % and wins: the language model adds nothing here, and the simpler "
-            "way would have predicted better."
-        )
-    return Markup(text).format(f"{ours:.2f}", rival[0].upper() + rival[1:], f"{rivals[best]:.2f}")
+        text += Markup("it wins, and would have predicted better than the model in use.")
+    without = rivals.get("one_hot")
+    if without is not None and ours - without < EVEN:
+        text += Markup(
+            " Without reading any text it is {}: here the wording adds next to nothing."
+        ).format(_saved(page, "one_hot"))
+    return text
 
 
 def _facts(page: Page) -> list[tuple[str, Markup, str]]:

@@ -8,7 +8,12 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.comparison import large_gain
+from promopilot.experiments.report.numbers import KEPT
 from promopilot.experiments.report.section import Page, Section, period
+
+_UNSPENT = (
+    "summary:TOTAL.planned_budget - summary:TOTAL.expected_profit + plan_value:value_as_exported"
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def _tiles(page: Page) -> list[Tile]:
         ),
         Tile(
             "Money kept",
-            numbers.money("kept", kept),
+            numbers.money(KEPT, kept),
             _why_kept(page, kept),
         ),
         Tile(
@@ -142,12 +147,22 @@ def _tiles(page: Page) -> list[Tile]:
         ),
         Tile(
             f"Profit per {numbers.symbol.strip()}1 of media (POAS)",
-            numbers.decimal("poas", profit / planned if planned > 0 else None),
+            numbers.decimal(
+                _per_planned("expected_profit"), profit / planned if planned > 0 else None
+            ),
             Markup("revenue per {}1 (ROAS) {}").format(
-                numbers.symbol, numbers.decimal("roas", value / planned if planned > 0 else None)
+                numbers.symbol,
+                numbers.decimal(
+                    _per_planned("expected_conversion_value"),
+                    value / planned if planned > 0 else None,
+                ),
             ),
         ),
     ]
+
+
+def _per_planned(column: str) -> str:
+    return f"summary:TOTAL.{column} / summary:TOTAL.planned_budget"
 
 
 def _why_kept(page: Page, kept: float) -> Markup:
@@ -157,7 +172,7 @@ def _why_kept(page: Page, kept: float) -> Markup:
         if (run.plan["binding_limit"] == "day budget").any():
             reason = "a day's budget or the next unit's return stops it"
         return Markup("{} of the budget: {}").format(
-            page.numbers.share("kept_share", share, 1), reason
+            page.numbers.share(f"{KEPT} / world:budget", share, 1), reason
         )
     text = Markup("the whole budget is planned")
     if run.world.objective != "net_profit":
@@ -169,5 +184,5 @@ def _why_kept(page: Page, kept: float) -> Markup:
     if unspent < 0.005 * run.world.budget:
         return text
     return text + Markup("; about {} of it may not be charged, where exposures run out").format(
-        page.numbers.money("unspent", unspent)
+        page.numbers.money(_UNSPENT, unspent)
     )

@@ -30,7 +30,7 @@ ESTIMATORS: dict[str, tuple[str, str]] = {
 # What the predictor is compared with.
 BASELINES: dict[str, tuple[str, str]] = {
     "base": ("one average rate", "the same rate for everything"),
-    "one_hot": ("ids without text", "knows which promotion it is, reads no text"),
+    "one_hot": ("columns without text", "knows the columns of the tables, reads no text"),
     "tfidf": ("word counts", "counts the words of the text"),
     "frozen": ("language model, as downloaded", "the text model before it saw this data"),
     "predictor": ("language model, fine-tuned", "the text model trained on this data"),
@@ -48,7 +48,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "ship": ("Ready to switch", "The evidence is strong enough to move the whole budget."),
     "test_first": (
         "Try it on part of the budget first",
-        "The plan looks better, but the evidence is not yet enough to move the whole budget.",
+        "The evidence is not enough to move the whole budget at once.",
     ),
     "insufficient_support": (
         "Too little evidence to say",
