@@ -59,7 +59,7 @@ def fit_from_folder(
         predictor = fit(train, choose, settings, work, seed, progress)
         if int(flight["impressions"].sum()) > 0:
             progress("evaluate", 0.0)
-            test = evaluate(predictor, train, choose, rows(flight), settings, seed)
+            test = evaluate(predictor, train, choose, rows(flight), settings)
             metrics["predictor"]["test"] = test
             progress("evaluate", 1.0)
         write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")

@@ -225,7 +225,6 @@ class Stages:
                 self._rows(self.dates.choose(history)),
                 self._rows(seen),
                 self.config.predictor,
-                self.config.seed,
             )
         write_text_atomic(work / SCORES, json.dumps(scores, indent=1) + "\n")
 

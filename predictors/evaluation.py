@@ -24,7 +24,6 @@ def evaluate(
     choose: Rows,
     test: Rows,
     settings: PredictorSettings,
-    seed: int,
 ) -> dict[str, Any]:
     """Scores a predictor and its baselines on `test`.
 
@@ -34,12 +33,11 @@ def evaluate(
         choose: rows on which their penalty is chosen and each stage calibrated.
         test: rows that neither has seen.
         settings: `base_model` and `max_tokens`, for the frozen baseline.
-        seed: unused by today's baselines, which are convex; kept for those that will draw.
 
     Returns:
         `log_loss`, `log_loss_base`, `baselines` {one_hot, tfidf, frozen}, `ece`, `rows` and
-        `impressions`; `spearman` and `pair_accuracy` only where they are defined. Losses are in
-        nats per impression, of CTCVR.
+        `impressions`; `spearman`, `baselines_spearman` and `pair_accuracy` only where they are
+        defined. Losses are in nats per impression, of CTCVR.
 
     Raises:
         PredictorDataError: `test` has no outcomes.
@@ -50,16 +48,16 @@ def evaluate(
     rate = predictor.predict(test).ctcvr
     shown, events = test.impressions, test.conversions
     base = np.full(len(test), train.conversions.sum() / train.impressions.sum())
-    losses = {
-        name: log_loss(rates, shown, events)
-        for name, rates in baseline_predictions(train, choose, test, settings).items()
-    }
+    rivals = baseline_predictions(train, choose, test, settings)
     item = (test.promotion * len(test.placement_ids) + test.placement) * len(test.segment_ids)
+    item = item + test.segment
+    ranks = {name: spearman(rates, shown, events, item) for name, rates in rivals.items()}
     scores: dict[str, Any] = {
         "log_loss": log_loss(rate, shown, events),
         "log_loss_base": log_loss(base, shown, events),
-        "baselines": losses,
-        "spearman": spearman(rate, shown, events, item + test.segment),
+        "baselines": {name: log_loss(rates, shown, events) for name, rates in rivals.items()},
+        "spearman": spearman(rate, shown, events, item),
+        "baselines_spearman": None if None in ranks.values() else ranks,
         "ece": calibration_error(rate, shown, events),
         "rows": len(test),
         "impressions": int(shown.sum()),

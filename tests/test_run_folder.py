@@ -160,6 +160,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+def test_a_file_system_that_cannot_be_written() -> None:
+    with pytest.raises(RunFolderError, match=r"cannot write to .*; choose another folder"):
+        RunFolder.open(Path("/proc/promopilot"), RunConfig())
+
+
 def test_a_file_in_the_way_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     for path in (tmp_path / "run", tmp_path / "run" / "below"):

@@ -17,6 +17,7 @@ KEYS = {
     "baselines",
     "spearman",
     "ece",
+    "baselines_spearman",
     "rows",
     "impressions",
 }
@@ -25,7 +26,7 @@ KEYS = {
 def test_the_keys_are_the_contracts(
     predictor: Predictor, parts: Parts, quick: PredictorSettings
 ) -> None:
-    scores = evaluate(predictor, *parts, quick, 0)
+    scores = evaluate(predictor, *parts, quick)
     assert set(scores) == KEYS
     assert set(scores["baselines"]) == {"one_hot", "tfidf", "frozen"}
     assert scores["rows"] == 840
@@ -33,6 +34,8 @@ def test_the_keys_are_the_contracts(
     losses = [scores["log_loss"], *scores["baselines"].values()]
     assert all(loss < scores["log_loss_base"] for loss in losses)
     assert scores["spearman"] > 0.7
+    assert set(scores["baselines_spearman"]) == set(scores["baselines"])
+    assert all(0 < rank <= 1 for rank in scores["baselines_spearman"].values())
     assert 0 <= scores["ece"] < 0.01
 
 
@@ -45,7 +48,7 @@ def test_pair_accuracy_needs_a_randomised_test(
         test.promotions, test_id=np.where(group == "soup", "", "t").astype(object)
     )
     scores = evaluate(
-        predictor, train, choose, dataclasses.replace(test, promotions=promotions), quick, 0
+        predictor, train, choose, dataclasses.replace(test, promotions=promotions), quick
     )
     assert set(scores) == KEYS | {"pair_accuracy"}
     assert scores["pair_accuracy"] > 0.8
@@ -65,4 +68,4 @@ def test_rows_without_outcomes_cannot_be_scored(
     train, choose, test = parts
     blind = dataclasses.replace(test, conversions=None)
     with pytest.raises(PredictorDataError, match="test part of performance has no conversions"):
-        evaluate(predictor, train, choose, blind, quick, 0)
+        evaluate(predictor, train, choose, blind, quick)
