@@ -1,0 +1,188 @@
+"""A small finished run folder, its files written by the code that writes them in a real run."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promopilot.agents.replanner import Replanner
+from promopilot.agents.rollout import roll_out
+from promopilot.agents.simple import CurrentMix, Uniform
+from promopilot.agents.static_optimum import StaticOptimum
+from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.world import World, save_world
+from promopilot.experiments.config import make_config
+from promopilot.experiments.evidence import write_evidence
+from promopilot.experiments.metrics import write_metrics
+from promopilot.experiments.plan.export import make_plan, write_plan
+from promopilot.experiments.plan.judgement import (
+    read_expected_impressions,
+    read_values,
+    write_judgement,
+)
+from promopilot.experiments.run_folder import RunFolder
+from promopilot.experiments.seeds import Seeds
+from promopilot.experiments.simulation import figures, recommend
+
+FLIGHTS = 32
+# Names as users may write them: markup, Chinese, a formula's first sign.
+NAMES = ("<script>alert(1)</script>", "火锅满100减30", '=1+1 & "quoted"', "Pizza", "Tea", "Milk")
+SCORES = {
+    "log_loss": 0.0291,
+    "log_loss_base": 0.0312,
+    "baselines": {"one_hot": 0.0290, "tfidf": 0.0293, "frozen": 0.0297},
+    "spearman": 0.81,
+    "ece": 0.00042,
+    "rows": 1204,
+    "impressions": 812345,
+}
+SOURCES = {
+    "rates": "data: predicted by the model fitted on `performance`",
+    "price": "data",
+    "margin": "assumption: 0.5 (config, assumptions.margin)",
+    "incrementality": "assumption: 1 (config, assumptions.incrementality)",
+    "supply": "estimate: impressions a day before the flight x 1.5 (assumption: supply_headroom)",
+    "saturation": "prior: exponential reach; a line item can reach 40% of its pool",
+    "price of placement-0": "5.00 per 1000; assumption: config, assumptions.cpm",
+    "conversion_value": "price x (1 - discount)",
+}
+
+RunMaker = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> RunMaker:
+    """Makes a run folder; `make(scores=None)` one whose flight is in the future."""
+
+    def make(
+        *, scores: dict[str, Any] | None = SCORES, incrementality: float = 1.0, **world: Any
+    ) -> Path:
+        made = synthetic_world(SyntheticSize(days=7), **world)
+        catalog = replace(made.catalog, incrementality=np.full(6, incrementality))
+        return write_run(
+            tmp_path_factory.mktemp("run") / "run", replace(made, catalog=catalog), scores
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run(make_run: RunMaker) -> Path:
+    """The folder that tests only read."""
+    return make_run()
+
+
+def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
+    config = make_config(
+        {
+            "data": {"build": "complete-journey"},
+            "flight": {"start": "2024-01-01", "days": world.days},
+            "objective": world.objective,
+        }
+    )
+    folder = RunFolder.open(path, config)
+    seeds = Seeds.of(config.seed)
+    with folder.stage("data") as work:
+        write_tables(work / "data")
+    with folder.stage("market") as work:
+        (work / "market").mkdir()
+        save_world(world, work / "market")
+        items = line_items(world)
+        items.to_csv(work / "market" / "line_items.csv", index=False)
+        pd.DataFrame({"promotion_id": []}).to_csv(work / "market" / "rates.csv", index=False)
+        (work / "market" / "sources.json").write_text(json.dumps(SOURCES), encoding="utf-8")
+    with folder.stage("simulate") as work:
+        played = {
+            policy.name: roll_out(policy, world, seeds.test, np.arange(FLIGHTS))
+            for policy in (CurrentMix(), Uniform(), StaticOptimum(world), Replanner(world))
+        }
+        trained = played["replanner"]
+        played["ppo"] = replace(trained, policy="ppo", value=trained.value * 1.001)
+        found = figures(played, world, seeds.bootstrap)
+        recommended, why = recommend(played, found)
+        assert recommended == "replanner"
+        document = {
+            "policies": found,
+            "recommended": recommended,
+            "why": why,
+            "validation": found,
+            "flights_test": FLIGHTS,
+            "values": {name: rollout.value.tolist() for name, rollout in played.items()},
+        }
+        (work / "simulations.json").write_text(json.dumps(document), encoding="utf-8")
+    with folder.stage("plan") as work:
+        plan = make_plan(Replanner(world), world, items, seeds.test, FLIGHTS)
+        write_plan(plan, world, work / "plan.csv")
+        write_judgement(plan, document, seeds.bootstrap, work)
+    with folder.stage("ope") as work:
+        (work / "ope").mkdir()
+        write_evidence(
+            world,
+            read_expected_impressions(path, world),
+            read_values(path),
+            config.ope,
+            seeds.log,
+            seeds.bootstrap,
+            work / "ope",
+        )
+    with folder.stage("score") as work:
+        document = {} if scores is None else {"test": scores}
+        (work / "scores.json").write_text(json.dumps(document), encoding="utf-8")
+    write_metrics(folder)
+    return path
+
+
+def line_items(world: World) -> pd.DataFrame:
+    catalog = world.catalog
+    return pd.DataFrame(
+        {
+            "promotion_id": [catalog.promotion_ids[i] for i in catalog.promotion],
+            "placement_id": [catalog.placement_ids[i] for i in catalog.placement],
+            "segment_id": [catalog.segment_ids[i] for i in catalog.segment],
+            "name": [NAMES[i] for i in catalog.promotion],
+            "basis": ["prior" if i == 5 else "data" for i in catalog.promotion],
+        }
+    )
+
+
+def write_tables(folder: Path) -> None:
+    folder.mkdir()
+    promotions = pd.DataFrame(
+        {
+            "promotion_id": [f"promotion-{i}" for i in range(6)],
+            "text": [f"Save on {name}" for name in NAMES],
+            "name": NAMES,
+        }
+    )
+    promotions.to_csv(folder / "promotions.csv", index=False)
+    places = [f"placement-{i}" for i in range(3)]
+    texts = ["Home page", "Search <b>results</b>", "A block in the weekly email to all customers"]
+    pd.DataFrame({"placement_id": places, "text": texts}).to_csv(
+        folder / "placements.csv", index=False
+    )
+    pd.DataFrame(
+        {"segment_id": ["segment-0", "segment-1"], "text": ["Regulars", "Everybody else"]}
+    ).to_csv(folder / "segments.csv", index=False)
+    pd.DataFrame(
+        {
+            "date": pd.date_range("2023-10-01", "2023-12-31").strftime("%Y-%m-%d"),
+            "promotion_id": "promotion-0",
+            "placement_id": "placement-0",
+            "segment_id": "segment-0",
+            "impressions": 1000,
+            "clicks": 30,
+            "conversions": 3,
+        }
+    ).to_csv(folder / "performance.csv", index=False)
+    about = {
+        "about": "Made-up tables & <i>nothing</i> else.",
+        "first_event_label": "clicked",
+        "second_event_label": "ordered",
+        "promotions.text": "data",
+    }
+    (folder / "sources.json").write_text(json.dumps(about), encoding="utf-8")

@@ -1,0 +1,298 @@
+"""The page: self-contained, plain words, safe against what users write, honest in each case."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.report import render_report, words, write_report
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+# What no analyst should have to read, beyond raw names: jargon of the code and of statistics.
+JARGON = (
+    *("ESS", "propensity", "propensities", "logit", "log-loss", "log_loss", "spearman", "ece"),
+    *("ctr", "cvr", "ctcvr", "bootstrap", "posterior", "vs_replanner", "n/a", "nan", "None"),
+    *("PPO", "IPW", "SNIPW", "TF-IDF", "one-hot", "BERT"),
+)
+
+
+class Text(HTMLParser):
+    """What is read on the page, and its tags, without scripts, styles and the appendix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append((tag, given))
+        if tag in VOID:
+            return
+        self.open.append(tag)
+        appendix = tag == "section" and given.get("id") == "provenance"
+        if self._hidden or tag in ("script", "style") or appendix:
+            self._hidden += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self._hidden = max(self._hidden - 1, 0)
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.parts))
+
+
+def read(html: str) -> Text:
+    parser = Text()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []  # every tag is closed, in order
+    return parser
+
+
+def charts(html: str) -> list[dict[str, Any]]:
+    found = re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
+    return [json.loads(text) for text in found]
+
+
+def strings(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        return [text for value in node.values() for text in strings(value)]
+    if isinstance(node, list):
+        return [text for value in node for text in strings(value)]
+    return [node] if isinstance(node, str) else []
+
+
+@pytest.fixture(scope="module")
+def html(run: Path) -> str:
+    return render_report(run)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Text:
+    return read(html)
+
+
+# ---- self-contained ----
+
+
+def test_nothing_is_fetched(html: str, page: Text) -> None:
+    for tag, given in page.tags:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            target = given.get(name) or "#"
+            assert target.startswith(("#", "data:,")), (tag, name, target)
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = next(g["content"] for t, g in page.tags if "http-equiv" in g and t == "meta")
+    assert str(policy).startswith("default-src 'none';")
+    assert "http" not in str(policy)
+    assert html.count("plotly.js v") == 1
+
+
+def test_the_page_stays_small_enough_to_mail(html: str) -> None:
+    assert len(html.encode()) < 8_000_000
+
+
+def test_write_report_writes_what_render_report_gives(run: Path, html: str) -> None:
+    path = write_report(run)
+    assert path == run / "report.html"
+    assert path.read_text(encoding="utf-8") == html
+    assert [p.name for p in run.iterdir() if p.name.startswith(".")] == []
+
+
+# ---- plain words ----
+
+
+def test_raw_names_stand_only_in_the_appendix(page: Text, html: str) -> None:
+    raw = {*words.POLICIES, *words.ESTIMATORS, "one_hot", "tfidf"} - {"uniform"}
+    drawn = " ".join(text for chart in charts(html) for text in strings(chart))
+    for name in sorted({*raw, *JARGON}):
+        pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+        for where, text in (("page", page.text), ("charts", drawn)):
+            assert not pattern.search(text), (name, where, pattern.search(text))
+    appendix = html.partition('<section id="provenance"')[2]
+    for name in raw:
+        assert f">{name}<" in appendix
+
+
+def test_plain_names_are_distinct() -> None:
+    for table in (words.POLICIES, words.ESTIMATORS, words.BASELINES):
+        plain = [name for name, _ in table.values()]
+        assert len(set(plain)) == len(plain)
+
+
+def test_events_bear_the_names_of_the_data(page: Text) -> None:
+    assert "“clicked” and then by “ordered”" in page.text
+
+
+def test_the_data_is_described_word_for_word(page: Text) -> None:
+    assert "Made-up tables & <i>nothing</i> else." in page.text
+
+
+# ---- readable by everybody ----
+
+
+def test_structure_serves_keyboards_and_screen_readers(page: Text) -> None:
+    ids = [str(given["id"]) for _, given in page.tags if "id" in given]
+    assert len(set(ids)) == len(ids)
+    linked = {str(g["href"])[1:] for t, g in page.tags if t == "a"}
+    assert linked <= set(ids)
+    assert [t for t, _ in page.tags].count("h1") == 1
+    tables = [given for tag, given in page.tags if tag == "table"]
+    assert [tag for tag, _ in page.tags].count("caption") == len(tables)
+    assert all("scope" in given for tag, given in page.tags if tag == "th")
+    pictures = [given for _, given in page.tags if given.get("role") == "img"]
+    assert len(pictures) == len(charts_of(page))
+    assert all(str(given["aria-label"]) for given in pictures)
+    regions = [given for _, given in page.tags if given.get("role") == "region"]
+    assert all(given.get("tabindex") == "0" and given.get("aria-label") for given in regions)
+
+
+def charts_of(page: Text) -> list[dict[str, str | None]]:
+    return [given for tag, given in page.tags if tag == "figure"]
+
+
+def test_each_chart_has_a_note_or_shares_one(page: Text) -> None:
+    single = [g for g in charts_of(page) if "small" not in str(g["class"])]
+    assert [tag for tag, _ in page.tags].count("figcaption") == len(single)
+
+
+def test_charts_are_what_plotly_draws(html: str) -> None:
+    from plotly.graph_objects import Figure
+
+    text = json.dumps(charts(html))
+    painted = re.sub(r'("[a-z]*color": )("[a-z0-9]+"|\[("[a-z]+"(, )?)+\])', r'\1"#123456"', text)
+    for chart in json.loads(painted):
+        Figure(chart)  # raises where a name or value is not plotly's
+
+
+# ---- what users write ----
+
+
+def test_markup_in_names_is_text(html: str, page: Text) -> None:
+    assert "<script>alert" not in html
+    assert "<b>results" not in html
+    assert "<script>alert(1)</script>" in page.text
+    drawn = [text for chart in charts(html) for text in strings(chart)]
+    assert any(text.startswith("&lt;script&gt;") for text in drawn)
+    assert not any("<script" in text or "<b>" in text for text in drawn)
+
+
+def test_chinese_is_kept(page: Text) -> None:
+    assert "火锅满100减30" in page.text
+
+
+# ---- honest in each case ----
+
+
+def test_a_flight_ahead_of_the_data_has_no_scores(make_run: Callable[..., Path]) -> None:
+    text = read(render_report(make_run(scores=None))).text
+    assert "nothing has happened yet that predictions could be held against" in text
+    assert "Ranking agreement" not in text
+
+
+@pytest.mark.parametrize(
+    ("ours", "rivals", "told"),
+    [
+        (0.0280, {"one_hot": 0.0300, "tfidf": 0.0295, "frozen": 0.0297}, "language model wins."),
+        (0.0290, {"one_hot": 0.0298, "tfidf": 0.0291, "frozen": 0.0297}, "no real difference."),
+        (0.0299, {"one_hot": 0.0280, "tfidf": 0.0291, "frozen": 0.0297}, "it wins, and would"),
+    ],
+)
+def test_the_better_predictor_is_named(
+    make_run: Callable[..., Path], ours: float, rivals: dict[str, float], told: str
+) -> None:
+    scores = {"log_loss": ours, "log_loss_base": 0.0312, "baselines": rivals}
+    scores |= {"ece": 0.0004, "rows": 10, "impressions": 1000}
+    assert told in read(render_report(make_run(scores=scores))).text
+
+
+def test_outcomes_are_headed_attributed_unless_incrementality_is_known(
+    html: str, make_run: Callable[..., Path]
+) -> None:
+    assert html.count("Attributed, not incremental") == 2  # in the summary, and at the sources
+    text = read(render_report(make_run(incrementality=0.4))).text
+    assert "Attributed, not incremental" not in text
+    assert "between 40 % and 40 % of orders" in text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize("objective", ["net_profit", "profit", "revenue", "conversions"])
+def test_every_objective_is_named(make_run: Callable[..., Path], objective: str) -> None:
+    text = read(render_report(make_run(objective=objective))).text
+    goal = words.objective(objective)
+    assert f"{goal[0].upper()}{goal[1:]} against the current mix" in text
+
+
+@pytest.mark.parametrize(
+    ("gain", "ends", "told"),
+    [
+        (8.0, [6.0, 10.0], "the plan brings 8.0 % more net profit"),
+        (1.0, [-1.0, 3.0], "that may be nothing"),
+        (-4.0, [-6.0, -2.0], "it is worse"),
+        (350.0, [300.0, 400.0], "A gain this large says more about the current mix"),
+    ],
+)
+def test_the_gain_is_said_as_it_is(
+    make_run: Callable[..., Path], gain: float, ends: list[float], told: str
+) -> None:
+    run = make_run()
+    path = run / "plan_value.json"
+    judged = json.loads(path.read_text(encoding="utf-8"))
+    judged |= {"vs_current_mix_pct": gain, "vs_current_mix_ci95": ends}
+    path.write_text(json.dumps(judged), encoding="utf-8")
+    text = read(render_report(run)).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert told in text
+    assert ("A gain this large" in text) == (gain > 50)
+
+
+@pytest.mark.parametrize("verdict", ["ship", "test_first", "insufficient_support"])
+def test_every_verdict_is_in_plain_words(make_run: Callable[..., Path], verdict: str) -> None:
+    run = make_run()
+    path = run / "ope" / "ope.json"
+    ope = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(ope | {"verdict": verdict}), encoding="utf-8")
+    text = read(render_report(run)).text
+    assert words.VERDICTS[verdict][0] in text
+    assert all(reason in text for reason in ope["reasons"])
+
+
+def test_estimates_that_are_not_defined_are_left_out(make_run: Callable[..., Path]) -> None:
+    run = make_run()
+    path = run / "ope" / "ope.json"
+    ope = json.loads(path.read_text(encoding="utf-8"))
+    for row in ope["estimates"]:
+        row |= {"estimate": None, "ci95": [None, None], "diff_ci95": [None, None]}
+    path.write_text(json.dumps(ope), encoding="utf-8")
+    assert 'id="evidence-title"' in render_report(run)
+
+
+def test_parameters_are_grouped_by_what_they_rest_on(html: str) -> None:
+    table = html.partition('class="sources"')[2].partition("</table>")[0]
+    groups = re.split(r'<span class="badge (\w+)">', table)[1:]
+    found = dict(zip(groups[::2], groups[1::2], strict=True))
+    assert "share of orders that the promotion caused" in found["assumption"]
+    assert "cost of exposures: Home page" in found["assumption"]
+    assert "exposures that can be bought" in found["estimate"]
+    assert "shape of the response curves" in found["prior"]
+    assert "response rates" in found["data"]
+    assert "what a customer pays per order" in found["derived"]
+
+
+def test_an_unfinished_run_is_refused_in_one_sentence(make_run: Callable[..., Path]) -> None:
+    run = make_run()
+    (run / "plan_value.json").unlink()
+    with pytest.raises(RunFolderError, match=r"no plan_value\.json yet; finish the run with"):
+        render_report(run)
