@@ -101,8 +101,8 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
     prior = float(never) / (float(plan["planned_budget"].sum()) or 1.0)
     what = words.listed(
         [
-            *([f"{up} put money in"] if up else []),
-            *([f"{down} take money out"] if down else []),
+            *([f"{up} put{'s' * (up == 1)} money in"] if up else []),
+            *([f"{down} take{'s' * (down == 1)} money out"] if down else []),
         ]
     )
     text = (

@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.comparison import large_gain
-from promopilot.experiments.report.numbers import KEPT
+from promopilot.experiments.report.numbers import KEPT, NONE
+from promopilot.experiments.report.replay import replay
 from promopilot.experiments.report.section import Page, Section, period
 
 _UNSPENT = (
@@ -78,20 +79,36 @@ def _sentence(page: Page) -> Markup:
     catalog, dates = run.world.catalog, run.world.dates
     segments = len(catalog.segment_ids)
     return Markup(
-        "From {} the plan spends {} of a budget of {} on {} of {} promotions in {} of {} "
+        "From {} the plan spends {} of a budget of {} on {} promotions in {} "
         "placements for {} {}; the {} made it, and it is held against the current mix."
     ).format(
         period(dates[0], dates[-1]),
         numbers.money("summary:TOTAL.planned_budget", run.total["planned_budget"], cents=False),
         numbers.money("world:budget", run.world.budget, cents=False),
-        count["promotion_id"],
-        len(catalog.promotion_ids),
-        count["placement_id"],
-        len(catalog.placement_ids),
+        _of(count["promotion_id"], len(catalog.promotion_ids)),
+        _of(count["placement_id"], len(catalog.placement_ids)),
         segments,
         "segment" if segments == 1 else "segments",
         words.policy(run.simulations["recommended"]),
     )
+
+
+def _of(some: int, all_: int) -> str:
+    return f"all {all_}" if some == all_ else f"{some} of {all_}"
+
+
+def _returns(page: Page) -> tuple[Markup, Markup]:
+    """Profit and revenue per unit of the current mix's spend, in the average flight.
+
+    The files hold neither; one decimal is as close as the average flight is to the mean of flights.
+    """
+    books = replay(page.run.world, page.run.spend("current_budget"))
+    spent = float(books.spend.sum())
+    if spent <= 0:
+        return Markup(NONE), Markup(NONE)
+    per_unit = [float(books.profit.sum()) / spent, float(books.conversion_value.sum()) / spent]
+    decimal = page.numbers.decimal
+    return decimal("average:poas", per_unit[0], 1), decimal("average:roas", per_unit[1], 1)
 
 
 def _tiles(page: Page) -> list[Tile]:
@@ -101,6 +118,7 @@ def _tiles(page: Page) -> list[Tile]:
     low, high = judged["vs_current_mix_ci95"]
     planned, mix = float(total["planned_budget"]), float(total["current_budget"])
     kept = run.world.budget - planned
+    poas, roas = _returns(page)
     profit, value = float(total["expected_profit"]), float(total["expected_conversion_value"])
     tone = "good" if low > 0 else "bad" if high < 0 else ""
     percent = numbers.percent
@@ -150,12 +168,14 @@ def _tiles(page: Page) -> list[Tile]:
             numbers.decimal(
                 _per_planned("expected_profit"), profit / planned if planned > 0 else None
             ),
-            Markup("revenue per {}1 (ROAS) {}").format(
-                numbers.symbol,
+            Markup("current mix about {}; revenue per {}1 (ROAS) {}, current mix about {}").format(
+                poas,
+                numbers.symbol.strip(),
                 numbers.decimal(
                     _per_planned("expected_conversion_value"),
                     value / planned if planned > 0 else None,
                 ),
+                roas,
             ),
         ),
     ]

@@ -74,7 +74,7 @@ class Drawn(HTMLParser):
             self.marks[self._chart] += 1
 
 
-@pytest.mark.parametrize(("width", "flags"), [(1400, ()), (1400, (DARK,)), (360, ())])
+@pytest.mark.parametrize(("width", "flags"), [(1400, ()), (1400, (DARK,)), (500, ())])
 def test_every_chart_is_drawn_within_the_window(
     browse: Browse, width: int, flags: tuple[str, ...]
 ) -> None:
