@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.comparison import large_gain
-from promopilot.experiments.report.numbers import KEPT, NONE
-from promopilot.experiments.report.replay import replay
+from promopilot.experiments.report.plan_gain import large_gain
 from promopilot.experiments.report.section import Page, Section, period
-
-_UNSPENT = (
-    "summary:TOTAL.planned_budget - summary:TOTAL.expected_profit + plan_value:value_as_exported"
-)
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One figure, large."""
-
-    label: str
-    value: Markup
-    detail: Markup
-    tone: str = ""  # `good`, `bad` or nothing
+from promopilot.experiments.report.tiles import tiles
 
 
 def section(page: Page) -> Section:
@@ -34,7 +17,7 @@ def section(page: Page) -> Section:
     headline, advice = words.VERDICTS.get(verdict, (words.spaced(verdict), ""))
     view = {
         "sentence": _sentence(page),
-        "tiles": _tiles(page),
+        "tiles": tiles(page),
         "verdict": verdict,
         "headline": headline,
         "advice": advice,
@@ -95,114 +78,3 @@ def _sentence(page: Page) -> Markup:
 
 def _of(some: int, all_: int) -> str:
     return f"all {all_}" if some == all_ else f"{some} of {all_}"
-
-
-def _returns(page: Page) -> tuple[Markup, Markup]:
-    """Profit and revenue per unit of the current mix's spend, in the average flight.
-
-    The files hold neither; one decimal is as close as the average flight is to the mean of flights.
-    """
-    books = replay(page.run.world, page.run.spend("current_budget"))
-    spent = float(books.spend.sum())
-    if spent <= 0:
-        return Markup(NONE), Markup(NONE)
-    per_unit = [float(books.profit.sum()) / spent, float(books.conversion_value.sum()) / spent]
-    decimal = page.numbers.decimal
-    return decimal("average:poas", per_unit[0], 1), decimal("average:roas", per_unit[1], 1)
-
-
-def _tiles(page: Page) -> list[Tile]:
-    run, numbers, total = page.run, page.numbers, page.run.total
-    judged, goal = run.plan_value, words.objective(run.world.objective)
-    current = run.simulations["policies"]["current_mix"]
-    low, high = judged["vs_current_mix_ci95"]
-    planned, mix = float(total["planned_budget"]), float(total["current_budget"])
-    kept = run.world.budget - planned
-    poas, roas = _returns(page)
-    profit, value = float(total["expected_profit"]), float(total["expected_conversion_value"])
-    tone = "good" if low > 0 else "bad" if high < 0 else ""
-    percent = numbers.percent
-    return [
-        Tile(
-            f"{goal[0].upper()}{goal[1:]} against the current mix",
-            percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
-            Markup("between {} and {}").format(
-                percent("plan_value:vs_current_mix_ci95.0", low),
-                percent("plan_value:vs_current_mix_ci95.1", high),
-            ),
-            tone,
-        ),
-        Tile(
-            f"{goal[0].upper()}{goal[1:]} expected",
-            numbers.outcome(
-                "plan_value:value_as_exported", judged["value_as_exported"], run.world.objective
-            ),
-            Markup("current mix {}").format(
-                numbers.outcome(
-                    "simulations:policies.current_mix.value_mean",
-                    current["value_mean"],
-                    run.world.objective,
-                )
-            ),
-        ),
-        Tile(
-            "Media budget planned",
-            numbers.money("summary:TOTAL.planned_budget", planned),
-            Markup("current mix {}").format(numbers.money("summary:TOTAL.current_budget", mix)),
-        ),
-        Tile(
-            "Money kept",
-            numbers.money(KEPT, kept),
-            _why_kept(page, kept),
-        ),
-        Tile(
-            "Profit before media",
-            numbers.money("summary:TOTAL.expected_profit", profit),
-            Markup("in 8 of 10 flights {} to {}").format(
-                numbers.money("summary:TOTAL.profit_p10", total["profit_p10"]),
-                numbers.money("summary:TOTAL.profit_p90", total["profit_p90"]),
-            ),
-        ),
-        Tile(
-            f"Profit per {numbers.symbol.strip()}1 of media (POAS)",
-            numbers.decimal(
-                _per_planned("expected_profit"), profit / planned if planned > 0 else None
-            ),
-            Markup("current mix about {}; revenue per {}1 (ROAS) {}, current mix about {}").format(
-                poas,
-                numbers.symbol.strip(),
-                numbers.decimal(
-                    _per_planned("expected_conversion_value"),
-                    value / planned if planned > 0 else None,
-                ),
-                roas,
-            ),
-        ),
-    ]
-
-
-def _per_planned(column: str) -> str:
-    return f"summary:TOTAL.{column} / summary:TOTAL.planned_budget"
-
-
-def _why_kept(page: Page, kept: float) -> Markup:
-    run, share = page.run, kept / page.run.world.budget
-    if share >= 0.0005:
-        reason = "more would cost more than it brings"
-        if (run.plan["binding_limit"] == "day budget").any():
-            reason = "a day's budget or the next unit's return stops it"
-        return Markup("{} of the budget: {}").format(
-            page.numbers.share(f"{KEPT} / world:budget", share, 1), reason
-        )
-    text = Markup("the whole budget is planned")
-    if run.world.objective != "net_profit":
-        return text
-    # Profit less net profit is what placements are expected to charge.
-    unspent = float(run.total["planned_budget"]) - (
-        float(run.total["expected_profit"]) - float(run.plan_value["value_as_exported"])
-    )
-    if unspent < 0.005 * run.world.budget:
-        return text
-    return text + Markup("; about {} of it may not be charged, where exposures run out").format(
-        page.numbers.money(_UNSPENT, unspent)
-    )

@@ -73,11 +73,11 @@ PARAMETERS = {
     "supply": "exposures that can be bought",
     "weekday season": "weekday pattern",
     "day-to-day noise of supply": "day-to-day swings of exposures",
-    "people per segment": "people per audience",
+    "people per segment": "people per segment",
     "current mix": "current mix",
     "saturation": "shape of the response curves",
     "price noise": "day-to-day swings of media prices",
-    "fatigue": "audiences tiring of what they see",
+    "fatigue": "people tiring of what they see",
     "price": "product price",
     "discount": "discount",
     "margin": "margin",
@@ -137,6 +137,11 @@ def parameter(name: str, placements: dict[str, str]) -> str:
 def spaced(name: str) -> str:
     """A name that no table knows, at least without underscores."""
     return name.replace("_", " ")
+
+
+def capital(text: str) -> str:
+    """Its first letter a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def listed(parts: list[str]) -> str:

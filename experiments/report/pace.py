@@ -1,0 +1,101 @@
+"""Money over time: what is planned so far, against the budget."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+from markupsafe import Markup
+
+from promopilot.experiments.report.chart import Chart, axis, layout, legend, money_axis
+from promopilot.experiments.report.numbers import KEPT, marked, plan_sum
+from promopilot.experiments.report.section import Page, short_day
+
+
+def upto(page: Page, day: int, column: str = "planned_budget") -> str:
+    """Key of what a column sums to by the end of a day of the flight."""
+    return plan_sum(column, date_upto=page.run.world.dates[day].isoformat())
+
+
+def dates_axis(page: Page) -> dict[str, object]:
+    """The days of the flight, a tick a week."""
+    days = page.run.world.dates
+    step = 7 if len(days) > 10 else max(1, -(-len(days) // 5))
+    step *= max(1, len(days) // 42)  # months of weeks: fewer ticks
+    return axis(
+        type="date",
+        tickformat="%-d %b",
+        tick0=days[0].isoformat(),
+        dtick=step * 86_400_000,
+        showgrid=False,
+        hoverformat="%a %-d %b",
+    )
+
+
+def pace(page: Page) -> Chart:
+    """Money planned so far, beside an even pace, the current mix and the budget."""
+    run, days = page.run, page.run.world.dates
+    sums = run.plan.groupby("date")[["planned_budget", "current_budget"]].sum()
+    sums = sums.reindex([d.isoformat() for d in days]).fillna(0.0).cumsum()
+    # A point per day's end, and one before the first day.
+    ends = [(days[0] - timedelta(days=1)).isoformat(), *(d.isoformat() for d in days)]
+    budget, amount = run.world.budget, page.numbers.amount
+    planned = [0.0, *sums["planned_budget"]]
+    traces = [
+        _so_far("even pace", ends, np.linspace(0, budget, len(ends)).tolist(), "muted", "dot"),
+        _so_far("current mix", ends, [0.0, *sums["current_budget"]], "before", "solid"),
+        _so_far("plan", ends, planned, "accent", "solid"),
+    ]
+    middle = max(len(days) // 2 - 1, 0)
+    text = Markup(
+        "By the end of {} the plan has used {} of the budget; by the last day {}, and {} is kept."
+    ).format(
+        short_day(days[middle]),
+        page.numbers.share(f"{upto(page, middle)} / world:budget", planned[middle + 1] / budget),
+        page.numbers.share(f"{upto(page, -1)} / world:budget", planned[-1] / budget),
+        page.numbers.money(KEPT, budget - float(run.total["planned_budget"])),
+    )
+    return Chart(
+        id="pace",
+        title="Money planned so far, against the budget",
+        traces=traces,
+        layout=layout(
+            xaxis=dates_axis(page),
+            yaxis=money_axis(page.numbers.symbol, range=[0, budget * 1.06], nticks=6),
+            shapes=[
+                {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": budget, "y1": budget}
+                | {"line": {"color": "warm", "width": 1.5, "dash": "dash"}}
+            ],
+            annotations=[
+                {"xref": "paper", "x": 0, "xanchor": "left", "y": budget, "yanchor": "bottom"}
+                | {"text": "budget", "showarrow": False, "font": {"color": "warm", "size": 12}}
+            ],
+            **legend(y=-0.14, yanchor="top"),
+        ),
+        height=340,
+        note=text,
+        columns=("By the end of", "Current mix", "Plan", "Share of the budget"),
+        rows=[
+            (
+                short_day(d),
+                marked(upto(page, n, "current_budget"), mix, amount(mix, cents=False)),
+                marked(upto(page, n), plan, amount(plan, cents=False)),
+                page.numbers.share(f"{upto(page, n)} / world:budget", plan / budget),
+            )
+            for n, (d, mix, plan) in enumerate(
+                zip(days, sums["current_budget"], sums["planned_budget"], strict=True)
+            )
+        ],
+    )
+
+
+def _so_far(name: str, x: list[str], y: list[float], color: str, dash: str) -> dict[str, object]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "line": {"color": color, "width": 2.5 if name == "plan" else 2, "dash": dash},
+        "hovertemplate": f"end of %{{x}}<br>{name} %{{y}}<extra></extra>",
+    }
