@@ -28,7 +28,8 @@ WHY_THEY_DIFFER = (
     "The offline estimates and their true value answer: what would the plan's choices have brought "
     "at the moments of the log, one block at a time? Playing the plan for the whole flight answers "
     "another question, because its own choices change what comes later: audiences tire of what it "
-    "shows, and impressions it buys in a day grow dearer as it buys more."
+    "shows, money it spends early is gone later, and it meets audiences that the log's other "
+    "choices did not tire. Either value may be the larger one."
 )
 
 

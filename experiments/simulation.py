@@ -103,13 +103,45 @@ def recommend(validation: dict[str, Rollout], test: dict[str, dict[str, Any]]) -
     if best == BASELINE:
         return BASELINE, "No other policy was better on the validation flights."
     gain, (low, high) = test[best]["vs_replanner_pct"], test[best]["vs_replanner_ci95"]
-    shown = f"{gain:+.2f} % ({low:+.2f} to {high:+.2f}) against it on the test flights"
+    shown = (
+        f"{gain:+.2f} % ({low:+.2f} to {high:+.2f}) against the daily re-optimiser on the test "
+        "flights, which chose nothing"
+    )
     if low >= LEAST_GAIN_PCT:
         return best, f"Best on the validation flights; {shown}."
     return BASELINE, (
-        f"The best on the validation flights brought {shown}; a change of policy asks for a "
+        f"The best on the validation flights brought {shown}; to be recommended it would need a "
         f"lower bound of at least {LEAST_GAIN_PCT} %."
     )
+
+
+def summarise(
+    validation: dict[str, Rollout], test: dict[str, Rollout], world: World, seed: int
+) -> dict[str, Any]:
+    """The content of `simulations.json`.
+
+    `books` are means over the test flights, in money; `values` the objective of each test flight.
+    """
+    found = figures(test, world, seed)
+    recommended, why = recommend(validation, found)
+    return {
+        "policies": found,
+        "recommended": recommended,
+        "why": why,
+        "books": {name: _books(rollout) for name, rollout in test.items()},
+        "validation": figures(validation, world, seed),
+        "flights_test": len(test[BASELINE].value),
+        "values": {name: rollout.value.tolist() for name, rollout in test.items()},
+    }
+
+
+def _books(rollout: Rollout) -> dict[str, float]:
+    day = rollout.by_day
+    return {
+        "spend_mean": float(day.spend.sum()),
+        "profit_mean": float(day.profit.sum()),
+        "conversion_value_mean": float(day.conversion_value.sum()),
+    }
 
 
 def simulate_run(

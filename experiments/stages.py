@@ -22,11 +22,10 @@ from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import (
     POLICIES,
     SIMULATIONS,
-    figures,
     make_policy,
     play,
     read_simulations,
-    recommend,
+    summarise,
 )
 from promopilot.experiments.tables import Tables, read_tables
 
@@ -165,16 +164,7 @@ class Stages:
             self.progress,
             "simulate: test flights",
         )
-        found = figures(test, self.world, self.seeds.bootstrap)
-        recommended, why = recommend(validation, found)
-        document: dict[str, Any] = {
-            "policies": found,
-            "recommended": recommended,
-            "why": why,
-            "validation": figures(validation, self.world, self.seeds.bootstrap),
-            "flights_test": flights.flights_test,
-            "values": {name: rollout.value.tolist() for name, rollout in test.items()},
-        }
+        document = summarise(validation, test, self.world, self.seeds.bootstrap)
         write_text_atomic(work / SIMULATIONS, json.dumps(document) + "\n")
 
     def plan(self, work: Path) -> None:

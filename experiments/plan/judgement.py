@@ -33,6 +33,7 @@ def write_judgement(plan: Plan, simulations: dict[str, Any], seed: int, out: Pat
     gain, low, high = gain_pct(value, current, seed)
     updated_gain, updated_low, updated_high = gain_pct(updated, current, seed)
     document = {
+        "spend_mean": float(plan.rollout.spent.mean()),  # charged, in money
         "value_as_exported": float(value.mean()),
         "value_as_exported_ci95": list(mean_interval(value, seed)),
         "value_with_daily_update": float(updated.mean()),

@@ -8,12 +8,10 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.numbers import KEPT, NONE
-from promopilot.experiments.report.replay import replay
 from promopilot.experiments.report.section import Page
 
-_UNSPENT = (
-    "summary:TOTAL.planned_budget - summary:TOTAL.expected_profit + plan_value:value_as_exported"
-)
+_UNSPENT = "summary:TOTAL.planned_budget - plan_value:spend_mean"
+_MIX = "simulations:books.current_mix"
 
 
 @dataclass(frozen=True)
@@ -27,17 +25,17 @@ class Tile:
 
 
 def _returns(page: Page) -> tuple[Markup, Markup]:
-    """Profit and revenue per unit of the current mix's spend, in the average flight.
-
-    The files hold neither; one decimal is as close as the average flight is to the mean of flights.
-    """
-    books = replay(page.run.world, page.run.spend("current_budget"))
-    spent = float(books.spend.sum())
+    """Profit and revenue per unit of the current mix's spend, on the test flights."""
+    books = page.run.simulations["books"]["current_mix"]
+    spent = float(books["spend_mean"])
     if spent <= 0:
         return Markup(NONE), Markup(NONE)
-    per_unit = [float(books.profit.sum()) / spent, float(books.conversion_value.sum()) / spent]
-    decimal = page.numbers.decimal
-    return decimal("average:poas", per_unit[0], 1), decimal("average:roas", per_unit[1], 1)
+
+    def per_unit(name: str) -> Markup:
+        key = f"{_MIX}.{name} / {_MIX}.spend_mean"
+        return page.numbers.decimal(key, float(books[name]) / spent)
+
+    return per_unit("profit_mean"), per_unit("conversion_value_mean")
 
 
 def tiles(page: Page) -> list[Tile]:
@@ -98,7 +96,7 @@ def tiles(page: Page) -> list[Tile]:
             numbers.decimal(
                 _per_planned("expected_profit"), profit / planned if planned > 0 else None
             ),
-            Markup("current mix about {}; revenue per {}1 (ROAS) {}, current mix about {}").format(
+            Markup("current mix {}; revenue per {}1 (ROAS) {}, current mix {}").format(
                 poas,
                 numbers.symbol.strip(),
                 numbers.decimal(
@@ -125,12 +123,7 @@ def _why_kept(page: Page, kept: float) -> Markup:
             page.numbers.share(f"{KEPT} / world:budget", share, 1), reason
         )
     text = Markup("the whole budget is planned")
-    if run.world.objective != "net_profit":
-        return text
-    # Profit less net profit is what placements are expected to charge.
-    unspent = float(run.total["planned_budget"]) - (
-        float(run.total["expected_profit"]) - float(run.plan_value["value_as_exported"])
-    )
+    unspent = float(run.total["planned_budget"]) - float(run.plan_value["spend_mean"])
     if unspent < 0.005 * run.world.budget:
         return text
     return text + Markup("; about {} of it may not be charged, where exposures run out").format(

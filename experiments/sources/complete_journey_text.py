@@ -155,7 +155,7 @@ def offer_name(category: str, kind: str, brand: str, tier: int | None) -> str:
     """A short name for tables and charts, for example `Hot dog buns, store brand, 20%`."""
     what = phrase(category, kind)
     parts = [what[:1].upper() + what[1:], BRANDS.get(brand, brand).replace("-", " ")]
-    return ", ".join([*parts, "offer" if tier is None else f"{tier}%"])
+    return ", ".join([*parts, *(["offer"] if tier is None else [f"{tier}%"] if tier else [])])
 
 
 def slugs(rows: Sequence[tuple[str, str, str]]) -> list[str]:

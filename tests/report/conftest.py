@@ -27,7 +27,7 @@ from promopilot.experiments.plan.judgement import (
 )
 from promopilot.experiments.run_folder import RunFolder
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.simulation import figures, recommend
+from promopilot.experiments.simulation import summarise
 
 FLIGHTS = 32
 # Names as users may write them: markup, Chinese, a formula's first sign.
@@ -103,17 +103,8 @@ def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
         }
         trained = played["replanner"]
         played["ppo"] = replace(trained, policy="ppo", value=trained.value * 1.001)
-        found = figures(played, world, seeds.bootstrap)
-        recommended, why = recommend(played, found)
-        assert recommended == "replanner"
-        document = {
-            "policies": found,
-            "recommended": recommended,
-            "why": why,
-            "validation": found,
-            "flights_test": FLIGHTS,
-            "values": {name: rollout.value.tolist() for name, rollout in played.items()},
-        }
+        document = summarise(played, played, world, seeds.bootstrap)
+        assert document["recommended"] == "replanner"
         (work / "simulations.json").write_text(json.dumps(document), encoding="utf-8")
     with folder.stage("plan") as work:
         plan = make_plan(Replanner(world), world, items, seeds.test, FLIGHTS)
