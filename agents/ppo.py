@@ -72,7 +72,7 @@ class _KeepBest(BaseCallback):
         self._replanner = roll_out(Replanner(world), world, seed, flights).value
         self._next = 0
         self.best: PriceNetwork
-        self.best_gain_pct = -np.inf
+        self._best_gain = -np.inf
         self.history: list[dict[str, float]] = []
 
     def _on_rollout_start(self) -> None:
@@ -85,15 +85,22 @@ class _KeepBest(BaseCallback):
         network = self.model.policy.mlp_extractor
         policy = PpoPolicy(network, self._scale, self._replan)  # type: ignore[arg-type]
         value = roll_out(policy, self._world, self._flight_seed, self._flights).value
-        gain = 100 * float((value - self._replanner).mean() / abs(self._replanner.mean()))
-        self.history.append({"steps": float(self.num_timesteps), "gain_pct": gain})
-        if gain > self.best_gain_pct:
-            self.best_gain_pct, self.best = gain, deepcopy(network)  # type: ignore[assignment]
+        gain = float((value - self._replanner).mean())
+        size = abs(float(self._replanner.mean()))
+        gain_pct = 100 * gain / size if size > 0 else 0.0
+        self.history.append({"steps": float(self.num_timesteps), "gain_pct": gain_pct})
+        if gain > self._best_gain:
+            self._best_gain, self.best = gain, deepcopy(network)  # type: ignore[assignment]
         share = min(self.num_timesteps / max(self._total, 1), 1.0)
-        self._progress(f"training: {gain:+.2f} % against the re-planner", share)
+        self._progress(f"training: {gain_pct:+.2f} % against the re-planner", share)
 
     def _on_step(self) -> bool:
         return True
+
+
+def _batch_size(settings: AgentSettings, rollout: int) -> int:
+    """The largest divisor of a rollout's samples that the configured batch size allows."""
+    return max(size for size in range(1, settings.batch_size + 1) if rollout % size == 0)
 
 
 @contextmanager
@@ -144,7 +151,7 @@ def train_ppo(
         _PricePolicy,
         env,
         n_steps=world.days,
-        batch_size=min(settings.batch_size, settings.num_envs * world.days),
+        batch_size=_batch_size(settings, settings.num_envs * world.days),
         n_epochs=settings.epochs,
         learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
         gamma=1.0,

@@ -36,7 +36,6 @@ def roll_out(
     seed: int,
     flights: Ints,
     *,
-    expected: bool = False,
     progress: Progress = lambda what, share: None,
 ) -> Rollout:
     """Play `policy` on the given flights `[F]` of a seed.
@@ -46,10 +45,9 @@ def roll_out(
         world: What is played.
         seed: With a flight's number it fixes everything drawn.
         flights: Numbers of the flights.
-        expected: Outcomes at their expectation instead of sampled.
         progress: Told the policy's name and the share of flights played.
     """
-    market = Market(world, expected=expected)
+    market = Market(world)
     parts: list[tuple[Floats, ...]] = []
     books = {
         f.name: np.zeros((world.days, world.catalog.num_line_items)) for f in fields(DayOutcome)

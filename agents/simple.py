@@ -10,17 +10,13 @@ from promopilot.envs.market import Market
 
 @dataclass(frozen=True)
 class CurrentMix:
-    """What the last weeks spent on the same weekday, scaled down where it exceeds the budget."""
+    """What the last weeks spent on the same weekday, scaled down to budget and limits."""
 
     name: str = "current_mix"
 
     def spend(self, market: Market) -> Floats:
         """Today's row of the current mix, the same in every flight."""
-        world = market.world
-        total = world.current_spend.sum()
-        scale = min(1.0, world.budget / total) if total > 0 else 0.0
-        today = world.current_spend[market.day] * scale
-        return np.tile(today, (market.num_flights, 1))
+        return np.tile(market.world.current_mix[market.day], (market.num_flights, 1))
 
 
 @dataclass(frozen=True)

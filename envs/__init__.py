@@ -2,9 +2,9 @@
 
 from gymnasium.envs.registration import register
 
-from promopilot.envs.errors import InfeasibleError, MarketError
+from promopilot.envs.errors import MarketError
 
-__all__ = ["InfeasibleError", "MarketError"]
+__all__ = ["MarketError"]
 
 register(
     id="promopilot/BudgetAllocation-v0",

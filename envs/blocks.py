@@ -1,8 +1,9 @@
 """A day filled block by block, as an ad server does it, with the probability of every choice.
 
-A block is a tenth of a pool's expected daily supply. For each block the server draws one promotion,
-or none, from probabilities that it writes down; what the block brought is the reward. That is a log
-from which other policies can be evaluated offline.
+A block is a tenth of a pool's expected daily supply, or less where the day's money would not buy
+that much. For each block the server draws one promotion, or none, from probabilities that it writes
+down; what the block brought is the reward. That is a log from which other policies can be evaluated
+offline. Pools, reach, stock and every limit on money make choices unavailable.
 """
 
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ import numpy as np
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats, Ints
-from promopilot.envs.errors import MarketError
 from promopilot.envs.exogenous import stream
 from promopilot.envs.market import Market
+from promopilot.envs.outcomes import sample_binomial, serve_from_stock
 from promopilot.envs.replan import Replan
 from promopilot.envs.world import World
 
 # A share of its reach that a line item may not pass by blocks: beyond, an impression costs 20 times
 # the first one.
 _MOST_OF_REACH = 0.95
+# A promotion is offered only while its stock covers this many times what a block in each of its
+# pools is expected to sell, so that rewards need not know about the last pieces.
+_STOCK_COVER = 4.0
 _CHOICE_STREAM = 2
 
 
@@ -49,12 +53,7 @@ def explore_in_blocks(
         flights: Numbers of the flights `[N]`.
         blocks_per_day: Blocks of each pool and day.
         exploration: Share of choices drawn uniformly from what is available, 0-1.
-
-    Raises:
-        MarketError: The world has stock limits, which blocks of this version do not keep.
     """
-    if np.isfinite(world.catalog.stock).any():
-        raise MarketError("A block log needs promotions without a stock limit.")
     market, replan = Market(world), Replan(world)
     market.reset(seed, flights)
     streams = [stream(seed, int(flight), _CHOICE_STREAM) for flight in flights]
@@ -80,26 +79,31 @@ class _Day:
         world, catalog = market.world, market.world.catalog
         self.num_pools, self.none = len(catalog.pools), catalog.num_promotions
         self.exploration = exploration
-        self.block = np.floor(world.supply[market.day] / blocks_per_day)[catalog.pool]  # [L]
-        self.cost, self.reach = (
-            market.unit_cost,
-            np.broadcast_to(market.reach, market.unit_cost.shape),
-        )
-        shares = (
-            replan(market).impressions / np.maximum(world.supply[market.day], 1e-9)[catalog.pool]
-        )
-        self.target = self._by_action(shares)
-        worth = catalog.worth(world.objective)[0][catalog.promotion]
-        self.spend_weight = catalog.worth(world.objective)[1]
-        second = world.rates.second[market.day]
-        prior = world.rates.first[market.day] * market.fatigue_factor * second
-        self.believed = prior * worth * self.block
-        true_rate = market.true_first_rate * market.true_second_rate
-        self.expected = true_rate * worth * self.block
-        shape = market.unit_cost.shape
-        self.delivered, self.clicks, self.converted, self.spent = (
-            np.zeros(shape) for _ in range(4)
-        )
+        self.cost = market.unit_cost
+        self.reach = np.broadcast_to(market.reach, self.cost.shape)
+        # Exploring spends what the re-planner would: more would leave nothing for the last days.
+        self.money = replan.budget_today(market)  # [N]
+        self.block = self._block(blocks_per_day)  # [N, L]
+        supply = np.maximum(world.supply[market.day], 1e-9)[catalog.pool]
+        self.target = self._by_action(replan(market).impressions / supply)
+        worth, self.spend_weight = catalog.worth(world.objective)
+        self.worth = worth[catalog.promotion]
+        prior = world.rates.first[market.day] * market.fatigue_factor
+        believed = np.minimum(prior, 1.0) * world.rates.second[market.day]
+        self.sales = market.true_first_rate * market.true_second_rate * self.block
+        self.believed = believed * self.worth * self.block
+        self.expected = self.sales * self.worth
+        shape = self.cost.shape
+        self.delivered, self.spent = np.zeros(shape), np.zeros(shape)
+        self.clicks, self.converted = np.zeros(shape), np.zeros(shape)
+
+    def _block(self, blocks_per_day: int) -> Floats:
+        """Whole impressions of a block: a part of the supply, or what a pool's even money buys."""
+        market, pools = self.market, self.market.world.catalog.by_pool
+        supply = market.world.supply[market.day] / blocks_per_day
+        mean_cost = pools.sum(self.cost) / pools.sum(np.ones_like(self.cost))
+        affordable = self.money[:, None] / self.num_pools / mean_cost
+        return np.floor(np.minimum(supply, affordable))[:, market.world.catalog.pool]
 
     def _by_action(self, values: Floats) -> Floats:
         """`[N, L]` to `[N, Q, A]`, zero where a promotion has no line item and for `none`."""
@@ -114,13 +118,7 @@ class _Day:
         extra = response.cost(self.delivered + self.block, self.cost, self.reach) - response.cost(
             self.delivered, self.cost, self.reach
         )
-        # Each pool may use its even part of what is left, so that no round overspends.
-        purse = (self.market.budget_left - self.spent.sum(axis=1)) / self.num_pools
-        can = (
-            (self.delivered + self.block <= _MOST_OF_REACH * self.reach)
-            & (self.block >= 1)
-            & (extra <= purse[:, None])
-        )
+        can = self._can(extra)
         available = self._by_action(can.astype(float)) > 0
         available[..., self.none] = True
         probability = self._probabilities(available)
@@ -143,6 +141,23 @@ class _Day:
         }
         return {name: values.reshape(-1, *values.shape[2:]) for name, values in rows.items()}
 
+    def _can(self, extra: Floats) -> Bools:
+        """[N, L] which line items' next block no limit forbids, `extra` being its cost."""
+        market, catalog = self.market, self.market.world.catalog
+        # Each pool may use its even part of the day's money left, so that no round overspends.
+        purse = (self.money - self.spent.sum(axis=1)) / self.num_pools
+        pool_left = market.exogenous.supply[:, market.day] - catalog.by_pool.sum(self.delivered)
+        stock_left = market.stock_left - catalog.by_promotion.sum(self.converted)
+        covered = stock_left >= 1 + _STOCK_COVER * catalog.by_promotion.sum(self.sales)
+        return np.asarray(
+            (self.block >= 1)
+            & (self.delivered + self.block <= _MOST_OF_REACH * self.reach)
+            & (self.block <= pool_left[:, catalog.pool])
+            & (extra <= purse[:, None])
+            & (self.spent + extra <= market.world.max_spend)
+            & covered[:, catalog.promotion]
+        )
+
     def _probabilities(self, available: Bools) -> Floats:
         wanted = self.target * available
         wanted[..., self.none] = np.maximum(1 - wanted.sum(axis=-1), 0.0)
@@ -152,19 +167,18 @@ class _Day:
 
     def _deliver(self, chosen: Bools, extra: Floats) -> Floats:
         """Outcomes of the chosen line items' blocks; returns rewards `[N, L]`."""
-        from promopilot.envs.outcomes import sample_binomial
-
-        market, catalog = self.market, self.market.world.catalog
+        market, promotions = self.market, self.market.world.catalog.by_promotion
         shown = np.where(chosen, self.block, 0.0)
         clicks = sample_binomial(market.streams, shown, market.true_first_rate)
         converted = sample_binomial(market.streams, clicks, market.true_second_rate)
+        stock_left = market.stock_left - promotions.sum(self.converted)
+        converted = serve_from_stock(converted, stock_left, promotions)
         paid = np.where(chosen, extra, 0.0)
         self.delivered += shown
         self.clicks += clicks
         self.converted += converted
         self.spent += paid
-        worth = catalog.worth(market.world.objective)[0][catalog.promotion]
-        return np.asarray(converted * worth - self.spend_weight * paid)
+        return np.asarray(converted * self.worth - self.spend_weight * paid)
 
     def close(self) -> None:
         """Book the day in the market."""

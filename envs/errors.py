@@ -3,7 +3,3 @@
 
 class MarketError(ValueError):
     """A market, catalog or action that breaks a rule; the message names the value and the rule."""
-
-
-class InfeasibleError(ValueError):
-    """Limits that no plan can satisfy; the message names those that contradict each other."""

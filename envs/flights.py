@@ -19,12 +19,11 @@ class FlightBatch:
 
     Args:
         world: What is played.
-        expected: Outcomes at their expectation instead of sampled.
     """
 
-    def __init__(self, world: World, *, expected: bool = False) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        self.market = Market(world, expected=expected)
+        self.market = Market(world)
         self.replan = Replan(world)
         self.num_actions = 1 + world.catalog.num_promotions
         self.observation_size = observation.size(world)

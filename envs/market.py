@@ -1,6 +1,6 @@
 """The market: N flights stepped day by day as one array program (one step is one day)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
@@ -71,7 +71,7 @@ class Market:
         self.budget_left: Floats = np.full(flights, self.world.budget)
         self.stock_left: Floats = np.tile(catalog.stock, (flights, 1))
         # Recent exposures per person, by promotion and segment. [N, P * S]
-        self.fatigue: Floats = np.zeros((flights, catalog.by_audience.size))
+        self.fatigue: Floats = np.tile(self.world.initial_fatigue, (flights, 1))
         first, second = self.world.rates.stages
         self.first_belief = StageBelief(catalog, first, flights)
         self.second_belief = StageBelief(catalog, second, flights)
@@ -102,14 +102,19 @@ class Market:
 
     @property
     def fatigue_factor(self) -> Floats:
-        """[N, L] what fatigue leaves of the first-stage rate: (1 + n)^-exponent."""
-        recent = self.fatigue[:, self.world.catalog.audience]
-        return np.asarray((1 + recent) ** -self.world.settings.fatigue_exponent)
+        """[N, L] (1 + n)^-exponent over what it usually was while the rates were learnt.
+
+        Above 1 where an audience is less tired now than it was then.
+        """
+        factor = (1 + self.fatigue) ** -self.world.settings.fatigue_exponent
+        relative = factor / self.world.usual_fatigue_factor
+        return np.asarray(relative[:, self.world.catalog.audience])
 
     @property
     def expected_rate(self) -> Floats:
         """[N, L] conversions per impression expected today under the belief, fatigue included."""
-        first = self.first_belief.expected_rate(self.day) * self.fatigue_factor
+        rested = self.first_belief.expected_rate(self.day)
+        first = np.minimum(rested * self.fatigue_factor, 1.0)
         return np.asarray(first * self.second_belief.expected_rate(self.day))
 
     @property
@@ -168,7 +173,8 @@ class Market:
     def true_first_rate(self) -> Floats:
         """[N, L] today's real first-stage rate, hidden shift and fatigue included."""
         centre = self.first_belief.centre[self.day]
-        return np.asarray(expit(centre + self.exogenous.first_shift) * self.fatigue_factor)
+        rested = expit(centre + self.exogenous.first_shift)
+        return np.asarray(np.minimum(rested * self.fatigue_factor, 1.0))
 
     @property
     def true_second_rate(self) -> Floats:
@@ -235,13 +241,3 @@ class Market:
         forget = 2 ** (-1 / settings.fatigue_half_life_days)
         self.fatigue = (self.fatigue + per_person) * forget
         self.day += 1
-
-
-def sum_days(days: list[DayOutcome]) -> DayOutcome:
-    """Add the days of a flight up."""
-    return DayOutcome(
-        **{
-            field.name: np.sum([getattr(day, field.name) for day in days], axis=0)
-            for field in fields(DayOutcome)
-        }
-    )

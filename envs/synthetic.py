@@ -92,5 +92,7 @@ def synthetic_world(
         live=np.ones((size.days, catalog.num_line_items), dtype=bool),
         max_spend=np.full(catalog.num_line_items, np.inf),
         current_spend=current,
+        initial_fatigue=np.zeros(catalog.by_audience.size),
+        usual_fatigue_factor=np.ones(catalog.by_audience.size),
         objective=objective,
     )

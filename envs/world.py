@@ -40,6 +40,10 @@ class World:
     live: Bools  # [D, L] whether a line item may be funded
     max_spend: Floats  # [L] most that may be spent a day; inf where free
     current_spend: Floats  # [D, L] what today's mix would spend
+    initial_fatigue: Floats  # [P * S] recent exposures per person when the flight starts
+    # [P * S] mean of the fatigue factor while the rates were learnt: rates are those of audiences
+    # that were already this tired.
+    usual_fatigue_factor: Floats
     per_day_max: float = float("inf")
     objective: str = "net_profit"
     currency: str = "USD"
@@ -52,7 +56,9 @@ class World:
             _require(name, getattr(self, name) > 0, getattr(self, name), "above 0")
         share = self.reach_share
         _require("reach_share", (share > 0) & (share <= 1), share, "above 0 and at most 1")
-        for name in ("supply", "supply_sd", "max_spend", "current_spend"):
+        usual = self.usual_fatigue_factor
+        _require("usual_fatigue_factor", (usual > 0) & (usual <= 1), usual, "above 0, at most 1")
+        for name in ("supply", "supply_sd", "max_spend", "current_spend", "initial_fatigue"):
             _require(name, getattr(self, name) >= 0, getattr(self, name), "at least 0")
         shapes = {
             "supply": (self.days, len(self.catalog.pools)),
@@ -62,6 +68,8 @@ class World:
             "reach_share": (self.catalog.num_line_items,),
             "max_spend": (self.catalog.num_line_items,),
             "segment_size": (len(self.catalog.segment_ids),),
+            "initial_fatigue": (self.catalog.by_audience.size,),
+            "usual_fatigue_factor": (self.catalog.by_audience.size,),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
@@ -78,6 +86,14 @@ class World:
     def dates(self) -> list[date]:
         """The flight's days in order."""
         return [self.start + timedelta(days=day) for day in range(self.days)]
+
+    @property
+    def current_mix(self) -> Floats:
+        """[D, L] `current_spend`, scaled down where it exceeds a limit or the budget."""
+        spend = np.minimum(self.current_spend, self.max_spend) * self.live
+        by_day = spend.sum(axis=1, keepdims=True)
+        spend = spend * np.minimum(1.0, self.per_day_max / np.maximum(by_day, 1e-300))
+        return np.asarray(spend * min(1.0, self.budget / max(float(spend.sum()), 1e-300)))
 
     def with_budget(self, budget: float) -> "World":
         """The same world with another budget for the flight."""

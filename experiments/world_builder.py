@@ -11,6 +11,7 @@ import pandas as pd
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.world import World
+from promopilot.experiments.carried_fatigue import carried_fatigue
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates
 from promopilot.experiments.economics import Floats, Sources, economics
@@ -86,6 +87,14 @@ def build_world(
     ]
     live = _live(promotions, dates, config.flight.days)[:, catalog.promotion]
     current = current * live
+    recent, usual = carried_fatigue(
+        before,
+        dates.start,
+        catalog,
+        sizes,
+        config.assumptions.panel_projection,
+        config.market,
+    )
     world = World(
         catalog=catalog,
         rates=Rates(
@@ -102,6 +111,8 @@ def build_world(
         live=live,
         max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
         current_spend=current,
+        initial_fatigue=recent,
+        usual_fatigue_factor=usual,
         per_day_max=config.budget.per_day_max or float("inf"),
         objective=config.objective,
         currency=config.currency,
@@ -126,6 +137,8 @@ def build_world(
         f"persistence {settings.price_persistence:g}",
         "fatigue": f"prior: (1 + n)^-{settings.fatigue_exponent:g}, half of the exposures "
         f"forgotten in {settings.fatigue_half_life_days:g} days",
+        "fatigue carried in": "data: exposures before the flight, at the prior's pace; rates are "
+        "taken to be those of audiences as tired as they then were",
     }
     return BuiltWorld(world, items, rates_frame, sources)
 

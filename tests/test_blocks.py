@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.envs.blocks import choices_at, explore_in_blocks, shares_of_plan
-from promopilot.envs.errors import MarketError
+from promopilot.envs.market import Market
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.experiments.ope.evaluate import evaluate_log
 from promopilot.experiments.ope.log import BanditLog
@@ -35,12 +37,53 @@ def test_rewards_have_the_expectation_that_the_market_names() -> None:
     assert (LOG.reward[LOG.action == 4] == 0).all()
 
 
-def test_a_block_log_never_overspends() -> None:
-    poor = WORLD.with_budget(WORLD.budget / 50)
-    log = explore_in_blocks(poor, 3, np.arange(2), blocks_per_day=10, exploration=0.5)
-    # Profit is at least -spend, so a log of pure losses bounds the spend from above.
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"budget": WORLD.budget / 50},
+        {"per_day_max": 60.0},
+        {"max_spend": np.full(WORLD.catalog.num_line_items, 9.0)},
+        {"supply_sd": np.full(len(WORLD.catalog.pools), 0.5)},
+    ],
+)
+def test_every_limit_of_the_market_holds_in_the_log(
+    limits: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = replace(WORLD, **limits)
+    booked = []
+    original = Market.book
+
+    def book(market: Market, *args: np.ndarray):
+        supply = market.exogenous.supply[:, market.day]
+        outcome = original(market, *args)
+        booked.append((outcome, supply))
+        return outcome
+
+    monkeypatch.setattr(Market, "book", book)
+    log = explore_in_blocks(world, 3, np.arange(3), blocks_per_day=10, exploration=0.5)
     assert (log.action != 4).any()
-    assert (log.action[log.day == 9] == 4).mean() > (log.action[log.day == 0] == 4).mean()
+    for outcome, supply in booked:
+        assert (outcome.total("spend") <= world.per_day_max + 1e-9).all()
+        assert (outcome.spend <= world.max_spend + 1e-9).all()
+        assert (world.catalog.by_pool.sum(outcome.impressions) <= supply).all()
+    assert (sum(o.total("spend") for o, _ in booked) <= world.budget).all()
+
+
+def test_the_last_days_still_have_money_to_choose_with() -> None:
+    world = WORLD.with_budget(WORLD.budget / 3)
+    log = explore_in_blocks(world, 3, np.arange(3), blocks_per_day=10, exploration=0.5)
+    first, last = (log.available[log.day == day][:, :-1].any(axis=1).mean() for day in (0, 9))
+    assert last > 0.8 * first
+
+
+def test_stock_is_kept_and_rewards_stay_honest() -> None:
+    world = synthetic_world(SyntheticSize(promotions=4, days=10, stock=60.0))
+    log = explore_in_blocks(world, 3, np.arange(30), blocks_per_day=10, exploration=0.3)
+    rows = np.arange(len(log.action))
+    error = log.reward - log.expected[rows, log.action]
+    assert abs(error.mean()) < 4 * error.std() / np.sqrt(len(rows))
+    early, late = (log.available[log.day == day][:, :-1].mean() for day in (0, 9))
+    assert late < early
 
 
 def test_shares_are_probabilities_and_fall_to_none_where_unavailable() -> None:
@@ -67,9 +110,3 @@ def test_offline_estimates_find_the_true_value_of_a_plan() -> None:
     assert inside["dr"]
     assert found["evidence"] == "simulated"
     assert found["verdict"] != "ship"
-
-
-def test_stock_is_refused() -> None:
-    world = synthetic_world(SyntheticSize(stock=5.0))
-    with pytest.raises(MarketError, match="without a stock limit"):
-        explore_in_blocks(world, 0, np.arange(1), 10, 0.3)

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.special import expit
 
 from promopilot.envs import response
 from promopilot.envs.errors import MarketError
-from promopilot.envs.market import Market, sum_days
+from promopilot.envs.market import Market
+from promopilot.envs.rates import Stage, mean_rate
 from promopilot.envs.replan import Replan
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import load_world, save_world
@@ -49,10 +51,9 @@ def test_accounting_adds_up_whatever_is_asked(spends: list[np.ndarray], seed: in
         for counted in (outcome.impressions, outcome.clicks, outcome.conversions):
             np.testing.assert_array_equal(counted, np.rint(counted))
         assert (market.stock_left >= 0).all()
-    whole = sum_days(days)
-    sold = catalog.by_promotion.sum(whole.conversions)
+        np.testing.assert_allclose(outcome.objective, outcome.profit - outcome.spend, atol=1e-9)
+    sold = catalog.by_promotion.sum(np.sum([day.conversions for day in days], axis=0))
     np.testing.assert_allclose(sold + market.stock_left, np.full_like(sold, 60.0))
-    np.testing.assert_allclose(whole.objective, whole.profit - whole.spend, rtol=1e-12, atol=1e-9)
 
 
 def test_a_world_without_noise_pays_what_the_formula_says() -> None:
@@ -98,6 +99,35 @@ def test_fatigue_lowers_clicks_by_the_power_law_and_is_forgotten() -> None:
     for _ in range(2):
         market.step(np.zeros((1, ITEMS)))
     np.testing.assert_allclose(market.fatigue[0, c.audience], exposures * 2 ** (-3 / 7))
+
+
+def test_fatigue_is_relative_to_what_it_was_while_rates_were_learnt() -> None:
+    world = synthetic_world(SMALL)
+    audiences = world.catalog.by_audience.size
+    world = replace(
+        world,
+        initial_fatigue=np.full(audiences, 2.0),
+        usual_fatigue_factor=np.full(audiences, 3.0**-0.43),
+    )
+    market = Market(world, expected=True)
+    market.reset_to_mean()
+    np.testing.assert_allclose(market.fatigue_factor, 1.0)
+    np.testing.assert_allclose(market.true_first_rate[0], world.rates.first[0], rtol=1e-6)
+    market.step(np.zeros((1, ITEMS)))
+    assert (market.fatigue_factor > 1.0).all()
+    assert (market.true_first_rate <= 1.0).all()
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.3, 1.0])
+def test_the_mean_of_a_shifted_rate_is_the_rate(sd: float) -> None:
+    rate = np.array([[1e-4, 0.02, 0.3, 0.9]])
+    stage = Stage(rate, np.full(1, sd), np.full(4, sd / 2))
+    centre = stage.centre(np.zeros(4, dtype=np.int64))
+    np.testing.assert_allclose(
+        mean_rate(centre, np.zeros(4), np.full(4, 1.25 * sd**2)), rate, rtol=1e-4
+    )
+    shifts = np.random.default_rng(0).normal(0, np.sqrt(1.25) * sd, (400_000, 1))
+    np.testing.assert_allclose(expit(centre + shifts).mean(axis=0), rate[0], rtol=0.02)
 
 
 def test_policies_on_one_seed_meet_the_same_world() -> None:

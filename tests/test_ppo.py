@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,20 @@ def test_the_policy_that_validation_liked_best_is_kept() -> None:
     base = roll_out(Replanner(world), world, 99, np.arange(8)).value
     best = max(h["gain_pct"] for h in history)
     assert 100 * (value - base).mean() / abs(base.mean()) == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize("days", [1, 5, 11])
+def test_flights_of_any_length_train_without_a_warning(days: int) -> None:
+    world = synthetic_world(replace(SIZE, days=days))
+    assert len(train_ppo(world, QUICK, 0, 99, np.arange(4))[1]) >= 2
+
+
+def test_a_market_where_nothing_pays_is_left_alone() -> None:
+    world = synthetic_world(SIZE)
+    catalog = replace(world.catalog, margin=np.zeros(3))
+    policy, history = train_ppo(replace(world, catalog=catalog), QUICK, 0, 99, np.arange(4))
+    assert history[0]["gain_pct"] == 0.0
+    assert roll_out(policy, world, 1, np.arange(4)).spent.shape == (4,)
 
 
 def test_one_seed_one_result() -> None:
@@ -110,6 +125,14 @@ def test_ppo_learns_to_spare_audiences_that_the_replanner_tires() -> None:
     settings = MarketSettings(fatigue_exponent=1.5, fatigue_half_life_days=60.0, price_sd=0.0)
     size = SyntheticSize(promotions=3, placements=2, segments=1, days=7, shift_sd=0.1)
     world = synthetic_world(size, settings=settings)
+    # Twenty times as many people and as much of everything: less noise, the same decisions.
+    world = replace(
+        world,
+        supply=20 * world.supply,
+        segment_size=20 * world.segment_size,
+        budget=20 * world.budget,
+        current_spend=20 * world.current_spend,
+    )
     agent = AgentSettings(
         steps=8_000,
         num_envs=32,

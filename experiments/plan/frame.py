@@ -40,9 +40,7 @@ def plan_frame(
         policy: Name of the policy that made the table.
     """
     catalog = world.catalog
-    total = world.current_spend.sum()
-    scale = min(1.0, world.budget / total) if total > 0 else 1.0
-    current = days_in_cents(world.current_spend * scale, world.budget, np.inf) / 100
+    current = days_in_cents(world.current_mix, world.budget, world.per_day_max) / 100
     per_conversion = {
         "roas": catalog.conversion_value[catalog.promotion],
         "poas": catalog.profit_per_conversion()[catalog.promotion],
