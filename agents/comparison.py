@@ -13,11 +13,13 @@ def mean_interval(values: Floats, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def gain_pct(values: Floats, baseline: Floats, seed: int) -> tuple[float, float, float]:
+def gain_pct(
+    values: Floats, baseline: Floats, seed: int
+) -> tuple[float, float, float] | None:
     """Gain over the baseline in per cent of |its mean|, with a paired 95 % interval.
 
     Flights are resampled as pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 8).
-    A baseline whose mean is 0 has no percentage; all three are then not a number.
+    On a baseline whose mean is 0 there is no percentage.
 
     Args:
         values: Objective per flight `[F]`.
@@ -25,9 +27,9 @@ def gain_pct(values: Floats, baseline: Floats, seed: int) -> tuple[float, float,
         seed: Fixes the resampling.
     """
     if baseline.mean() == 0:
-        return float("nan"), float("nan"), float("nan")
+        return None
     means = _resampled(np.stack([values, baseline], axis=1), seed)
-    draws = 100 * (means[:, 0] - means[:, 1]) / np.abs(means[:, 1])
+    draws = 100 * (means[:, 0] - means[:, 1]) / np.maximum(np.abs(means[:, 1]), 1e-300)
     gain = 100 * (values.mean() - baseline.mean()) / abs(baseline.mean())
     low, high = np.percentile(draws, [2.5, 97.5])
     return float(gain), float(low), float(high)

@@ -37,8 +37,8 @@ def economics(
 
     Args:
         promotions: The flight's promotions, P rows of the contract's table.
-        history: `performance` before the flight; an observed value per conversion overrides
-            price x (1 - discount).
+        history: `performance` before the flight; observed value and subsidy per conversion
+            override what price and discount say.
         assumptions: What holds where the tables say nothing.
         table_sources: What `sources.json` says of the tables' columns.
     """
@@ -55,29 +55,43 @@ def economics(
         sources[name] = f"{said}; {told} where missing" if missing.any() else said
         return np.where(missing, otherwise, values)
 
+    def instead(name: str, given: Floats, otherwise: Floats, said: str) -> Floats:
+        """`given` where it is a number, else `otherwise`, adding to the source of `name`."""
+        there = np.isfinite(given)
+        if there.all():
+            sources[name] = said
+        elif there.any():
+            sources[name] = f"{said}; {sources[name]} where missing"
+        return np.where(there, given, otherwise)
+
     discount = column("discount", assumptions.discount)
     price = column("price", assumptions.price)
-    unit_subsidy = price * discount * assumptions.unit_subsidy_share
+    share = assumptions.unit_subsidy_share
     sources["unit_subsidy"] = (
-        "assumption: you pay "
-        f"{assumptions.unit_subsidy_share:.0%} of price x discount "
-        "(config, assumptions.unit_subsidy_share)"
+        f"assumption: you pay {share:.0%} of price x discount (config, "
+        "assumptions.unit_subsidy_share)"
     )
-    if "unit_subsidy" in promotions and promotions["unit_subsidy"].notna().any():
-        given = promotions["unit_subsidy"].to_numpy(dtype=float)
-        unit_subsidy = np.where(np.isnan(given), unit_subsidy, given)
-        sources["unit_subsidy"] = table_sources.get("promotions.unit_subsidy", "data")
-    value = price * (1 - discount)
-    sources["conversion_value"] = "price x (1 - discount)"
-    observed = _observed_value(promotions, history)
-    if np.isfinite(observed).any():
-        value = np.where(np.isfinite(observed), observed, value)
-        sources["conversion_value"] = "data: value per conversion observed before the flight"
-    stock = np.full(len(promotions), np.inf)
+    unit_subsidy = instead(
+        "unit_subsidy",
+        _per_conversion(promotions, history, "subsidy"),
+        price * discount * share,
+        "data: subsidy per conversion observed before the flight",
+    )
+    unit_subsidy = instead(
+        "unit_subsidy",
+        _given(promotions, "unit_subsidy"),
+        unit_subsidy,
+        table_sources.get("promotions.unit_subsidy", "data"),
+    )
+    sources["conversion_value"] = "estimate: price x (1 - discount)"
+    value = instead(
+        "conversion_value",
+        _per_conversion(promotions, history, "conversion_value"),
+        price * (1 - discount),
+        "data: value per conversion observed before the flight",
+    )
     sources["stock"] = "assumption: unlimited"
-    if "stock" in promotions and promotions["stock"].notna().any():
-        stock = promotions["stock"].astype(float).fillna(np.inf).to_numpy()
-        sources["stock"] = "data"
+    stock = instead("stock", _given(promotions, "stock"), np.full(len(price), np.inf), "data")
     return Economics(
         price=price,
         margin=column("margin", assumptions.margin),
@@ -89,14 +103,20 @@ def economics(
     )
 
 
-def _observed_value(promotions: pd.DataFrame, history: pd.DataFrame) -> Floats:
-    """Value per conversion `[P]`, not a number where none was seen."""
+def _given(promotions: pd.DataFrame, name: str) -> Floats:
+    """A column `[P]` of the table; not a number where it or the cell is missing."""
+    if name not in promotions:
+        return np.full(len(promotions), np.nan)
+    return np.asarray(promotions[name], dtype=np.float64)
+
+
+def _per_conversion(promotions: pd.DataFrame, history: pd.DataFrame, name: str) -> Floats:
+    """Money per conversion `[P]` in a column of history; not a number where none was seen."""
     nothing = np.full(len(promotions), np.nan)
-    if not {"conversion_value", "conversions"} <= set(history.columns):
+    if not {name, "conversions"} <= set(history.columns):
         return nothing
-    seen = history.dropna(subset=["conversion_value", "conversions"])
-    sums = seen.groupby("promotion_id")[["conversion_value", "conversions"]].sum()
+    seen = history.dropna(subset=[name, "conversions"])
+    sums = seen.groupby("promotion_id")[[name, "conversions"]].sum()
     sums = sums.reindex(promotions["promotion_id"])
-    value = sums["conversion_value"].to_numpy(dtype=float)
-    conversions = sums["conversions"].to_numpy(dtype=float)
-    return np.asarray(np.divide(value, conversions, out=nothing, where=conversions > 0))
+    money, conversions = (sums[c].to_numpy(dtype=float) for c in (name, "conversions"))
+    return np.asarray(np.divide(money, conversions, out=nothing, where=conversions > 0))

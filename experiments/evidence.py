@@ -21,9 +21,6 @@ from promopilot.experiments.ope.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
 NONE = "none"
-# The log: flights, blocks of a tenth of a pool's day (design: the logged decision), and the share
-# of choices that explore.
-FLIGHTS, BLOCKS_PER_DAY, EXPLORATION = 4, 10, 0.3
 WHY_THEY_DIFFER = (
     "The offline estimates and their true value answer: what would the plan's choices have brought "
     "at the moments of the log, one block at a time? Playing the plan for the whole flight answers "
@@ -56,28 +53,56 @@ def write_evidence(
     Returns:
         The content of `ope.json`, with the true value and the rolled-out one under `market`.
     """
-    blocks = explore_in_blocks(world, log_seed, np.arange(FLIGHTS), BLOCKS_PER_DAY, EXPLORATION)
+    flights = max(1, -(-settings.log_days // world.days))
+    blocks = explore_in_blocks(
+        world, log_seed, np.arange(flights), settings.blocks_per_day, settings.exploration
+    )
     chosen = choices_at(blocks, shares_of_plan(world, impressions))
     actions = (*world.catalog.promotion_ids, NONE)
-    days = blocks.flight * world.days + blocks.day
-    log = BanditLog(blocks.action, blocks.reward, blocks.propensity, days, "simulated", actions)
-    result = evaluate_log(log, chosen, blocks.believed, settings, seed)
-    per_flight = len(blocks.action) / FLIGHTS
+    result = _evaluated(blocks, chosen, actions, world, settings, seed)
+    per_flight = len(blocks.action) / flights
     result["market"] = {
         "true_value": float((chosen * blocks.expected).sum(axis=1).mean()),
         "rolled_out_value": float(rolled_out.mean() / per_flight),
         "rolled_out_ci95": [end / per_flight for end in mean_interval(rolled_out, seed)],
         "unit": f"{world.currency} of {world.objective.replace('_', ' ')} per block",
         "why_they_differ": WHY_THEY_DIFFER,
-        "flights_logged": FLIGHTS,
-        "blocks_per_pool_and_day": BLOCKS_PER_DAY,
-        "exploration": EXPLORATION,
+        "flights_logged": flights,
+        "blocks_per_pool_and_day": settings.blocks_per_day,
+        "exploration": settings.exploration,
     }
     _write_log(world, blocks, actions, out)
     _write_long(chosen, actions, "probability", chosen > 0, out / "policy.parquet")
     _write_long(blocks.believed, actions, "q", None, out / "qhat.parquet")
-    write_text_atomic(out / "ope.json", json.dumps(result, indent=1) + "\n")
+    write_text_atomic(out / "ope.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
+
+
+def _evaluated(
+    blocks: BlockLog,
+    chosen: Floats,
+    actions: tuple[str, ...],
+    world: World,
+    settings: OpeSettings,
+    seed: int,
+) -> dict[str, Any]:
+    if (blocks.action == blocks.action[0]).all():
+        only = actions[blocks.action[0]]
+        return {
+            "verdict": "insufficient_support",
+            "evidence": "simulated",
+            "reasons": [
+                f"The log shows one choice only, {only!r}: at this budget and these limits there "
+                "was nothing else to try, so there is nothing to compare."
+            ],
+            "logged_value": float(blocks.reward.mean()),
+            "rows": len(blocks.action),
+            "estimates": [],
+            "diagnostics": {},
+        }
+    days = blocks.flight * world.days + blocks.day
+    log = BanditLog(blocks.action, blocks.reward, blocks.propensity, days, "simulated", actions)
+    return evaluate_log(log, chosen, blocks.believed, settings, seed)
 
 
 def _write_log(world: World, blocks: BlockLog, actions: Sequence[str], out: Path) -> None:

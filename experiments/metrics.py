@@ -33,7 +33,7 @@ def write_metrics(folder: RunFolder) -> dict[str, Any]:
     metrics: dict[str, Any] = {"predictor": scores} if scores else {}
     metrics |= {
         "policies": simulations["policies"],
-        "plan": {key: judged[key] for key in _PLAN_KEYS},
+        "plan": {key: judged[key] for key in _PLAN_KEYS if key in judged},
         "recommended": simulations["recommended"],
         "verdict": ope["verdict"],
         "evidence": ope["evidence"],
@@ -41,7 +41,7 @@ def write_metrics(folder: RunFolder) -> dict[str, Any]:
         "seconds": folder.seconds(),
         "peak_rss_mb": _peak_rss_mb(run / METRICS),
     }
-    write_text_atomic(run / METRICS, json.dumps(metrics, indent=1) + "\n")
+    write_text_atomic(run / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
     return metrics
 
 

@@ -86,8 +86,9 @@ def figures(rollouts: dict[str, Rollout], world: World, seed: int) -> dict[str, 
             "decision_ms": round(rollout.decision_ms, 4),
         }
         if BASELINE in rollouts:
-            gain, low, high = gain_pct(rollout.value, rollouts[BASELINE].value, seed)
-            found[name] |= {"vs_replanner_pct": gain, "vs_replanner_ci95": [low, high]}
+            gain = gain_pct(rollout.value, rollouts[BASELINE].value, seed)
+            if gain is not None:
+                found[name] |= {"vs_replanner_pct": gain[0], "vs_replanner_ci95": list(gain[1:])}
     return found
 
 
@@ -102,6 +103,8 @@ def recommend(validation: dict[str, Rollout], test: dict[str, dict[str, Any]]) -
     best = max(means, key=lambda name: (means[name], name == BASELINE))
     if best == BASELINE:
         return BASELINE, "No other policy was better on the validation flights."
+    if "vs_replanner_pct" not in test[best]:
+        return BASELINE, "The daily re-optimiser's mean is 0, so that no gain can be given on it."
     gain, (low, high) = test[best]["vs_replanner_pct"], test[best]["vs_replanner_ci95"]
     shown = (
         f"{gain:+.2f} % ({low:+.2f} to {high:+.2f}) against the daily re-optimiser on the test "

@@ -165,7 +165,7 @@ class Stages:
             "simulate: test flights",
         )
         document = summarise(validation, test, self.world, self.seeds.bootstrap)
-        write_text_atomic(work / SIMULATIONS, json.dumps(document) + "\n")
+        write_text_atomic(work / SIMULATIONS, json.dumps(document, allow_nan=False) + "\n")
 
     def plan(self, work: Path) -> None:
         """Export what the recommended policy spends in the reference flight."""
@@ -216,7 +216,7 @@ class Stages:
                 self._rows(seen),
                 self.config.predictor,
             )
-        write_text_atomic(work / SCORES, json.dumps(scores, indent=1) + "\n")
+        write_text_atomic(work / SCORES, json.dumps(scores, indent=1, allow_nan=False) + "\n")
 
     def report(self, work: Path) -> None:
         """Render the report from the files of the run."""
@@ -227,5 +227,4 @@ class Stages:
     def end(self) -> None:
         """Write the manifest over everything."""
         sources = json.loads((self.run / "market" / SOURCES).read_text(encoding="utf-8"))
-        outside = {} if self.config.data.folder is None else {"data": self.config.data.folder}
-        write_manifest(self.run, {"run": self.config.seed} | self.seeds.as_dict(), outside, sources)
+        write_manifest(self.run, {"run": self.config.seed} | self.seeds.as_dict(), sources)

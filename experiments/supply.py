@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from promopilot.experiments.config import AssumptionsConfig
 from promopilot.experiments.economics import Sources
+from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.tables import Tables
 
 Floats = NDArray[np.float64]
@@ -102,15 +103,21 @@ def segment_sizes(tables: Tables, assumptions: AssumptionsConfig) -> tuple[Float
 
 
 def cost_per_impression(
-    tables: Tables, history: pd.DataFrame, ctr: pd.Series[float], assumptions: AssumptionsConfig
+    tables: Tables,
+    history: pd.DataFrame,
+    ctr: pd.Series[float] | None,
+    assumptions: AssumptionsConfig,
 ) -> tuple[pd.Series[float], Sources]:
     """Mean cost of an impression by placement: `cpm`, else `cpc` x CTR, else spend, else assumed.
 
     Args:
         tables: The contract's tables.
         history: `performance` before the flight.
-        ctr: Predicted clicks per impression by placement.
+        ctr: Predicted clicks per impression by placement; None where no clicks are recorded.
         assumptions: `cpm` by placement id, `*` for the rest.
+
+    Raises:
+        ConfigError: A placement has only a price per click, and no clicks are recorded.
     """
     cost: dict[str, float] = {}
     sources: Sources = {}
@@ -120,11 +127,16 @@ def cost_per_impression(
         cpm, cpc = row.get("cpm"), row.get("cpc")
         if cpm is not None and not pd.isna(cpm):
             cost[name], source = float(cpm) / 1000, "data (placements.cpm)"
-        elif cpc is not None and not pd.isna(cpc):
+        elif cpc is not None and not pd.isna(cpc) and ctr is not None and name in ctr:
             cost[name] = float(cpc) * float(ctr[name])
             source = "data (placements.cpc) x predicted click-through"
         elif spent.get(name, 0.0) > 0:
             cost[name], source = spent[name], "data: spend per impression before the flight"
+        elif cpc is not None and not pd.isna(cpc) and ctr is None:
+            raise ConfigError(
+                f"the placement {name!r} has a price per click (cpc {float(cpc):g}), but "
+                "`performance` records no clicks: give it a `cpm`, or record clicks or spend"
+            )
         else:
             assumed = assumptions.cpm.get(name, assumptions.cpm.get("*", 5.0))
             cost[name], source = assumed / 1000, "assumption: config, assumptions.cpm"
@@ -163,13 +175,16 @@ def current_mix(
     first = max(recorded[0], recorded[-1] - pd.Timedelta(days=CURRENT_DAYS - 1))
     window = pd.date_range(first, recorded[-1])
     recent = history[history["date"] >= first].copy()
+    cost = recent["placement_id"].map(unit_cost).astype(float)
+    assumed = recent["impressions"] * cost * projection
+    source = f"assumption: exposures of the last {len(window)} days x cost per exposure"
     if "spend" in recent and recent["spend"].notna().any():
-        recent["money"] = recent["spend"].fillna(0.0)
-        source = f"data: spend of the last {len(window)} days before the flight"
-    else:
-        cost = recent["placement_id"].map(unit_cost).astype(float)
-        recent["money"] = recent["impressions"] * cost * projection
-        source = f"assumption: exposures of the last {len(window)} days x assumed cost per exposure"
+        if recent["spend"].notna().all():
+            source = f"data: spend of the last {len(window)} days before the flight"
+        else:
+            source = f"data: spend of the last {len(window)} days; {source} where missing"
+        assumed = recent["spend"].fillna(assumed)
+    recent["money"] = assumed
     recent["weekday"] = recent["date"].dt.day_of_week
     item = ["promotion_id", "placement_id", "segment_id"]
     times = pd.Series(window.day_of_week).value_counts().reindex(range(WEEK))

@@ -14,7 +14,7 @@ from promopilot.envs.world import World
 from promopilot.experiments.carried_fatigue import carried_fatigue
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates
-from promopilot.experiments.economics import Floats, Sources, economics
+from promopilot.experiments.economics import Economics, Floats, Sources, economics
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.supply import (
     WEEK,
@@ -61,11 +61,9 @@ def build_world(
     items = _line_items(promotions, supply.daily, before)
     stages, has_clicks, rates_frame = _rates(tables, predictor, items, config, dates)
     sizes, size_source = segment_sizes(tables, config.assumptions)
+    by_placement = pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy())
     cost, cost_sources = cost_per_impression(
-        tables,
-        history,
-        pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy()).mean(),
-        config.assumptions,
+        tables, history, by_placement.mean() if has_clicks else None, config.assumptions
     )
     factor, residual_sd = weekday_season(history)
     supply_sd = config.market.supply_sd if config.market.supply_sd is not None else residual_sd
@@ -253,12 +251,11 @@ def _rates(
 
 
 def _catalog(
-    tables: Tables, promotions: pd.DataFrame, items: pd.DataFrame, money: object
+    tables: Tables, promotions: pd.DataFrame, items: pd.DataFrame, money: Economics
 ) -> Catalog:
     def index(column: str, ids: pd.Series[str]) -> np.ndarray:
         return pd.Index(ids).get_indexer(pd.Index(items[column])).astype(np.int64)
 
-    fields = ("price", "margin", "incrementality", "unit_subsidy", "conversion_value", "stock")
     return Catalog(
         promotion_ids=tuple(promotions["promotion_id"]),
         placement_ids=tuple(tables.placements["placement_id"]),
@@ -266,7 +263,12 @@ def _catalog(
         promotion=index("promotion_id", promotions["promotion_id"]),
         placement=index("placement_id", tables.placements["placement_id"]),
         segment=index("segment_id", tables.segments["segment_id"]),
-        **{name: getattr(money, name) for name in fields},
+        price=money.price,
+        margin=money.margin,
+        incrementality=money.incrementality,
+        unit_subsidy=money.unit_subsidy,
+        conversion_value=money.conversion_value,
+        stock=money.stock,
     )
 
 

@@ -129,4 +129,4 @@ def test_a_gain_is_in_per_cent_of_the_baselines_size() -> None:
     gain, low, high = gain_pct(base + 1.0, base, 0)
     assert gain == pytest.approx(10.0)
     assert low == pytest.approx(high) == pytest.approx(10.0)
-    assert np.isnan(gain_pct(base, np.zeros(3), 0)[0])
+    assert gain_pct(base, np.zeros(3), 0) is None

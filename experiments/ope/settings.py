@@ -48,6 +48,14 @@ class OpeSettings(BaseModel):
     # Standard errors by which the mean weight may miss 1, its value under true propensities.
     ship_mean_weight_z: float = Field(default=3.0, gt=0.0)
 
+    # The log that a run writes in its own market.
+    # Days logged, in whole flights: 112 independent days are enough for `min_units` many times.
+    log_days: int = Field(default=112, ge=2)
+    # Blocks into which a pool's expected daily supply is cut (design: the logged decision).
+    blocks_per_day: int = Field(default=10, ge=1, le=100)
+    # Share of choices drawn evenly from what is available. Our choice: support for most plans.
+    exploration: float = Field(default=0.3, gt=0.0, le=1.0)
+
     # Reading files.
     # How far a decision's probabilities may sum from 1: room for files rounded to 5 or 6 decimals.
     probability_tolerance: float = Field(default=1e-4, gt=0.0, lt=0.1)

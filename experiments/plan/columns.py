@@ -24,7 +24,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "binding_limit": (
         "",
         "what keeps the row from more money: `pool supply` (every impression of that placement and "
-        "segment is used), `own maximum`, `day budget`, `flight budget`; empty where nothing does",
+        "segment is used), `own maximum`, `day budget`, `flight budget`; empty where nothing does, "
+        "or where the next unit of money would bring back less than it costs",
     ),
     "expected_impressions": (
         "impressions",

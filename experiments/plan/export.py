@@ -13,6 +13,7 @@ from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
 from promopilot.envs.world import World, load_world
 from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.plan.aggregate import aggregate
 from promopilot.experiments.plan.columns import columns_md
@@ -109,7 +110,8 @@ def export_plan(
             f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
         ) from error
     world = load_world(run / "market")
-    own = (budget in (None, world.budget)) and (by, level) == ("day", "line_item")
+    own = budget in (None, world.budget) and (by, level) == ("day", "line_item")
+    own = own and seed == load_config(run / "config.yaml").seed
     if budget is not None:
         world = world.with_budget(budget)
     seeds = Seeds.of(seed)

@@ -24,6 +24,7 @@ _FIELDS = {
     "expected_subsidy": "subsidy",
     "expected_profit": "profit",
 }
+TOTAL = "TOTAL"  # the summary's last row; tables may not use it as an id
 _ITEM = ["promotion_id", "placement_id", "segment_id"]
 
 
@@ -52,7 +53,8 @@ def plan_frame(
         values[name] = money_columns(amounts) if name in _MONEY else np.round(amounts, 3)
     for name, money in per_conversion.items():
         values[f"marginal_{name}"] = next_conversions * money
-    limits = binding_limits(world, table)
+    worth, _ = catalog.worth(world.objective)
+    limits = binding_limits(world, table, next_conversions * worth[catalog.promotion])
     day, item = np.nonzero(world.live & (world.supply[:, catalog.pool] > 0))
     frame = items[_ITEM].iloc[item].reset_index(drop=True)
     frame["promotion_name"] = _optional(items, "name", item)
@@ -100,7 +102,7 @@ def summary_frame(plan: pd.DataFrame, world: World, rollout: Rollout) -> pd.Data
         rows[name] = row
     total = rows.sum()
     total[list(QUANTILES)] = np.quantile(rollout.profit.sum(axis=1), [0.1, 0.5, 0.9])
-    rows.loc["TOTAL"] = total
+    rows = pd.concat([rows, total.rename(TOTAL).to_frame().T])
     money = [str(c) for c in rows.columns if c not in EXPECTED[:3]]
     rows[money] = rows[money].round(2)
     rows[list(EXPECTED[:3])] = rows[list(EXPECTED[:3])].round(3)

@@ -21,6 +21,8 @@ JUDGEMENT = "plan_value.json"
 def write_judgement(plan: Plan, simulations: dict[str, Any], seed: int, out: Path) -> None:
     """Write `plan_value.json`: the plan's values on the test flights beside those of policies.
 
+    Gains on a current mix that brings 0 have no percentage and are absent.
+
     Args:
         plan: The plan and its own flights.
         simulations: What the simulate stage found on the same flights.
@@ -30,20 +32,18 @@ def write_judgement(plan: Plan, simulations: dict[str, Any], seed: int, out: Pat
     value = plan.rollout.value
     current = np.array(simulations["values"]["current_mix"])
     updated = np.array(simulations["values"][simulations["recommended"]])
-    gain, low, high = gain_pct(value, current, seed)
-    updated_gain, updated_low, updated_high = gain_pct(updated, current, seed)
-    document = {
+    document: dict[str, Any] = {
         "spend_mean": float(plan.rollout.spent.mean()),  # charged, in money
         "value_as_exported": float(value.mean()),
         "value_as_exported_ci95": list(mean_interval(value, seed)),
         "value_with_daily_update": float(updated.mean()),
-        "vs_current_mix_pct": gain,
-        "vs_current_mix_ci95": [low, high],
-        "daily_update_vs_current_mix_pct": updated_gain,
-        "daily_update_vs_current_mix_ci95": [updated_low, updated_high],
         "values": value.tolist(),
     }
-    write_text_atomic(out / JUDGEMENT, json.dumps(document) + "\n")
+    for name, played in (("vs_current_mix", value), ("daily_update_vs_current_mix", updated)):
+        gain = gain_pct(played, current, seed)
+        if gain is not None:
+            document |= {f"{name}_pct": gain[0], f"{name}_ci95": list(gain[1:])}
+    write_text_atomic(out / JUDGEMENT, json.dumps(document, allow_nan=False) + "\n")
 
 
 def read_judgement(run: Path) -> dict[str, Any]:

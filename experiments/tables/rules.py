@@ -25,14 +25,24 @@ def check_key(parsed: Parsed, table: Table) -> list[Problem]:
     return parsed.problems(again, (table.key,), rule, "remove the row or give it an id of its own")
 
 
+# The last row of plan_summary.csv, and the action of filling a block with nothing.
+RESERVED = ("TOTAL", "none")
+
+
 def check_promotions(parsed: Parsed) -> list[Problem]:
-    """A promotion does not end before it starts."""
+    """A promotion does not end before it starts, and no id is one that files of a run use."""
     frame = parsed.frame
+    problems: list[Problem] = []
+    if "promotion_id" in frame:
+        reserved = frame["promotion_id"].isin(RESERVED).to_numpy(dtype=bool)
+        rule = f"must not be {' or '.join(RESERVED)}, which a run's own files use"
+        problems = parsed.problems(reserved, ("promotion_id",), rule, "rename the promotion")
     if "start_date" not in frame or "end_date" not in frame:
-        return []
+        return problems
     late = (frame["start_date"] > frame["end_date"]).to_numpy(dtype=bool)
     rule = "must not start after it ends"
-    return parsed.problems(late, ("start_date", "end_date"), rule, "swap or correct the dates")
+    mend = "swap or correct the dates"
+    return problems + parsed.problems(late, ("start_date", "end_date"), rule, mend)
 
 
 def check_performance(parsed: Parsed) -> list[Problem]:
