@@ -8,6 +8,7 @@ from promopilot.agents.rollout import roll_out
 from promopilot.envs.blocks import choices_at, explore_in_blocks, shares_of_plan
 from promopilot.envs.market import Market
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.experiments.evidence import write_evidence
 from promopilot.experiments.ope.evaluate import evaluate_log
 from promopilot.experiments.ope.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
@@ -110,3 +111,13 @@ def test_offline_estimates_find_the_true_value_of_a_plan() -> None:
     assert inside["dr"]
     assert found["evidence"] == "simulated"
     assert found["verdict"] != "ship"
+
+
+def test_a_log_of_one_choice_is_no_evidence(tmp_path) -> None:
+    world = WORLD.with_budget(0.001)
+    nothing = np.zeros((world.days, world.catalog.num_line_items))
+    result = write_evidence(world, nothing, np.zeros(5), OpeSettings(), 0, 0, tmp_path)
+    assert result["verdict"] == "insufficient_support"
+    assert "one choice only, 'none'" in result["reasons"][0]
+    assert result["estimates"] == []
+    assert (tmp_path / "log.parquet").is_file()

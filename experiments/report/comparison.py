@@ -20,7 +20,7 @@ from promopilot.experiments.report.chart import (
     upright,
 )
 from promopilot.experiments.report.numbers import NONE, bare
-from promopilot.experiments.report.plan_gain import plan_gain_chart
+from promopilot.experiments.report.plan_gain import has_gain, plan_gain_chart
 from promopilot.experiments.report.section import Page, Section
 
 BASELINE = "replanner"
@@ -32,8 +32,14 @@ def section(page: Page) -> Section:
     """Values with intervals, paired differences, and the plan as a table against daily updating."""
     simulations = page.run.simulations
     recommended = simulations["recommended"]
+    charts = [_values(page)]
+    # A gain on what brings 0 has no percentage, and the files then hold none.
+    if all("vs_replanner_pct" in row for row in simulations["policies"].values()):
+        charts.append(_differences(page))
+    if has_gain(page):
+        charts.append(plan_gain_chart(page))
     view = {
-        "charts": [_values(page), _differences(page), plan_gain_chart(page)],
+        "charts": charts,
         "recommended": words.policy(recommended),
         "what": words.POLICIES.get(recommended, ("", ""))[1],
         "why": simulations["why"],
@@ -181,7 +187,8 @@ def _differences_note(page: Page, shown: list[str], far: list[str]) -> Markup:
 
 def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
     key, numbers, goal = f"simulations:policies.{name}", page.numbers, page.run.world.objective
-    (low, high), (below, above) = row["value_ci95"], row["vs_replanner_ci95"]
+    (low, high), (below, above) = row["value_ci95"], row.get("vs_replanner_ci95", (None, None))
+    gain = row.get("vs_replanner_pct")
     to = Markup("{} to {}")
     return (
         words.policy(name),
@@ -190,9 +197,9 @@ def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
             numbers.outcome(f"{key}.value_ci95.0", low, goal),
             numbers.outcome(f"{key}.value_ci95.1", high, goal),
         ),
-        numbers.percent(f"{key}.vs_replanner_pct", row["vs_replanner_pct"], 2),
+        NONE if gain is None else numbers.percent(f"{key}.vs_replanner_pct", gain, 2),
         NONE
-        if name == BASELINE
+        if name == BASELINE or gain is None
         else to.format(
             numbers.percent(f"{key}.vs_replanner_ci95.0", below, 2),
             numbers.percent(f"{key}.vs_replanner_ci95.1", above, 2),

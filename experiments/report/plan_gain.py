@@ -93,9 +93,14 @@ def _plan_note(page: Page) -> Markup:
     return text + large_gain(page)
 
 
+def has_gain(page: Page) -> bool:
+    """Whether the current mix brings anything that a percentage could be of."""
+    return "vs_current_mix_pct" in page.run.plan_value
+
+
 def large_gain(page: Page) -> Markup:
     """A warning where the gain over the current mix is too large to be quoted."""
-    if abs(page.run.plan_value["vs_current_mix_pct"]) <= _SUSPICIOUS_PCT:
+    if not has_gain(page) or abs(page.run.plan_value["vs_current_mix_pct"]) <= _SUSPICIOUS_PCT:
         return Markup("")
     assumed = page.run.parameter_sources.get("current mix", "").startswith("assumption")
     return Markup(

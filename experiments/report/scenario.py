@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.plan_gain import large_gain
+from promopilot.experiments.report.plan_gain import has_gain, large_gain
 from promopilot.experiments.report.section import Page, Section, period
 from promopilot.experiments.report.tiles import tiles
 
@@ -37,6 +37,8 @@ def attributed(page: Page) -> bool:
 def gain_in_words(page: Page) -> Markup:
     """The plan's gain over the current mix, and whether its interval leaves it open."""
     judged = page.run.plan_value
+    if not has_gain(page):
+        return Markup("The current mix brings nothing here, so that no gain can be given on it.")
     low, high = judged["vs_current_mix_ci95"]
     goal = words.objective(page.run.world.objective)
     number = page.numbers.percent

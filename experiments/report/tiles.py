@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.numbers import KEPT, NONE
+from promopilot.experiments.report.plan_gain import has_gain
 from promopilot.experiments.report.section import Page
 
 _UNSPENT = "summary:TOTAL.planned_budget - plan_value:spend_mean"
@@ -43,23 +44,12 @@ def tiles(page: Page) -> list[Tile]:
     run, numbers, total = page.run, page.numbers, page.run.total
     judged, goal = run.plan_value, words.objective(run.world.objective)
     current = run.simulations["policies"]["current_mix"]
-    low, high = judged["vs_current_mix_ci95"]
     planned, mix = float(total["planned_budget"]), float(total["current_budget"])
     kept = run.world.budget - planned
     poas, roas = _returns(page)
     profit, value = float(total["expected_profit"]), float(total["expected_conversion_value"])
-    tone = "good" if low > 0 else "bad" if high < 0 else ""
-    percent = numbers.percent
     return [
-        Tile(
-            f"{words.capital(goal)} against the current mix",
-            percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
-            Markup("between {} and {}").format(
-                percent("plan_value:vs_current_mix_ci95.0", low),
-                percent("plan_value:vs_current_mix_ci95.1", high),
-            ),
-            tone,
-        ),
+        _gain(page),
         Tile(
             f"{words.capital(goal)} expected",
             numbers.outcome(
@@ -107,6 +97,23 @@ def tiles(page: Page) -> list[Tile]:
             ),
         ),
     ]
+
+
+def _gain(page: Page) -> Tile:
+    judged, percent = page.run.plan_value, page.numbers.percent
+    label = f"{words.capital(words.objective(page.run.world.objective))} against the current mix"
+    if not has_gain(page):
+        return Tile(label, Markup(NONE), Markup("the current mix brings nothing"))
+    low, high = judged["vs_current_mix_ci95"]
+    return Tile(
+        label,
+        percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
+        Markup("between {} and {}").format(
+            percent("plan_value:vs_current_mix_ci95.0", low),
+            percent("plan_value:vs_current_mix_ci95.1", high),
+        ),
+        "good" if low > 0 else "bad" if high < 0 else "",
+    )
 
 
 def _per_planned(column: str) -> str:
