@@ -13,9 +13,7 @@ def mean_interval(values: Floats, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def gain_pct(
-    values: Floats, baseline: Floats, seed: int
-) -> tuple[float, float, float] | None:
+def gain_pct(values: Floats, baseline: Floats, seed: int) -> tuple[float, float, float] | None:
     """Gain over the baseline in per cent of |its mean|, with a paired 95 % interval.
 
     Flights are resampled as pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 8).

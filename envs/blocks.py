@@ -103,7 +103,8 @@ class _Day:
         supply = market.world.supply[market.day] / blocks_per_day
         mean_cost = pools.sum(self.cost) / pools.sum(np.ones_like(self.cost))
         affordable = self.money[:, None] / self.num_pools / mean_cost
-        return np.floor(np.minimum(supply, affordable))[:, market.world.catalog.pool]
+        whole = np.floor(np.minimum(supply, affordable))
+        return np.asarray(whole[:, market.world.catalog.pool])
 
     def _by_action(self, values: Floats) -> Floats:
         """`[N, L]` to `[N, Q, A]`, zero where a promotion has no line item and for `none`."""
