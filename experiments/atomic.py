@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from promopilot.experiments.errors import RunFolderError
 
 PARTIAL_PREFIX = (
     ".promopilot-partial-"  # what a killed process may leave behind, and what may be deleted
 )
 
+# What a user can mend about a path, and how.
+_ELSEWHERE = "name a place that can be written to"
+_FULL = "free some space, or name a place on another disk"
+_MENDS = {
+    errno.ENOENT: "make its folder first, or name one that is there",
+    errno.ENOTDIR: "name a place in a folder",
+    errno.EISDIR: "name a file",
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+}
+
 
 def write_text_atomic(path: Path, text: str) -> None:
-    """Writes UTF-8 text with line ends as in `text` to `path`, replacing it in one step."""
+    """Writes UTF-8 text with line ends as in `text` to `path`, replacing it in one step.
+
+    Raises:
+        RunFolderError: `path` cannot be written.
+    """
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a path to write to; it is renamed to `path` at the end, deleted after an error.
+    """Yields an empty file to write to; it is renamed to `path` at the end, deleted after an error.
 
     The suffix is kept, because writers choose a format by it. The folder must exist.
+
+    Raises:
+        RunFolderError: `path` cannot be written; at once, unless the disk fills up later.
     """
     partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
     try:
-        yield partial
-        os.replace(partial, path)
+        with _mendable(path, path, partial):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            partial.touch()
+            yield partial
+            os.replace(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # never made, or out of reach: neither may hide the reason
+            partial.unlink()
 
 
 @contextmanager
@@ -39,16 +69,42 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path`; it is renamed to `path` at the end.
 
     A folder already at `path` is replaced; after an error nothing is left behind.
+
+    Raises:
+        RunFolderError: `path` cannot be written.
     """
     partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
-    remove(partial)
-    partial.mkdir(parents=True)
+    with _mendable(path, path, partial, *path.parents):
+        remove(partial)
+        partial.mkdir(parents=True)
     try:
-        yield partial
-        remove(path)
-        os.replace(partial, path)
+        with _mendable(path, path, partial):
+            yield partial
+            remove(path)
+            os.replace(partial, path)
     finally:
         remove(partial)
+
+
+@contextmanager
+def _mendable(path: Path, *ours: Path) -> Iterator[None]:
+    """Turns what stops `path` from being written into an error that says what to do.
+
+    Args:
+        path: What the user wanted written.
+        ours: Errors about any of these, and a full disk, are turned; others are a bug.
+
+    Raises:
+        RunFolderError: In place of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if error.errno not in _MENDS or not (full or str(error.filename) in map(str, ours)):
+            raise
+        reason = (error.strerror or os.strerror(error.errno)).lower()
+        raise RunFolderError(f"cannot write {path} ({reason}); {_MENDS[error.errno]}") from error
 
 
 def remove(path: Path) -> None:

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from promopilot.experiments.atomic import digest, digests, write_text_atomic
+from promopilot.experiments.run_folder import STAGES
 
 MANIFEST = "manifest.json"
 # Packages whose version can change a number in a run.
@@ -31,26 +32,34 @@ def versions() -> dict[str, str]:
     return found
 
 
+def input_digests(folder: Path | None) -> dict[str, str]:
+    """SHA-256 of every table in a data folder, by "data/<file>"; other files are left out.
+
+    Without a folder the tables are the run's own, and there is no input.
+    """
+    from promopilot.experiments.tables.files import SUFFIXES
+    from promopilot.experiments.tables.schema import SOURCES_FILE, TABLES
+
+    if folder is None:
+        return {}
+    names = [table.name + suffix for table in TABLES for suffix in SUFFIXES] + [SOURCES_FILE]
+    return {f"data/{name}": digest(folder / name) for name in names if (folder / name).is_file()}
+
+
 def write_manifest(
-    run: Path,
-    seeds: Mapping[str, int],
-    inputs: Mapping[str, Path],
-    parameter_sources: Mapping[str, str],
+    run: Path, seeds: Mapping[str, int], parameter_sources: Mapping[str, str]
 ) -> None:
     """Writes `run`/manifest.json; call it when every other output is in place.
+
+    Its inputs are those that `RunFolder.record_inputs` noted when the run began: the tables may
+    have changed since.
 
     Args:
         run: The run folder; every finished file in it is digested, but the manifest and error.log.
         seeds: By what they seed.
-        inputs: Files or folders read from outside the run, by the name they are listed under.
         parameter_sources: By market parameter: "data", "estimate: …", "prior: …", "assumption: …".
     """
-    read: dict[str, str] = {}
-    for name, path in inputs.items():
-        if path.is_dir():
-            read |= {f"{name}/{below}": value for below, value in digests(path).items()}
-        else:
-            read[name] = digest(path)
+    begun = json.loads((run / STAGES).read_text(encoding="utf-8"))
     document = {
         "versions": versions(),
         "platform": {
@@ -59,8 +68,8 @@ def write_manifest(
             "implementation": sys.implementation.name,
         },
         "seeds": dict(seeds),
-        "inputs": read,
-        "outputs": digests(run, skip=frozenset({MANIFEST, "error.log", "stages.json"})),
+        "inputs": begun.get("inputs", {}),
+        "outputs": digests(run, skip=frozenset({MANIFEST, "error.log", STAGES})),
         "parameter_sources": dict(parameter_sources),
     }
     write_text_atomic(run / MANIFEST, json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from promopilot.experiments.config import RunConfig
+from promopilot.experiments.manifest import input_digests
 from promopilot.experiments.metrics import write_metrics
 from promopilot.experiments.progress import Progress
 from promopilot.experiments.run_folder import RunFolder
@@ -18,10 +19,12 @@ def run(config: RunConfig, folder: RunFolder, progress: Progress) -> dict[str, A
     written.
 
     Raises:
+        RunFolderError: The run was begun with other tables, or the folder cannot be written.
         ConfigError, DataError, MarketError, PredictorDataError, ArtifactError, PolicyError: The
             user's input, said in one sentence; finished stages are kept.
     """
     stages = Stages(config, folder, progress)
+    folder.record_inputs(input_digests(config.data.folder))  # before the tables are read
     stages.begin()
     folder.run_stage("data", stages.data, progress)  # data/, where it is built
     folder.run_stage("predictor", stages.predictor, progress)  # predictor/

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ FORMAT = "promopilot run folder 1"  # marks a folder as ours: only such a folder
 # What a run may write (contract): `--overwrite` deletes these names and no other.
 OUTPUTS = (
     *("data", "predictor", "market", "policy", "ope", "plans", "simulations.json"),
-    *("plan.csv", "plan_summary.csv", "columns.md", "metrics.json", "manifest.json", "report.html"),
-    *("error.log", CONFIG, STAGES),
+    *("plan.csv", "plan_summary.csv", "columns.md", "plan_value.json", "scores.json"),
+    *("metrics.json", "manifest.json", "report.html", "error.log", CONFIG, STAGES),
 )
-
+_NO_WORK = frozenset({"error.log", CONFIG, STAGES})  # a folder with these alone is unused
 
 _LOCKS: dict[Path, int] = {}  # folders this process has locked, and the open handles
 
@@ -47,6 +48,8 @@ class RunFolder:
     path: Path
     config: RunConfig
     finished: dict[str, Finished] = field(default_factory=dict)  # in the order of their end
+    version: str | None = None  # of promopilot when the run began; None: not recorded yet
+    inputs: dict[str, str] = field(default_factory=dict)  # "data/<file>" -> SHA-256 at that time
 
     @classmethod
     def open(
@@ -54,10 +57,13 @@ class RunFolder:
     ) -> RunFolder:
         """Opens `path` for a run with `config`, making it where absent.
 
+        A run folder without anything that a stage made, as a mistake in the input leaves it, is
+        unused: the run starts anew there, whatever the options.
+
         Raises:
             RunFolderError: The folder is used and neither `resume` nor `overwrite` is given, is
-                not writable, holds files that no run wrote, holds the tables to be read, or was
-                begun with another config.
+                not writable, holds files that no run wrote, holds the tables to be read, was
+                begun with another config, or another process works in it.
         """
         if resume and overwrite:
             raise RunFolderError("--resume goes on and --overwrite starts anew: give one of them")
@@ -76,14 +82,15 @@ class RunFolder:
                 f"{path} holds files that no promopilot run wrote ({names[0]}, …); "
                 "choose a new or empty folder with --out"
             )
-        if ours and not (resume or overwrite):
+        _lock(path)
+        used = ours and _is_used(path)
+        if used and not (resume or overwrite):
             raise RunFolderError(
                 f"{path} holds a run already; go on with --resume, start anew with --overwrite, "
                 "or choose another --out"
             )
-        _lock(path)
         _remove_leftovers(path)
-        if ours and resume:
+        if used and resume:
             return cls._resumed(path, config)
         if ours:
             _empty(path)
@@ -106,7 +113,7 @@ class RunFolder:
             raise RunFolderError(
                 f"{path} is not a run folder: it has no {STAGES} and {CONFIG} of a promopilot run"
             )
-        return cls(path, load_config(path / CONFIG), _read_finished(path))
+        return cls._read(path, load_config(path / CONFIG))
 
     @classmethod
     def _resumed(cls, path: Path, config: RunConfig) -> RunFolder:
@@ -120,7 +127,54 @@ class RunFolder:
                 )
         else:  # killed before it was written
             write_text_atomic(path / CONFIG, dump_config(config, path))
-        return cls(path, config, _read_finished(path))
+        return cls._read(path, config)
+
+    @classmethod
+    def _read(cls, path: Path, config: RunConfig) -> RunFolder:
+        document = _stages_document(path) or {}
+        version, inputs = document.get("promopilot"), document.get("inputs", {})
+        return cls(path, config, _read_finished(path), version, dict(inputs))
+
+    def record_inputs(self, digests: dict[str, str]) -> None:
+        """Notes what the run rests on, or, where it goes on, checks that this is still the same.
+
+        Args:
+            digests: SHA-256 of every table read from outside, by "data/<file>"; see
+                `manifest.input_digests`. Take them before the tables are read.
+
+        Raises:
+            RunFolderError: The run was begun with other tables or another promopilot.
+        """
+        version = metadata.version("promopilot")
+        if self.finished:
+            self._check_version(version)
+            self._check_inputs(digests)
+        self.version, self.inputs = version, dict(digests)
+        self._save()
+
+    def _check_version(self, now: str) -> None:
+        if self.version != now:
+            before = "an earlier promopilot" if self.version is None else self.version
+            raise RunFolderError(
+                f"{self.path} was begun with {before} and this is promopilot {now}, whose numbers "
+                "may differ; start anew with --overwrite, or choose another --out"
+            )
+
+    def _check_inputs(self, now: dict[str, str]) -> None:
+        for name in sorted(self.inputs | now):
+            if self.inputs.get(name) == now.get(name):
+                continue
+            changed = "has changed"
+            if name not in now:
+                changed = "is gone"
+            elif name not in self.inputs:
+                changed = "is new"
+            file = (self.config.data.folder or Path()) / name.removeprefix("data/")
+            raise RunFolderError(
+                f"{file} {changed} since the run in {self.path} began, and its finished stages "
+                "rest on the tables as they were; start anew with --overwrite, or put the file "
+                "back as it was"
+            )
 
     def done(self, name: str) -> bool:
         """Whether the stage is finished and everything it made is still there."""
@@ -132,8 +186,9 @@ class RunFolder:
         """Yields an empty folder to write into; at the end its contents become the run's.
 
         Each file and folder in it is renamed to the same name in the run folder, replacing what is
-        there, then the stage counts as finished. After an error nothing of it is kept. Records of
-        stages that came after an earlier run of this one are dropped, since they rest on it.
+        there, then the stage counts as finished. After an error nothing of it is kept, not even
+        what was renamed already. Records of stages that came after an earlier run of this one are
+        dropped, since they rest on it.
         """
         work = self.path / f"{PARTIAL_PREFIX}{name}"
         remove(work)
@@ -144,19 +199,26 @@ class RunFolder:
             self._save()
         work.mkdir()
         started = time.perf_counter()
+        replaced: list[Path] = []
         try:
             yield work
             outputs = sorted(p.name for p in work.iterdir())
             for output in outputs:
                 target = self.path / output
+                replaced.append(target)
                 if target.is_dir() or (work / output).is_dir():
                     remove(target)
                 os.replace(work / output, target)
+            seconds = round(time.perf_counter() - started, 3)
+            self.finished[name] = Finished(seconds, tuple(outputs))
+            self._save()
+        except BaseException:  # Ctrl-C too: some outputs without the others would mislead
+            self.finished.pop(name, None)
+            for target in replaced:
+                remove(target)
+            raise
         finally:
             remove(work)
-        seconds = round(time.perf_counter() - started, 3)
-        self.finished[name] = Finished(seconds, tuple(outputs))
-        self._save()
 
     def run_stage(
         self, name: str, do: Callable[[Path], object], progress: Callable[[str, float], None]
@@ -179,7 +241,12 @@ class RunFolder:
             name: {"seconds": s.seconds, "outputs": list(s.outputs)}
             for name, s in self.finished.items()
         }
-        document = {"format": FORMAT, "stages": stages}
+        document = {
+            "format": FORMAT,
+            "promopilot": self.version,
+            "inputs": self.inputs,
+            "stages": stages,
+        }
         write_text_atomic(self.path / STAGES, json.dumps(document, indent=2) + "\n")
 
 
@@ -242,9 +309,17 @@ def _read_finished(path: Path) -> dict[str, Finished]:
     }
 
 
+def _made(path: Path) -> set[str]:
+    """Names of everything that a run may have written into its folder."""
+    made = {o for stage in _read_finished(path).values() for o in stage.outputs} | set(OUTPUTS)
+    return {name for name in made if "/" not in name and name not in ("", ".", "..")}
+
+
+def _is_used(path: Path) -> bool:
+    return any(os.path.lexists(path / name) for name in _made(path) - _NO_WORK)
+
+
 def _empty(path: Path) -> None:
-    made = {o for stage in _read_finished(path).values() for o in stage.outputs}
     # stages.json goes last: until then a killed --overwrite leaves a folder known as ours.
-    for name in [*sorted((made | set(OUTPUTS)) - {STAGES}), STAGES]:
-        if "/" not in name and name not in ("", ".", ".."):
-            remove(path / name)
+    for name in [*sorted(_made(path) - {STAGES}), STAGES]:
+        remove(path / name)

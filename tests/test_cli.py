@@ -144,11 +144,47 @@ def test_a_wrong_path_is_one_sentence_and_exit_2(
 def test_a_used_run_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "c.yaml").write_text("data: {folder: data}\n")
-    RunFolder.open(tmp_path / "run", RunConfig())
+    with RunFolder.open(tmp_path / "run", RunConfig()).stage("data") as work:
+        (work / "data").mkdir()
     result = runner.invoke(app, ["run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "run")])
     assert result.exit_code == 2
     assert "--resume" in result.stderr
     assert "--overwrite" in result.stderr
+
+
+def test_a_command_that_was_refused_may_be_given_again_with_its_mistake_mended(
+    tmp_path: Path,
+) -> None:
+    assert runner.invoke(app, ["init", str(tmp_path / "shop")]).exit_code == 0
+    arguments = ["run", str(tmp_path / "shop" / "config.yaml"), "--out", str(tmp_path / "run")]
+    for year in (2030, 2031):  # the second time nothing but the input is at fault, as the first
+        for options in ([], ["--resume"]):
+            start = f"flight.start={year}-01-01"
+            result = runner.invoke(app, [*arguments, *options, "--set", start])
+            assert result.exit_code == 2
+            assert f"the flight starts on {year}-01-01, outside the data" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence_and_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promopilot.experiments.report.render_report", lambda run: "<html>")
+    RunFolder.open(tmp_path / "run", RunConfig())
+    before = sorted(p.name for p in (tmp_path / "run").iterdir())
+    runner.invoke(app, ["init", str(tmp_path / "shop")])
+    for command in (["report", tmp_path / "run"], ["data", "check", tmp_path / "shop" / "data"]):
+        for out, said in (
+            (tmp_path / "none" / "x", "no such file or directory); make its folder first"),
+            (tmp_path / "shop" / "config.yaml" / "x", "not a directory); name a place in a folder"),
+            (tmp_path / "shop", "is a directory); name a file"),
+            (tmp_path / ("x" * 300), "file name too long); choose a shorter name"),
+        ):
+            result = runner.invoke(app, [*map(str, command), "--out", str(out)])
+            assert result.exit_code == 2, result.stderr
+            assert f"cannot write {out} ({said}" in result.stderr
+            assert result.stderr.count("\n") == 1
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "shop"]
 
 
 def test_a_typing_mistake_in_an_option_is_exit_2() -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from promopilot.envs.world import load_world
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.plan.columns import COLUMNS
+from promopilot.experiments.run_folder import OUTPUTS
 from tests.small_shop import START, write_small_shop
 
 runner = CliRunner()
@@ -99,6 +100,28 @@ def test_the_manifest_names_every_file_and_every_parameters_source(run: Path) ->
     assert manifest["parameter_sources"]["fatigue"].startswith("prior")
     assert manifest["parameter_sources"]["current mix"].startswith("data")
     assert manifest["parameter_sources"]["incrementality"].startswith("assumption")
+
+
+def test_overwrite_knows_every_name_that_a_finished_run_holds(run: Path) -> None:
+    assert {path.name for path in run.iterdir()} <= set(OUTPUTS)
+
+
+def test_resume_after_a_change_in_a_table_is_refused(shop: Path, run: Path) -> None:
+    table = shop.parent / "shop" / "data" / "performance.csv"
+    original, manifest = table.read_bytes(), (run / "manifest.json").read_bytes()
+    frame = pd.read_csv(table)
+    frame.loc[0, "impressions"] += 1
+    arguments = ["run", str(shop), "--out", str(run), "--resume"]
+    try:
+        frame.to_csv(table, index=False)
+        refused = runner.invoke(app, arguments)
+    finally:
+        table.write_bytes(original)
+    assert refused.exit_code == 2
+    assert f"{table} has changed since the run in {run} began" in refused.stderr
+    assert "--overwrite" in refused.stderr
+    assert (run / "manifest.json").read_bytes() == manifest
+    assert runner.invoke(app, arguments).exit_code == 0
 
 
 def test_the_log_on_disk_gives_the_estimates_of_the_run(run: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A run folder: finished stages are kept, half of a stage never is, and nothing foreign is lost."""
 
+import errno
 import json
 import os
 import signal
@@ -9,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from promopilot.experiments.atomic import PARTIAL_PREFIX, atomic_path, digests, write_text_atomic
+from promopilot.experiments.atomic import (
+    PARTIAL_PREFIX,
+    atomic_folder,
+    atomic_path,
+    digests,
+    write_text_atomic,
+)
 from promopilot.experiments.config import RunConfig, make_config
 from promopilot.experiments.errors import RunFolderError
-from promopilot.experiments.manifest import write_manifest
+from promopilot.experiments.manifest import input_digests, write_manifest
 from promopilot.experiments.progress import silent
 from promopilot.experiments.run_folder import RunFolder
 
@@ -45,6 +52,16 @@ def names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir()}
 
 
+def begun(path: Path, inputs: dict[str, str] | None = None) -> RunFolder:
+    """A run folder with one finished stage; without `inputs` none were recorded."""
+    folder = RunFolder.open(path, RunConfig())
+    if inputs is not None:
+        folder.record_inputs(inputs)
+    with folder.stage("data") as work:
+        (work / "data").mkdir()
+    return folder
+
+
 def test_a_killed_run_resumes_after_its_last_finished_stage(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with started(str(run)) as process:
@@ -75,7 +92,7 @@ def test_a_second_process_is_kept_out_while_the_first_works(tmp_path: Path) -> N
 
 
 def test_a_used_folder_is_refused_unless_told_how_to_go_on(tmp_path: Path) -> None:
-    RunFolder.open(tmp_path, RunConfig())
+    begun(tmp_path)
     with pytest.raises(RunFolderError, match=r"--resume.*--overwrite"):
         RunFolder.open(tmp_path, RunConfig())
     with pytest.raises(RunFolderError, match="give one of them"):
@@ -83,9 +100,69 @@ def test_a_used_folder_is_refused_unless_told_how_to_go_on(tmp_path: Path) -> No
 
 
 def test_resume_needs_the_same_config_and_names_what_differs(tmp_path: Path) -> None:
-    RunFolder.open(tmp_path, RunConfig())
+    begun(tmp_path)
     with pytest.raises(RunFolderError, match=r"\$\.budget\.total was None, now 9\.0"):
         RunFolder.open(tmp_path, make_config({}, ["budget.total=9"]), resume=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}])
+def test_a_folder_in_which_no_stage_made_anything_is_begun_anew(
+    tmp_path: Path, options: dict[str, bool]
+) -> None:
+    folder = RunFolder.open(tmp_path, RunConfig())
+    folder.record_inputs({"data/promotions.csv": "a"})
+    with folder.stage("data"):  # tables from elsewhere: nothing to build
+        pass
+    (tmp_path / "error.log").write_text("Traceback")
+    (tmp_path / "notes.txt").write_text("mine")
+    again = RunFolder.open(tmp_path, make_config({}, ["seed=4"]), **options)
+    again.record_inputs({"data/promotions.csv": "b"})
+    assert again.finished == {}
+    assert RunFolder.existing(tmp_path).config.seed == 4
+    assert names(tmp_path) == {"config.yaml", "stages.json", "notes.txt"}
+
+
+def test_outputs_are_never_lost_for_want_of_a_finished_stage(tmp_path: Path) -> None:
+    """Where a stage runs again and is stopped, later stages' files are there without a record."""
+    RunFolder.open(tmp_path, RunConfig())
+    (tmp_path / "plan.csv").write_text("a plan")
+    with pytest.raises(RunFolderError, match="holds a run already"):
+        RunFolder.open(tmp_path, RunConfig())
+    assert (tmp_path / "plan.csv").read_text() == "a plan"
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"data/a.csv": "1", "data/b.csv": "3"}, r"b\.csv has changed since the run in"),
+        ({"data/a.csv": "1"}, r"b\.csv is gone since the run in"),
+        ({"data/a.csv": "1", "data/b.csv": "2", "data/c.csv": "1"}, r"c\.csv is new since the"),
+        ({"data/a.csv": "9", "data/b.csv": "9"}, r"a\.csv has changed .*anew with --overwrite"),
+    ],
+)
+def test_resume_needs_the_same_tables_and_names_the_first_that_differs(
+    tmp_path: Path, now: dict[str, str], said: str
+) -> None:
+    before = {"data/a.csv": "1", "data/b.csv": "2"}
+    begun(tmp_path, before)
+    stored = (tmp_path / "stages.json").read_bytes()
+    with pytest.raises(RunFolderError, match=said):
+        RunFolder.open(tmp_path, RunConfig(), resume=True).record_inputs(now)
+    assert (tmp_path / "stages.json").read_bytes() == stored
+    RunFolder.open(tmp_path, RunConfig(), resume=True).record_inputs(before)
+    RunFolder.open(tmp_path, RunConfig(), overwrite=True).record_inputs(now)
+    assert RunFolder.existing(tmp_path).inputs == now
+
+
+def test_resume_needs_the_same_promopilot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(tmp_path / "old")
+    with pytest.raises(RunFolderError, match="begun with an earlier promopilot and this is"):
+        RunFolder.open(tmp_path / "old", RunConfig(), resume=True).record_inputs({})
+    begun(tmp_path / "run", {})
+    RunFolder.open(tmp_path / "run", RunConfig(), resume=True).record_inputs({})
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99.0")
+    with pytest.raises(RunFolderError, match=r"this is promopilot 99\.0, .*--overwrite"):
+        RunFolder.open(tmp_path / "run", RunConfig(), resume=True).record_inputs({})
 
 
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}])
@@ -128,6 +205,33 @@ def test_a_stage_that_fails_leaves_nothing_and_does_not_count(tmp_path: Path) ->
         fail()
     assert names(tmp_path) == {"config.yaml", "stages.json"}
     assert not folder.done("market")
+
+
+def test_a_stage_stopped_between_its_outputs_leaves_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder.open(tmp_path, RunConfig())
+    original = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if target.name == "b.txt":
+            raise KeyboardInterrupt
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+    def write() -> None:
+        with folder.stage("plan") as work:
+            for name in ("a.txt", "b.txt", "c.txt"):
+                (work / name).write_text(name)
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert names(tmp_path) == {"config.yaml", "stages.json"}
+    assert not folder.done("plan")
+    monkeypatch.setattr(os, "replace", original)
+    write()
+    assert folder.done("plan")
 
 
 def test_a_stage_whose_output_was_deleted_runs_again_with_all_after_it(tmp_path: Path) -> None:
@@ -193,18 +297,61 @@ def test_a_file_appears_under_its_name_only_when_complete(tmp_path: Path) -> Non
     assert names(tmp_path) == {"plan.csv"}
 
 
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EROFS, "name a place that can be written to"),
+        (errno.EACCES, "name a place that can be written to"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_the_users_to_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, mend: str
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code), source)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    said = rf"cannot write .*plan\.csv \({os.strerror(code).lower()}\); {mend}"
+    with pytest.raises(RunFolderError, match=said):
+        write_text_atomic(tmp_path / "plan.csv", "x")
+    with pytest.raises(RunFolderError, match=said), atomic_folder(tmp_path / "plan.csv"):
+        pass
+    assert not names(tmp_path)
+
+
+def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(RunFolderError, match=r"cannot write .*model \(not a directory\)"),
+        atomic_folder(tmp_path / "file" / "model"),
+    ):
+        pass
+
+
+def test_an_error_about_another_file_is_not_blamed_on_the_one_written(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "plan.csv"):
+        (tmp_path / "other.csv").read_text()
+    assert not names(tmp_path)
+
+
 def test_the_manifest_tells_what_made_the_run_and_from_what(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("promotions.csv", "performance.parquet", "sources.json", "notes.txt"):
+        (data / name).write_text(name)
+    read = {f"data/{name}": value for name, value in digests(data).items() if name[0] != "n"}
     folder = RunFolder.open(tmp_path / "run", RunConfig())
+    folder.record_inputs(input_digests(data))
     with folder.stage("plan") as work:
         (work / "plan.csv").write_text("x\n")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "promotions.csv").write_text("y\n")
-    write_manifest(folder.path, {"run": 3}, {"data": tmp_path / "data"}, {"cpm": "assumption"})
+    (data / "promotions.csv").write_text("other tables, after the run began")
+    write_manifest(folder.path, {"run": 3}, {"cpm": "assumption"})
     manifest = json.loads((folder.path / "manifest.json").read_text())
     assert set(manifest["outputs"]) == {"config.yaml", "plan.csv"}
-    assert manifest["inputs"] == {
-        "data/promotions.csv": digests(tmp_path / "data")["promotions.csv"]
-    }
+    assert manifest["inputs"] == read
+    assert len(read) == 3
     assert manifest["seeds"] == {"run": 3}
     assert manifest["parameter_sources"] == {"cpm": "assumption"}
     assert {"python", "promopilot", "torch", "numpy"} <= set(manifest["versions"])
