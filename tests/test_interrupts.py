@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import torch
 import yaml
 from typer.testing import CliRunner
 
@@ -25,6 +26,15 @@ from tests.test_complete_journey import CUT, SMALL, make_panel
 
 STAGES = ("data", "predictor", "market", "train", "simulate", "plan", "ope", "score", "report")
 runner = CliRunner()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Of torch: with several, a second run in the same process need not repeat the first's bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
