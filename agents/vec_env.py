@@ -10,6 +10,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from promopilot.agents.observation_scale import ObservationScale
 from promopilot.envs.arrays import Floats
 from promopilot.envs.flights import FlightBatch
+from promopilot.envs.market import DayOutcome
 from promopilot.envs.observation import LIMIT
 from promopilot.envs.world import World
 
@@ -18,8 +19,9 @@ class TrainingFlights(VecEnv):
     """N flights at a time, drawn in shuffled order from a fixed set of training flights.
 
     Reward: per cent of the re-planner's mean day that the policy earned above what the re-planner
-    earned on the same day of the same flight. Subtracting what does not depend on the action
-    changes no policy's rank and removes most of the noise.
+    earned on the same day of the same flight, clicks and conversions at their mean. Neither
+    subtracting what does not depend on the action nor averaging luck out changes a policy's rank;
+    both remove noise.
 
     Args:
         world: What is played.
@@ -54,10 +56,13 @@ class TrainingFlights(VecEnv):
             while not self.batch.market.done:
                 observed.append(seen)
                 action = np.zeros((len(flights), self.batch.num_actions))
-                seen, reward, _ = self.batch.step(action)
-                days.append(reward)
+                seen, _, outcome = self.batch.step(action)
+                days.append(self._reward(outcome))
             rewards.append(np.stack(days, axis=1))
         return np.concatenate(rewards), np.concatenate(observed)
+
+    def _reward(self, outcome: DayOutcome) -> Floats:
+        return outcome.total("mean_objective") / self.batch.reward_scale
 
     def _start(self) -> np.ndarray:
         while len(self._queue) < self.num_envs:
@@ -76,8 +81,8 @@ class TrainingFlights(VecEnv):
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Play a day; after the last one the next flights start."""
         day = self.batch.market.day
-        observed, reward, _ = self.batch.step(self._actions)
-        gain = 100 * (reward - self.baseline[self._flights, day])
+        observed, _, outcome = self.batch.step(self._actions)
+        gain = 100 * (self._reward(outcome) - self.baseline[self._flights, day])
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         done = np.full(self.num_envs, self.batch.market.done)
         if not self.batch.market.done:

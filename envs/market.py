@@ -28,6 +28,9 @@ class DayOutcome:
     subsidy: Floats  # [N, L]
     profit: Floats  # [N, L] before media
     objective: Floats  # [N, L] what the policy is paid for
+    # [N, L] the same with clicks and conversions at their mean under the true rates: what was
+    # decided, without the luck of the draw. For training; nobody sees it in a real flight.
+    mean_objective: Floats
 
     def total(self, name: str) -> Floats:
         """Sum over line items `[N]`."""
@@ -212,6 +215,9 @@ class Market:
         """
         catalog = self.world.catalog
         conversions = serve_from_stock(converted, self.stock_left, catalog.by_promotion)
+        mean = impressions * self.true_first_rate * self.true_second_rate
+        mean = serve_from_stock(mean, self.stock_left, catalog.by_promotion)
+        worth, paid = self._worth[catalog.promotion], self._spend_weight * charged
         outcome = DayOutcome(
             asked=asked,
             spend=charged,
@@ -222,7 +228,8 @@ class Market:
             conversion_value=conversions * catalog.conversion_value[catalog.promotion],
             subsidy=conversions * catalog.unit_subsidy[catalog.promotion],
             profit=conversions * self._profit[catalog.promotion],
-            objective=conversions * self._worth[catalog.promotion] - self._spend_weight * charged,
+            objective=conversions * worth - paid,
+            mean_objective=mean * worth - paid,
         )
         self._advance(outcome)
         return outcome

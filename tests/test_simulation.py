@@ -14,7 +14,7 @@ from promopilot.experiments.simulation import figures, recommend, simulate_run
 
 
 def rollout(name: str, value: np.ndarray) -> Rollout:
-    none = DayOutcome(*(np.zeros((1, 1)) for _ in range(10)))
+    none = DayOutcome(*(np.zeros((1, 1)) for _ in range(11)))
     return Rollout(name, value, np.zeros(len(value)), none, *(np.zeros((1, 1)),) * 2, 0.0)
 
 
