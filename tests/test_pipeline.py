@@ -147,6 +147,8 @@ def test_a_plan_for_another_budget_leaves_the_runs_own_alone(run: Path, tmp_path
     stored = promopilot("plan", run, "--budget", half)
     assert Path(stored["plan"]).read_bytes() == (tmp_path / "half.csv").read_bytes()
     assert promopilot("plan", run)["plan"] == str(run / "plan.csv")
+    assert promopilot("plan", run, "--seed", 5)["plan"] != str(run / "plan.csv")
+    assert promopilot("plan", run, "--by", "week", "--level", "promotion")["rows"] == 8
     assert (run / "plan.csv").read_bytes() == own
 
 

@@ -138,6 +138,13 @@ def test_a_line_items_own_maximum_holds_and_is_named() -> None:
     assert (capped["max_budget"] == 5.008).all()
 
 
+def test_no_limit_is_named_where_the_next_unit_would_not_pay(plan) -> None:
+    poor = plan.frame["marginal_poas"] <= 1
+    assert 0 < poor.sum() < len(plan.frame)
+    assert (plan.frame.loc[poor, "binding_limit"] == "").all()
+    assert (plan.frame.loc[~poor, "binding_limit"] != "").all()
+
+
 def test_every_column_is_explained() -> None:
     text = columns_md()
     assert all(f"| `{name}` |" in text for name in COLUMNS)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from promopilot.envs.market import Market
 from promopilot.experiments.config import make_config
 from promopilot.experiments.dates import resolve_dates
 from promopilot.experiments.errors import ConfigError
@@ -204,3 +205,15 @@ def test_without_a_current_mix_the_budget_must_be_given() -> None:
     with pytest.raises(ConfigError, match="there is no budget"):
         build(given)
     assert build(given, budget={"total": 100.0}).world.budget == 100.0
+
+
+def test_under_the_current_mix_the_market_repeats_the_rates_it_was_learnt_from() -> None:
+    """Audiences were tired while rates were learnt; counting that again would lose conversions."""
+    market = Market(build(tables()).world, expected=True)
+    market.reset_to_mean()
+    assert (market.fatigue > 1).any()
+    shown = converted = 0.0
+    while not market.done:
+        day = market.step(market.world.current_mix[market.day][None])
+        shown, converted = shown + day.impressions.sum(), converted + day.conversions.sum()
+    assert converted / shown == pytest.approx(0.1 * 0.05, rel=0.1)
