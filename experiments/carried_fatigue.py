@@ -16,6 +16,8 @@ from promopilot.envs.arrays import Floats
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.settings import MarketSettings
 
+_FIRST_DAYS = 28
+
 
 def carried_fatigue(
     before: pd.DataFrame,
@@ -53,7 +55,8 @@ def carried_fatigue(
     )
     per_person = (exposures * projection / people).reshape(len(days), -1)
     forget = 2 ** (-1 / settings.fatigue_half_life_days)
-    recent = np.zeros(per_person.shape[1])
+    # Nobody was rested when the records began: start from what their first weeks would settle at.
+    recent = per_person[:_FIRST_DAYS].mean(axis=0) * forget / (1 - forget)
     tired = np.zeros(per_person.shape[1])
     for today in per_person:
         tired += today * (1 + recent) ** -settings.fatigue_exponent
