@@ -145,6 +145,13 @@ def test_no_limit_is_named_where_the_next_unit_would_not_pay(plan) -> None:
     assert (plan.frame.loc[~poor, "binding_limit"] != "").all()
 
 
+def test_a_budget_nobody_can_use_is_explained_row_by_row() -> None:
+    rich = plan_of(WORLD.with_budget(WORLD.budget * 100)).frame
+    assert rich["planned_budget"].sum() < WORLD.budget * 100
+    would_pay = rich["marginal_poas"] > 1.02
+    assert (rich.loc[would_pay, "binding_limit"] == "pool supply").all()
+
+
 def test_every_column_is_explained() -> None:
     text = columns_md()
     assert all(f"| `{name}` |" in text for name in COLUMNS)

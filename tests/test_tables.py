@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promopilot.experiments.errors import DataError
+from promopilot.experiments.example import write_example
 from promopilot.experiments.tables import check_tables, read_tables
 
 GOOD = {
@@ -378,3 +379,12 @@ def test_csv_and_parquet_read_alike(tmp_path: Path, rows: list[tuple[object, ...
     (folder / "performance.csv").unlink()
     frame.to_parquet(folder / "performance.parquet")
     pd.testing.assert_frame_equal(from_csv, read_tables(folder).performance)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_another_separator_is_named_in_every_table(tmp_path: Path, mark: str) -> None:
+    write_example(tmp_path / "shop", seed=0)
+    table = tmp_path / "shop" / "data" / "performance.csv"
+    table.write_text(table.read_text().replace(",", mark))
+    with pytest.raises(DataError, match=r"performance\.csv"):
+        read_tables(tmp_path / "shop" / "data")

@@ -78,5 +78,9 @@ def check(
     if len(problems) > SHOWN:
         lines.append(f"and {len(problems) - SHOWN} more; --json or --out lists all")
     lines += [f"note: {note}" for note in report.notes]
-    found = "is fine" if not problems else f"has {len(problems)} problems"
+    found = (
+        "is fine"
+        if not problems
+        else f"has {len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    )
     return Outcome("\n".join([*lines, f"{directory} {found}"]), summary, USER if problems else 0)

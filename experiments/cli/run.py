@@ -108,9 +108,13 @@ def _run(
 
 
 def _told(out: Path, summary: dict[str, Any]) -> str:
+    from promopilot.experiments.report import words
+
     lines = [f"Run finished: {out}"]
     if "recommended" in summary:
-        lines.append(f"Recommended: {summary['recommended']} (verdict: {summary.get('verdict')})")
+        name = summary["recommended"]
+        verdict = summary.get("verdict")
+        lines.append(f"Recommended: {name}, the {words.policy(name)} (verdict: {verdict})")
     made = ("plan.csv", "plan_summary.csv", "columns.md", "metrics.json", "report.html")
     lines += [f"  {out / name}" for name in made if (out / name).exists()]
     return "\n".join(lines)

@@ -13,8 +13,9 @@ from promopilot.envs.market import Market
 from promopilot.envs.world import World
 from promopilot.experiments.plan.rounding import days_in_cents
 
-# A pool counts as full when this share of its supply is used.
-_FULL = 1 - 1e-6
+# A pool counts as full when less than this share of its supply is left, or less than one impression
+# per line item: plans are rounded to cents, and a cent buys a few impressions.
+_LEFT = 0.01
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def _play(policy: Policy, world: World) -> tuple[Floats, Floats, Floats, Bools]:
         outcome = market.step(policy.spend(market))
         spend.append(outcome.spend[0])
         cost.append(response.marginal_cost(outcome.impressions, unit_cost, reach)[0])
-        used = catalog.by_pool.sum(outcome.impressions) >= _FULL * supply
-        full.append(used[0, catalog.pool])
+        left = supply - catalog.by_pool.sum(outcome.impressions)
+        crumbs = catalog.by_pool.sum(np.ones(catalog.num_line_items))
+        full.append((left <= np.maximum(_LEFT * supply, crumbs))[0, catalog.pool])
     return np.stack(spend), np.stack(rate), np.stack(cost), np.stack(full)

@@ -90,6 +90,14 @@ def _plan_note(page: Page) -> Markup:
         page.numbers.share(_UPDATE_GAP, abs(share), 1),
         "more" if gap >= 0 else "less",
     )
+    rival = page.run.simulations["policies"]["replanner"]["value_mean"]
+    if exported < rival:
+        text += Markup(
+            " Played as it stands it stays below the {}, which decides daily too: {}."
+        ).format(
+            words.policy("replanner"),
+            page.numbers.outcome("simulations:policies.replanner.value_mean", rival, goal),
+        )
     return text + large_gain(page)
 
 

@@ -105,12 +105,14 @@ def _gain(page: Page) -> Tile:
     if not has_gain(page):
         return Tile(label, Markup(NONE), Markup("the current mix brings nothing"))
     low, high = judged["vs_current_mix_ci95"]
+    assumed = page.run.parameter_sources.get("current mix", "").startswith("assumption")
     return Tile(
         label,
         percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
-        Markup("between {} and {}").format(
+        Markup("between {} and {}{}").format(
             percent("plan_value:vs_current_mix_ci95.0", low),
             percent("plan_value:vs_current_mix_ci95.1", high),
+            "; the current mix is an assumption" if assumed else "",
         ),
         "good" if low > 0 else "bad" if high < 0 else "",
     )

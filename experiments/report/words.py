@@ -6,7 +6,10 @@ from __future__ import annotations
 POLICIES: dict[str, tuple[str, str]] = {
     "current_mix": ("current mix", "what the last four weeks spent on the same weekday"),
     "uniform": ("even split", "the same money on everything, every day"),
-    "static_optimum": ("best fixed plan", "the best split of an average day, repeated"),
+    "static_optimum": (
+        "fixed forecast split",
+        "the best split of an average day by the forecast, repeated",
+    ),
     "replanner": (
         "daily re-optimiser",
         "splits each day's money anew from what was seen so far and today's prices",

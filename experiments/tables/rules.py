@@ -57,6 +57,8 @@ def check_performance(parsed: Parsed) -> list[Problem]:
         mend = "check which column is which, and that both count the same rows"
         problems += parsed.problems(more & known, (below, above), rule, mend)
     key = [c for c in KEY if c in frame]
+    if not key:  # none of the required columns is there, which is reported already
+        return problems
     again = frame.duplicated(key).to_numpy(dtype=bool)
     again = again & frame[key].notna().all(axis=1).to_numpy(dtype=bool)
     rule = "must be one row per day and line item, but repeats an earlier row"
