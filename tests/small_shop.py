@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from promopilot.experiments.example import example_tables, write_example
@@ -17,6 +18,7 @@ def write_small_shop(folder: Path) -> Path:
     (folder / "bert").mkdir()
     (folder / "bert" / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
     BertTokenizer(str(folder / "bert" / "vocab.txt")).save_pretrained(folder / "bert")
+    torch.manual_seed(0)
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     BertModel(BertConfig(vocab_size=len(words), intermediate_size=16, **sizes)).save_pretrained(
         folder / "bert"

@@ -36,7 +36,7 @@ def section(page: Page) -> Section:
         "reasons": ope["reasons"],
         "evidence": words.EVIDENCE.get(ope["evidence"], ope["evidence"]),
         "decision": _decision(page),
-        "facts": _facts(page),
+        "facts": _facts(page) if ope["diagnostics"] else [],
         "charts": [_chart(page)] if _defined(ope) else [],
         "why_they_differ": ope.get("market", {}).get("why_they_differ", ""),
         "market": _market(page),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -202,6 +203,20 @@ def test_a_flight_ahead_of_the_data_has_no_scores(make_run: Callable[..., Path])
     text = read(render_report(make_run(scores=None))).text
     assert "nothing has happened yet that predictions could be held against" in text
     assert "Ranking agreement" not in text
+
+
+def test_a_log_of_one_choice_is_told_without_figures(run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    path = copied / "ope" / "ope.json"
+    ope = json.loads(path.read_text(encoding="utf-8"))
+    ope |= {
+        "verdict": "insufficient_support",
+        "reasons": ["The log shows one choice only."],
+        "estimates": [],
+        "diagnostics": {},
+    }
+    path.write_text(json.dumps(ope), encoding="utf-8")
+    assert "The log shows one choice only." in render_report(copied)
 
 
 @pytest.mark.parametrize(
