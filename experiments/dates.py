@@ -8,7 +8,8 @@ from datetime import date, timedelta
 import pandas as pd
 
 from promopilot.experiments.config import RunConfig
-from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.errors import ConfigError, DataError, Problem
+from promopilot.experiments.tables import Tables
 
 CHOOSE_SHARE = 8  # without a `choose_from`, the last eighth of the days before the flight chooses
 
@@ -70,6 +71,23 @@ def resolve_dates(config: RunConfig, performance: pd.DataFrame) -> Dates:
         )
     end = start + timedelta(days=config.flight.days - 1)
     return Dates(fit_from, choose_from, start, end, history_from)
+
+
+def require_conversions(tables: Tables, dates: Dates) -> None:
+    """Checks that a plan can be made: each of its objectives is a sum over conversions.
+
+    Raises:
+        DataError: No row before the flight tells how many conversions there were.
+    """
+    before = tables.performance[tables.performance["date"] < pd.Timestamp(dates.start)]
+    if "conversions" in before and before["conversions"].notna().any():
+        return
+    rule = (
+        f"is needed by a plan, which weighs spend against conversions, and no row before "
+        f"{dates.start} has any"
+    )
+    mend = "add the column; with clicks alone `promopilot predictor fit` still predicts them"
+    raise DataError([Problem("performance", None, "conversions", None, rule, mend)])
 
 
 def _between(performance: pd.DataFrame, begin: date, end: date) -> pd.DataFrame:

@@ -59,7 +59,9 @@ def line_items(
         )
     keep = ["promotion_id", *(c for c in ("name", "campaign_id") if c in promotions)]
     items = promotions[keep].merge(pools, how="cross")
-    seen = before[before["impressions"] > 0][ITEM].drop_duplicates().assign(basis="data")
+    outcomes = [c for c in ("clicks", "conversions") if c in before]
+    learnt = (before["impressions"] > 0) & before[outcomes].notna().any(axis=1)
+    seen = before[learnt][ITEM].drop_duplicates().assign(basis="data")
     items = items.merge(seen, on=ITEM, how="left")
     items["basis"] = items["basis"].fillna("prior")
     return items

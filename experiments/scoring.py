@@ -45,6 +45,7 @@ def fit_from_folder(
     _check_model_folder(out)
     tables = read_tables(data)
     dates = _dates(config, tables.performance)
+    tables = tables.known_on(dates.start)
     settings = config.predictor
 
     def rows(performance: pd.DataFrame) -> Any:

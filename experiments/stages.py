@@ -12,7 +12,7 @@ import numpy as np
 from promopilot.envs.world import World, load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import RunConfig
-from promopilot.experiments.dates import Dates, resolve_dates
+from promopilot.experiments.dates import Dates, require_conversions, resolve_dates
 from promopilot.experiments.manifest import write_manifest
 from promopilot.experiments.metrics import SCORES, SOURCES
 from promopilot.experiments.plan.export import LINE_ITEMS, make_plan, read_items, write_plan
@@ -56,14 +56,19 @@ class Stages:
         return self.config.data.folder or self.run / "data"
 
     @cached_property
-    def tables(self) -> Tables:
-        """The checked tables; stages before `score` use nothing dated in the flight."""
+    def read(self) -> Tables:
+        """The checked tables, each day and line item by its latest reading."""
         return read_tables(self.data_folder)
 
     @cached_property
     def dates(self) -> Dates:
         """The cut between what is known and the flight."""
-        return resolve_dates(self.config, self.tables.performance)
+        return resolve_dates(self.config, self.read.performance)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables as known when the flight starts; only `score` uses what is dated in it."""
+        return self.read.known_on(self.dates.start)
 
     @cached_property
     def world(self) -> World:
@@ -77,7 +82,7 @@ class Stages:
         if self.config.predictor.base_model is None:
             packaged_minilm()
         if self.config.data.folder is not None:
-            self.dates  # noqa: B018 - reads and checks tables and dates
+            require_conversions(self.tables, self.dates)  # reads and checks tables and dates
 
     def data(self, work: Path) -> None:
         """Build the tables, where the config asks for it."""

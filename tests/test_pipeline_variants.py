@@ -1,6 +1,7 @@
 """Shops of other kinds: each run ends with a plan, valid JSON and a report, or one sentence."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,3 +136,17 @@ def test_a_price_per_click_needs_clicks(shop: Path, tmp_path: Path) -> None:
     result = runner.invoke(app, ["run", str(shop), *options])
     assert result.exit_code == 2
     assert "records no clicks" in result.stderr
+
+
+def test_a_run_on_clicks_alone_says_what_it_lacks_before_any_work(
+    shop: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shop.parent / "shop" / "data", data)
+    table = pd.read_csv(data / "performance.csv")
+    table.drop(columns=["conversions", "conversion_value"]).to_csv(data / "performance.csv")
+    options = ["--set", f"data.folder={data}", "--out", str(tmp_path / "run")]
+    result = runner.invoke(app, ["run", str(shop), *options])
+    assert result.exit_code == 2
+    assert "performance, column conversions is needed by a plan" in result.stderr
+    assert not (tmp_path / "run" / "predictor").exists()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from promopilot.experiments.errors import DataError
 from promopilot.experiments.example import write_example
 from promopilot.experiments.tables import check_tables, read_tables
+from promopilot.experiments.tables.readings import latest_readings
 
 GOOD = {
     "promotions.csv": "promotion_id,text,discount,start_date,end_date\n"
@@ -20,6 +21,13 @@ GOOD = {
     "performance.csv": "date,promotion_id,placement_id,impressions,clicks,conversions,spend\n"
     "2026-01-01,a,home,100,10,2,4.5\n2026-01-01,b,home,50,5,5,0\n2026-01-02,a,mail,10,0,0,1\n",
 }
+
+
+# One day of one line item, read on two days.
+READ = (
+    "date,promotion_id,placement_id,as_of,impressions,conversions\n"
+    "2026-01-01,a,home,2026-01-02,5,0\n2026-01-01,a,home,2026-01-03,5,1\n"
+)
 
 
 def write(folder: Path, **changed: str | None) -> Path:
@@ -131,7 +139,43 @@ BAD = [  # table, its content, then file, row, column, value and part of the rul
     ("performance", swap("performance", "100,", "-1,"), 2, "impressions", "-1", "whole number"),
     ("performance", swap("performance", "100,", "99.5,"), 2, "impressions", "99.5", "whole number"),
     ("performance", swap("performance", "100,", ","), 2, "impressions", None, "be filled"),
-    ("performance", swap("performance", ",10,2", ",,2"), 2, "clicks", None, "be filled"),
+    ("performance", swap("performance", ",10,2", ",ten,2"), 2, "clicks", "ten", "whole number"),
+    (
+        "performance",
+        swap("performance", "100,10,2", "100,,101"),
+        2,
+        "conversions, impressions",
+        "101, 100",
+        "not exceed impressions",
+    ),
+    (
+        "performance",
+        GOOD["performance.csv"]
+        .replace(",100,10,2", ",0,0,0")
+        .replace(",50,5,5", ",0,,")
+        .replace(",10,0,0", ",0,0,0"),
+        None,
+        "impressions",
+        None,
+        "above 0 in some row",
+    ),
+    (
+        "performance",
+        READ.replace("2026-01-03,5,1", "2026-01-02,5,1"),
+        3,
+        "date, promotion_id, placement_id, as_of",
+        "2026-01-01, a, home, 2026-01-02",
+        "repeats an earlier row",
+    ),
+    ("performance", READ.replace("2026-01-03,5,1", ",5,1"), 3, "as_of", None, "several rows"),
+    (
+        "performance",
+        READ.replace("2026-01-02,5,0", "2025-12-31,5,0"),
+        2,
+        "as_of, date",
+        "2025-12-31, 2026-01-01",
+        "not be before the day",
+    ),
     (
         "performance",
         swap("performance", ",10,2", ",101,2"),
@@ -388,3 +432,98 @@ def test_another_separator_is_named_in_every_table(tmp_path: Path, mark: str) ->
     table.write_text(table.read_text().replace(",", mark))
     with pytest.raises(DataError, match=r"performance\.csv"):
         read_tables(tmp_path / "shop" / "data")
+
+
+def test_cells_that_a_source_does_not_record_stay_empty(tmp_path: Path) -> None:
+    content = swap("performance", ",10,2", ",,2").replace(",0,0,1", ",0,,1")
+    folder = write(tmp_path, performance=content)
+    performance = read_tables(folder).performance
+    assert performance["clicks"].isna().tolist() == [True, False, False]
+    assert performance["clicks"][1:].tolist() == [5, 0]
+    assert performance["conversions"].fillna(-1).tolist() == [2, 5, -1]
+    assert check_tables(folder).notes == [
+        "performance.csv: column clicks is empty in 1 of 3 rows; those rows do not tell of it",
+        "performance.csv: column conversions is empty in 1 of 3 rows; those rows do not tell of it",
+    ]
+
+
+def test_an_outcome_without_a_single_count_is_one_that_is_not_recorded(tmp_path: Path) -> None:
+    content = "date,promotion_id,placement_id,impressions,clicks,conversions\n"
+    folder = write(tmp_path, performance=content + "2026-01-01,a,home,10,,3\n")
+    assert "clicks" not in read_tables(folder).performance
+    assert read_tables(folder).performance["conversions"].dtype == "int64"
+    assert check_tables(folder).notes == [
+        "performance.csv: column clicks is empty in 1 of 1 rows; it is read as not recorded"
+    ]
+
+
+def test_the_rows_to_be_scored_need_no_sense_in_their_outcomes(tmp_path: Path) -> None:
+    folder = write(tmp_path, performance=swap("performance", "100,10,2", "0,10,2"))
+    assert len(read_tables(folder, outcomes=False).performance) == 3
+
+
+def test_the_latest_reading_of_a_day_counts(tmp_path: Path) -> None:
+    tables = read_tables(write(tmp_path, performance=READ))
+    assert tables.performance["conversions"].tolist() == [1]
+    assert tables.readings is not None
+    assert tables.readings["conversions"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("start", "conversions"),
+    [
+        ("2026-01-01", 1),  # the flight's own day: whatever is known last
+        ("2026-01-02", 0),
+        ("2026-01-03", 1),
+        ("2026-01-31", 1),
+    ],
+)
+def test_a_flight_knows_no_reading_made_after_it_began(
+    tmp_path: Path, start: str, conversions: int
+) -> None:
+    tables = read_tables(write(tmp_path, performance=READ)).known_on(date.fromisoformat(start))
+    assert tables.performance["conversions"].tolist() == [conversions]
+
+
+def test_days_read_only_after_the_flight_began_count_by_their_first_reading() -> None:
+    frame = pd.DataFrame(
+        {
+            "date": pd.Timestamp("2026-01-01"),
+            "promotion_id": ["a", "a", "b"],
+            "as_of": pd.to_datetime(["2026-02-02", "2026-02-01", None]),
+            "conversions": [2, 1, 7],
+        }
+    )
+    assert latest_readings(frame, date(2026, 1, 10))["conversions"].tolist() == [1, 7]
+    assert latest_readings(frame)["conversions"].tolist() == [2, 7]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.integers(0, 9)),
+        min_size=1,
+        unique=True,
+    ),
+    st.integers(0, 12),
+)
+def test_every_day_and_line_item_keeps_exactly_one_reading(
+    rows: list[tuple[int, str, int]], start: int
+) -> None:
+    epoch = pd.Timestamp("2026-01-01")
+    frame = pd.DataFrame(
+        {
+            "date": [epoch + pd.Timedelta(days=day) for day, _, _ in rows],
+            "promotion_id": [name for _, name, _ in rows],
+            "as_of": [epoch + pd.Timedelta(days=day + lag) for day, _, lag in rows],
+        }
+    )
+    cut = (epoch + pd.Timedelta(days=start)).date()
+    known = latest_readings(frame, cut)
+    assert not known.duplicated(["date", "promotion_id"]).any()
+    assert len(known) == len(frame[["date", "promotion_id"]].drop_duplicates())
+    late = known[(known["date"] < str(cut)) & (known["as_of"] > str(cut))]
+    for row in late.itertuples():  # then no earlier reading was there to take
+        same = (frame["date"] == row.date) & (frame["promotion_id"] == row.promotion_id)
+        assert frame.loc[same, "as_of"].min() == row.as_of
+    pd.testing.assert_frame_equal(known, latest_readings(known, cut))

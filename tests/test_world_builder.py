@@ -10,8 +10,8 @@ import pytest
 
 from promopilot.envs.market import Market
 from promopilot.experiments.config import make_config
-from promopilot.experiments.dates import resolve_dates
-from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.dates import require_conversions, resolve_dates
+from promopilot.experiments.errors import ConfigError, DataError
 from promopilot.experiments.supply import current_mix, weekday_season
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import build_world
@@ -198,6 +198,56 @@ def test_a_flight_without_anything_to_fund_is_refused(
         given = tables(performance=given.performance.assign(impressions=0))
     with pytest.raises(ConfigError, match=message):
         build(given)
+
+
+def test_outcomes_that_some_rows_lack_change_no_money_and_no_supply() -> None:
+    """Days of an export without outcomes still were shown and paid for."""
+    full = tables().performance.assign(conversion_value=45.0, subsidy=4.0)
+    lacking = full.copy()
+    lacking[["clicks", "conversions"]] = lacking[["clicks", "conversions"]].astype(float)
+    lacking.loc[::3, ["clicks", "conversions", "conversion_value", "subsidy"]] = np.nan
+    before, after = build(tables(performance=full)), build(tables(performance=lacking))
+    np.testing.assert_allclose(after.world.supply, before.world.supply)
+    np.testing.assert_allclose(after.world.current_spend, before.world.current_spend)
+    np.testing.assert_allclose(after.world.initial_fatigue, before.world.initial_fatigue)
+    for name in ("conversion_value", "unit_subsidy"):
+        np.testing.assert_allclose(
+            getattr(after.world.catalog, name), getattr(before.world.catalog, name)
+        )
+
+
+def test_value_counts_only_where_its_conversions_are_known() -> None:
+    performance = tables().performance.assign(conversion_value=45.0)
+    performance["conversions"] = performance["conversions"].astype(float)
+    performance.loc[performance["date"] < "2025-02-03", "conversions"] = np.nan
+    built = build(tables(performance=performance))
+    np.testing.assert_allclose(built.world.catalog.conversion_value[:2], 9.0)
+
+
+def test_a_line_item_whose_outcomes_nobody_recorded_is_known_by_others_only() -> None:
+    performance = tables().performance
+    is_b = performance["promotion_id"] == "b"
+    for name in ("clicks", "conversions"):
+        performance[name] = performance[name].where(~is_b)
+    items = build(tables(performance=performance)).items
+    basis = items.groupby("promotion_id")["basis"].unique().str[0].to_dict()
+    assert basis == {"a": "data", "b": "prior", "c": "prior"}
+
+
+@pytest.mark.parametrize("column", ["absent", "empty", "only in the flight"])
+def test_a_plan_needs_conversions(column: str) -> None:
+    performance = tables().performance
+    flight = {"start": "2025-02-20", "days": 7}
+    if column == "absent":
+        performance = performance.drop(columns="conversions")
+    else:
+        late = performance["date"] >= ("2026-01-01" if column == "empty" else "2025-02-20")
+        performance["conversions"] = performance["conversions"].where(late)
+    given = tables(performance=performance)
+    dates = resolve_dates(make_config({"flight": flight}), performance)
+    with pytest.raises(DataError, match=r"conversions is needed by a plan.* no row before 2025"):
+        require_conversions(given, dates)
+    require_conversions(tables(), dates)
 
 
 def test_without_a_current_mix_the_budget_must_be_given() -> None:

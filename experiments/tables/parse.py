@@ -24,7 +24,7 @@ class Parsed:
     file: str
     frame: (
         pd.DataFrame
-    )  # R rows; ids and text str, dates datetime64[us], counts int64, rest float64
+    )  # R rows; ids and text str, dates datetime64[us], filled counts int64, rest float64
     rows: NDArray[np.int64]  # [R] row numbers of the file
     raw: pd.DataFrame  # [R] the cells as written
 
@@ -61,8 +61,9 @@ def written(cells: pd.Series) -> list[str | None]:
 def parse(raw: RawTable, table: Table) -> tuple[Parsed, list[Problem]]:
     """Types every known column of `raw`; unknown ones are kept as they are.
 
-    A cell that breaks its rule becomes missing (0 in a count), so that the other rules can still
-    be checked on the rest.
+    A cell that breaks its rule becomes missing (0 in a required count), so that the other rules can
+    still be checked on the rest. Optional counts are int64 where every cell is filled, else float64
+    with NaN where empty: exact all the same, because none is above `MAX_EXACT`.
     """
     frame = raw.cells.copy()
     parsed = Parsed(raw.file, frame, raw.rows, raw.cells)
@@ -82,8 +83,10 @@ def parse(raw: RawTable, table: Table) -> tuple[Parsed, list[Problem]]:
             rule = f"must be filled in every row of {table.name}"
             mend = "fill it" + ("" if name in table.required else " or leave the column out")
             problems += parsed.problems(empty, (name,), rule, mend)
-        if kind is Kind.COUNT:
-            values = values.fillna(0).astype("int64")
+        if kind is Kind.COUNT and name in table.required:
+            values = values.fillna(0)
+        if kind is Kind.COUNT and not values.isna().any():
+            values = values.astype("int64")
         frame[name] = values
     return parsed, problems
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.tables.files import SUFFIXES, find_file, read_file
 from promopilot.experiments.tables.parse import DATE_TYPE, Parsed, parse
+from promopilot.experiments.tables.readings import latest_readings
 from promopilot.experiments.tables.rules import (
     ALL,
     check_ids,
@@ -28,23 +30,34 @@ from promopilot.experiments.tables.schema import (
     Table,
 )
 
+OUTCOMES = ("clicks", "conversions")  # what a source may record in all rows, in some or in none
+
 
 @dataclass(frozen=True)
 class Tables:
     """The contract's tables of one folder.
 
     Ids and text are `str`, dates `datetime64[us]`, counts `int64`, all other known columns
-    `float64` with NaN where empty; unknown columns are kept as they are in the file. A folder
-    without placements or segments gets one, `all`, also in `performance`. Optional columns that the
-    files lack are absent; a folder without performance has a `performance` without rows.
+    `float64` with NaN where empty, and so are clicks and conversions that some rows lack; unknown
+    columns are kept as they are in the file. A folder without placements or segments gets one,
+    `all`, also in `performance`. Optional columns that the files lack are absent, clicks and
+    conversions also where no row has any; a folder without performance has a `performance` without
+    rows.
     """
 
     folder: Path
     promotions: pd.DataFrame
     placements: pd.DataFrame
     segments: pd.DataFrame
-    performance: pd.DataFrame
+    performance: pd.DataFrame  # the latest reading of each day and line item: rows can be summed
     sources: dict[str, str]  # "table.column" -> "data", "estimate: …" or "assumption: …"
+    readings: pd.DataFrame | None = None  # every reading, where some are of the same day and item
+
+    def known_on(self, start: date) -> Tables:
+        """The tables with every day before `start` as it was known when a flight starts there."""
+        if self.readings is None:
+            return self
+        return replace(self, performance=latest_readings(self.readings, start))
 
 
 @dataclass(frozen=True)
@@ -71,8 +84,10 @@ def read_tables(folder: Path, *, outcomes: bool = True) -> Tables:
     promotions = parsed[PROMOTIONS.name].frame
     placements = _frame_or_one(parsed, PLACEMENTS, "All placements")
     segments = _frame_or_one(parsed, SEGMENTS, "All customers")
-    performance = _performance(parsed, placements, segments)
-    return Tables(folder, promotions, placements, segments, performance, sources)
+    readings = _performance(parsed, placements, segments)
+    performance = latest_readings(readings)
+    several = readings if len(performance) < len(readings) else None
+    return Tables(folder, promotions, placements, segments, performance, sources, several)
 
 
 def check_tables(folder: Path, *, outcomes: bool = True) -> Report:
@@ -108,7 +123,7 @@ def _read(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[str, st
             for name in raw.cells.columns
             if name not in table.columns
         )
-    _cross_check(parsed, unreadable, report)
+    _cross_check(parsed, unreadable, outcomes, report)
     sources = _read_sources(folder, report)
     known = {f"{t.name}{suffix}" for t in TABLES for suffix in SUFFIXES} | {SOURCES_FILE}
     report.notes.extend(
@@ -138,7 +153,9 @@ def _missing(folder: Path, table: Table, report: Report) -> None:
         report.notes.append(f"{table.name}: no such table, so there is one, `{ALL}`")
 
 
-def _cross_check(parsed: dict[str, Parsed], unreadable: set[str], report: Report) -> None:
+def _cross_check(
+    parsed: dict[str, Parsed], unreadable: set[str], outcomes: bool, report: Report
+) -> None:
     if PROMOTIONS.name in parsed:
         report.problems.extend(check_promotions(parsed[PROMOTIONS.name]))
     performance = parsed.get(PERFORMANCE.name)
@@ -148,7 +165,20 @@ def _cross_check(parsed: dict[str, Parsed], unreadable: set[str], report: Report
         if table.name in unreadable or (table is PROMOTIONS and table.name not in parsed):
             continue  # its own problem says so already; every id would be unknown
         report.problems.extend(check_ids(performance, parsed.get(table.name), table))
-    report.problems.extend(check_performance(performance))
+    report.problems.extend(check_performance(performance, outcomes))
+    for name in OUTCOMES:
+        if name in performance.frame:
+            _note_empty(performance, name, report)
+
+
+def _note_empty(performance: Parsed, name: str, report: Report) -> None:
+    empty = int(performance.raw[name].isna().sum())
+    rows = len(performance.raw)
+    if empty:
+        what = "it is read as not recorded" if empty == rows else "those rows do not tell of it"
+        report.notes.append(
+            f"{performance.file}: column {name} is empty in {empty} of {rows} rows; {what}"
+        )
 
 
 def _read_sources(folder: Path, report: Report) -> dict[str, str]:
@@ -179,6 +209,7 @@ def _performance(
 ) -> pd.DataFrame:
     if PERFORMANCE.name in parsed:
         frame = parsed[PERFORMANCE.name].frame
+        frame = frame.drop(columns=[c for c in OUTCOMES if c in frame and frame[c].isna().all()])
     else:
         frame = pd.DataFrame(
             {

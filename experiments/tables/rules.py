@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from promopilot.experiments.errors import Problem
 from promopilot.experiments.tables.parse import Parsed
+from promopilot.experiments.tables.readings import AS_OF, KEY
 from promopilot.experiments.tables.schema import Table
 
 ALL = "all"  # the one placement or segment of a folder that has no table of them
-KEY = ("date", "promotion_id", "placement_id", "segment_id", "as_of")
 
 
 def check_key(parsed: Parsed, table: Table) -> list[Problem]:
@@ -45,24 +44,78 @@ def check_promotions(parsed: Parsed) -> list[Problem]:
     return problems + parsed.problems(late, ("start_date", "end_date"), rule, mend)
 
 
-def check_performance(parsed: Parsed) -> list[Problem]:
-    """No stage of the funnel exceeds the one before it; one row per day and line item."""
+def check_performance(parsed: Parsed, outcomes: bool) -> list[Problem]:
+    """Something was shown, counts fit into each other, and each reading stands there once.
+
+    Without `outcomes` only line items and dates are of interest, and counts are not looked at.
+    """
+    problems = [*_check_shown(parsed), *_check_funnel(parsed)] if outcomes else []
+    return problems + _check_readings(parsed)
+
+
+def _check_shown(parsed: Parsed) -> list[Problem]:
+    frame, raw = parsed.frame, parsed.raw
+    if "impressions" not in frame or frame["impressions"].gt(0).any():
+        return []
+    if pd.to_numeric(raw["impressions"], errors="coerce").ne(0).any():
+        return []  # not zeros but faulty cells, each of which is reported already
+    rule = "must be above 0 in some row: nothing can be learnt from what was never shown"
+    mend = "check which column is which"
+    return [Problem(parsed.file, None, "impressions", None, rule, mend)]
+
+
+def _check_funnel(parsed: Parsed) -> list[Problem]:
+    """Clicks are among impressions; conversions among clicks where known, else among impressions.
+
+    A cell that is empty, or already reported as wrong, says nothing about its neighbours.
+    """
     frame, problems = parsed.frame, []
     stages = [c for c in ("impressions", "clicks", "conversions") if c in frame]
-    for above, below in pairwise(stages):
-        more = (frame[below] > frame[above]).to_numpy(dtype=bool)
-        # A cell already reported as wrong was set to 0; it says nothing about its neighbours.
-        known = pd.to_numeric(parsed.raw[above], errors="coerce").ge(0).to_numpy(dtype=bool)
-        rule = f"must not exceed {above}"
-        mend = "check which column is which, and that both count the same rows"
-        problems += parsed.problems(more & known, (below, above), rule, mend)
+    filled = {
+        c: pd.to_numeric(parsed.raw[c], errors="coerce").ge(0).to_numpy(dtype=bool) for c in stages
+    }
+    for below, wholes in (("clicks", ["impressions"]), ("conversions", ["clicks", "impressions"])):
+        if below not in frame:
+            continue
+        compared = np.zeros(len(frame), dtype=bool)
+        for above in (c for c in wholes if c in frame):
+            more = (frame[below] > frame[above]).to_numpy(dtype=bool)
+            rule = f"must not exceed {above}"
+            mend = "check which column is which, and that both count the same rows"
+            bad = more & filled[above] & filled[below] & ~compared
+            problems += parsed.problems(bad, (below, above), rule, mend)
+            compared |= filled[above]
+    return problems
+
+
+def _check_readings(parsed: Parsed) -> list[Problem]:
+    """One row per day and line item, or one per reading where `as_of` tells them apart."""
+    frame = parsed.frame
     key = [c for c in KEY if c in frame]
     if not key:  # none of the required columns is there, which is reported already
-        return problems
-    again = frame.duplicated(key).to_numpy(dtype=bool)
-    again = again & frame[key].notna().all(axis=1).to_numpy(dtype=bool)
+        return []
+    there = frame[key].notna().all(axis=1).to_numpy(dtype=bool)
     rule = "must be one row per day and line item, but repeats an earlier row"
-    return problems + parsed.problems(again, tuple(key), rule, "add the rows up or remove one")
+    mend = "add the rows up or remove one"
+    if AS_OF not in frame:
+        return parsed.problems(_repeats(frame, key) & there, tuple(key), rule, mend)
+    again = _repeats(frame, [*key, AS_OF]) & there
+    undated = frame[AS_OF].isna().to_numpy(dtype=bool)
+    empty = undated & parsed.raw[AS_OF].isna().to_numpy(dtype=bool)
+    several = frame.duplicated(key, keep=False).to_numpy(dtype=bool) & there
+    problems = parsed.problems(again & ~undated, (*key, AS_OF), rule, mend)
+    rule = "must be filled where a day and line item has several rows"
+    mend = "write the day on which the row was read, or keep one row"
+    problems += parsed.problems(several & empty, (AS_OF,), rule, mend)
+    if "date" not in frame:
+        return problems
+    early = (frame[AS_OF] < frame["date"]).to_numpy(dtype=bool)
+    rule = "must not be before the day that it tells of"
+    return problems + parsed.problems(early, (AS_OF, "date"), rule, "check which column is which")
+
+
+def _repeats(frame: pd.DataFrame, key: list[str]) -> NDArray[np.bool_]:
+    return frame.duplicated(key).to_numpy(dtype=bool)
 
 
 def check_ids(performance: Parsed, parsed: Parsed | None, table: Table) -> list[Problem]:

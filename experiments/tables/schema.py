@@ -95,8 +95,8 @@ PERFORMANCE = Table(
         "subsidy": Kind.AMOUNT,
         "as_of": Kind.DATE,
     },
-    # A row without its count says nothing; a column that was not recorded is left out instead.
-    filled=frozenset({"placement_id", "segment_id", "clicks", "conversions"}),
+    # Clicks and conversions may be empty in some rows: not every source records them.
+    filled=frozenset({"placement_id", "segment_id"}),
 )
 TABLES = (PROMOTIONS, PLACEMENTS, SEGMENTS, PERFORMANCE)
 SOURCES_FILE = "sources.json"
