@@ -16,11 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from promopilot.predictors.calibration import Calibration
+from promopilot.predictors.device import choose_device
 from promopilot.predictors.encoder import CONFIG, WEIGHTS, empty_encoder, load_tokenizer
 from promopilot.predictors.errors import ArtifactError
 from promopilot.predictors.funnel import Funnel, FunnelShape
 from promopilot.predictors.packaged import sha256_of
-from promopilot.predictors.predictor import Predictor, choose_device
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread
 from promopilot.predictors.vocabulary import Vocabulary

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from promopilot.predictors.calibration import Calibration
 from promopilot.predictors.dataset import Floats, Rows
-from promopilot.predictors.encoder import encode, tokenize
-from promopilot.predictors.errors import ArtifactError, PredictorDataError
+from promopilot.predictors.encoder import Tokens, encode, tokenize
 from promopilot.predictors.funnel import Context, Funnel
+from promopilot.predictors.halving import Halving
+from promopilot.predictors.onednn import fast_linear
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread
 from promopilot.predictors.vocabulary import UNKNOWN, Features, Vocabulary
@@ -79,16 +79,29 @@ class Predictor:
     def logits(self, rows: Rows) -> Floats:
         """Returns calibrated logits [R, Z]; every distinct text is encoded once."""
         features = self.vocabulary.features(rows)
-        return self.calibration.apply(raw_logits(self.funnel, self.tokens, features))
+        return self.calibration.apply(raw_logits(self.funnel, self.vectors, features))
 
-    def tokens(self, texts: list[str]) -> Any:
+    def tokens(self, texts: list[str]) -> Tokens:
         """Returns padded word pieces of texts on the predictor's device."""
         return tokenize(self.tokenizer, texts, self.settings.max_tokens, self.device)
 
-    def predict(self, rows: Rows) -> Prediction:
-        """Returns rates and standard errors, the latter from the logit's by the delta method."""
+    def vectors(self, texts: list[str]) -> torch.Tensor:
+        """Returns the vectors [T, H] of texts."""
+        if not texts:
+            return torch.zeros((0, self.funnel.encoder.width), device=self.device)
+        return encode(self.funnel.encoder, self.tokens(texts))
+
+    def predict(
+        self, rows: Rows, vectors: Callable[[list[str]], torch.Tensor] | None = None
+    ) -> Prediction:
+        """Returns rates and standard errors, the latter from the logit's by the delta method.
+
+        Args:
+            rows: what to score; outcomes are not read.
+            vectors: what gives the vectors of texts, where they may be known already.
+        """
         features = self.vocabulary.features(rows)
-        logits = self.calibration.apply(raw_logits(self.funnel, self.tokens, features))
+        logits = self.calibration.apply(raw_logits(self.funnel, vectors or self.vectors, features))
         rates = 1.0 / (1.0 + np.exp(-logits))
         # d rate = rate (1 - rate) d logit, so the relative error is (1 - rate) sd(logit).
         relative = [
@@ -117,16 +130,14 @@ def logit_sd(spread: StageSpread, features: Features) -> Floats:
     return np.sqrt(variance)
 
 
-@torch.no_grad()
-def raw_logits(funnel: Funnel, tokens: Callable[[list[str]], Any], features: Features) -> Floats:
+def raw_logits(
+    funnel: Funnel, vectors: Callable[[list[str]], torch.Tensor], features: Features
+) -> Floats:
     """Returns the network's logits [R, Z] before calibration, as float64 on the processor."""
     was_training = funnel.training
     funnel.eval()
-    if not features.texts:
-        return np.zeros((0, funnel.shape.stages))
-    pieces = tokens(features.texts)
-    vectors = encode(funnel.encoder, pieces)
-    logits = fuse(funnel, vectors, Context.from_features(features, vectors.device))
+    known = vectors(features.texts)
+    logits = fuse(funnel, known, Context.from_features(features, known.device))
     funnel.train(was_training)
     return logits
 
@@ -134,30 +145,11 @@ def raw_logits(funnel: Funnel, tokens: Callable[[list[str]], Any], features: Fea
 @torch.no_grad()
 def fuse(funnel: Funnel, vectors: torch.Tensor, context: Context) -> Floats:
     """Returns logits [R, Z] of rows over known text vectors [T, H], in parts that fit memory."""
+    halving = Halving(limit=_ROWS_AT_ONCE)
     rows = torch.arange(len(context.text), device=vectors.device)
-    parts: list[NDArray[np.float64]] = [
-        funnel(vectors, context.pick(part, context.text[part])).double().cpu().numpy()
-        for part in torch.split(rows, _ROWS_AT_ONCE)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, funnel.shape.stages))
-
-
-def choose_device(name: str) -> torch.device:
-    """Returns the device that `auto`, `cpu`, `cuda` or `mps` names.
-
-    Raises:
-        PredictorDataError: it is not one of these.
-        ArtifactError: this machine has no such device.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(kind for kind, is_there in available.items() if is_there)
-    if name not in available:
-        raise PredictorDataError(f"predictor.device is {name!r}: use auto, cpu, cuda or mps.")
-    if not available[name]:
-        raise ArtifactError(f"predictor.device is {name!r}, which this machine has not: use auto.")
-    return torch.device(name)
+    with fast_linear(vectors.device):
+        parts = halving(
+            lambda part: funnel(vectors, context.pick(part, context.text[part])).double().cpu(),
+            rows,
+        )
+    return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)

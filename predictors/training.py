@@ -13,13 +13,14 @@ from torch import Tensor
 from promopilot.predictors.artifact import check_target, save_predictor
 from promopilot.predictors.calibration import Calibration, calibrate
 from promopilot.predictors.dataset import Rows
+from promopilot.predictors.device import choose_device
 from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.funnel import Context, Funnel, FunnelShape
 from promopilot.predictors.learning import Prepared, Progress, learn
 from promopilot.predictors.likelihood import stage_counts
 from promopilot.predictors.packaged import packaged_minilm
-from promopilot.predictors.predictor import Predictor, choose_device, fuse
+from promopilot.predictors.predictor import Predictor, fuse
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import (
     Residuals,

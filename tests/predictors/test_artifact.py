@@ -6,8 +6,9 @@ import pytest
 
 from promopilot.predictors.artifact import save_predictor
 from promopilot.predictors.dataset import Rows
+from promopilot.predictors.device import choose_device
 from promopilot.predictors.errors import ArtifactError, PredictorDataError
-from promopilot.predictors.predictor import Predictor, choose_device
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 
 Parts = tuple[Rows, Rows, Rows]

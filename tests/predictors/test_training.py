@@ -88,7 +88,7 @@ def test_the_best_pass_is_kept(predictor: Predictor, parts: Parts) -> None:
 
     choose = parts[1]
     assert choose.conversions is not None
-    logits = raw_logits(predictor.funnel, predictor.tokens, predictor.vocabulary.features(choose))
+    logits = raw_logits(predictor.funnel, predictor.vectors, predictor.vocabulary.features(choose))
     rate = (1 / (1 + np.exp(-logits))).prod(axis=1)
     kept = log_loss(rate, choose.impressions, choose.conversions)
     assert kept == pytest.approx(min(predictor.record["fine_tuned_log_loss"]), rel=1e-6)
