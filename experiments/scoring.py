@@ -15,6 +15,7 @@ from promopilot.experiments.atomic import atomic_folder, atomic_path, write_text
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.fast_csv import write_csv
 from promopilot.experiments.tables import Tables, read_tables
 
 Progress = Callable[[str, float], None]
@@ -67,7 +68,9 @@ def fit_from_folder(
     return metrics
 
 
-def predict_to_csv(model: Path, data: Path, out: Path, progress: Progress) -> dict[str, Any]:
+def predict_to_csv(
+    model: Path, data: Path, out: Path, progress: Progress, device: str = "auto"
+) -> dict[str, Any]:
     """Writes rates.csv (contract) for the line items and dates in `performance`.
 
     Without performance every promotion x placement x segment is scored, each rate being the mean
@@ -75,15 +78,15 @@ def predict_to_csv(model: Path, data: Path, out: Path, progress: Progress) -> di
 
     Raises:
         DataError: The tables break the contract.
-        ArtifactError: The model is missing or altered.
+        ArtifactError: The model is missing or altered, or this machine has no such device.
         RunFolderError: `out` cannot be written.
     """
-    from promopilot.predictors import Predictor, line_item_rows
+    from promopilot.predictors import line_item_rows, open_host
 
     if not out.parent.is_dir():
         raise RunFolderError(f"cannot write {out}: {out.parent} is not a folder")
     progress("predict", 0.0)
-    predictor = Predictor.load(model)
+    host = open_host(model, device)
     tables = read_tables(data, outcomes=False)
     items = _dated_items(tables)
     each_weekday = items is None
@@ -94,7 +97,8 @@ def predict_to_csv(model: Path, data: Path, out: Path, progress: Progress) -> di
     else:
         scored = items.assign(weekday=items["date"].dt.day_of_week)
     rows = line_item_rows(tables.promotions, tables.placements, tables.segments, scored)
-    prediction = predictor.predict(rows)
+    prediction = host.predict(rows)
+    host.close()
     progress("predict", 0.9)
     for name in RATES:
         values: NDArray[np.float64] | None = getattr(prediction, name)
@@ -105,7 +109,7 @@ def predict_to_csv(model: Path, data: Path, out: Path, progress: Progress) -> di
     if "date" in items:
         items["date"] = items["date"].dt.strftime("%Y-%m-%d")
     with atomic_path(out) as partial:
-        items.to_csv(partial, index=False, float_format="%.9g", lineterminator="\n")
+        write_csv(items, partial)
     progress("predict", 1.0)
     return {"rates": str(out), "rows": len(items), "dated": not each_weekday}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from promopilot.predictors.dataset import Rows, line_item_rows, rows_from_tables
     from promopilot.predictors.evaluation import evaluate
+    from promopilot.predictors.host import PredictorHost, open_host
     from promopilot.predictors.predictor import Prediction, Predictor
     from promopilot.predictors.settings import PredictorSettings
     from promopilot.predictors.training import fit
@@ -17,21 +18,25 @@ _HOME = {
     "PredictorSettings": "settings",
     "Prediction": "predictor",
     "Predictor": "predictor",
+    "PredictorHost": "host",
     "Rows": "dataset",
     "evaluate": "evaluation",
     "fit": "training",
     "line_item_rows": "dataset",
+    "open_host": "host",
     "rows_from_tables": "dataset",
 }
 
 __all__ = [
     "Prediction",
     "Predictor",
+    "PredictorHost",
     "PredictorSettings",
     "Rows",
     "evaluate",
     "fit",
     "line_item_rows",
+    "open_host",
     "rows_from_tables",
 ]
 

@@ -1,7 +1,7 @@
 """`predictor fit` and `predictor predict`: from tables to a model, from a model to rates."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"] | None,
+    typer.Option("--device", help="Where the network runs (auto: CUDA, else MPS, else CPU)."),
+]
+
 
 @app.command(epilog="Example: promopilot predictor fit --data my-shop/data --out models/my-shop")
 @guarded
@@ -23,6 +28,7 @@ def fit(
     out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the model.")],
     config: options.Config = None,
     sets: options.Sets = None,
+    device: Device = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -31,6 +37,8 @@ def fit(
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.scoring import fit_from_folder
 
+    if device is not None:
+        sets = [*(sets or ()), f"predictor.device={device}"]
     settings = configured(config, sets, seed)
     with Progress() as progress, progress.stage("predictor fit"):
         metrics = fit_from_folder(data, out, settings, settings.seed, progress)
@@ -47,6 +55,7 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder of `predictor fit`.")],
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", help="The CSV to write.")] = Path("rates.csv"),
+    device: Device = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -55,5 +64,5 @@ def predict(
     from promopilot.experiments.scoring import predict_to_csv
 
     with Progress() as progress, progress.stage("predictor predict"):
-        summary = predict_to_csv(model, data, out, progress)
+        summary = predict_to_csv(model, data, out, progress, device or "auto")
     return Outcome(f"Wrote {out}: {summary['rows']} rows", summary)

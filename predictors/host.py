@@ -1,0 +1,212 @@
+"""The one who is asked for rates: a predictor hosted once for all who ask.
+
+Everything that needs rates talks to a `PredictorHost` and gets it from `open_host`. In this
+process that is a `LocalHost`; one behind Ray would be opened in the same place.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from promopilot.predictors.dataset import Rows
+from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.text_vectors import VectorCache, model_digest, text_key
+from promopilot.predictors.uncertainty import StageSpread
+
+# How long the first of several requests waits for the others: less than encoding one text takes.
+_WINDOW_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a host has done so far."""
+
+    requests: int = 0
+    rows: int = 0
+    texts: int = 0  # distinct ones of each request, summed
+    encoded: int = 0  # texts that went through the encoder
+    batches: int = 0  # times that the encoder was called
+    largest_batch: int = 0  # requests that shared one such call, at most
+
+    @property
+    def hits(self) -> int:
+        """Texts that were known, or that another request brought at the same time."""
+        return self.texts - self.encoded
+
+
+class PredictorHost(Protocol):
+    """Rates for whoever asks, from any thread."""
+
+    @property
+    def spreads(self) -> tuple[StageSpread, ...]:
+        """How far rates may lie from the predicted, one per stage."""
+        ...
+
+    def predict(self, rows: Rows) -> Prediction:
+        """Returns rates and standard errors of rows, in their order."""
+        ...
+
+    def measures(self) -> Measures:
+        """Returns what the host has done so far."""
+        ...
+
+    def close(self) -> None:
+        """Gives the host's memory back; requests under way are answered, later ones refused."""
+        ...
+
+
+def open_host(folder: Path, device: str = "auto") -> PredictorHost:
+    """Hosts the predictor in `folder`.
+
+    Raises:
+        ArtifactError: a file is missing, altered or unreadable, or there is no such device.
+        PredictorDataError: no device is called so.
+    """
+    return LocalHost(Predictor.load(folder, device))
+
+
+@dataclass(eq=False)
+class _Request:
+    texts: dict[bytes, str]  # by key, in the order asked for
+    vectors: Tensor | None = None  # [T, H]
+    error: Exception | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        return self.vectors is not None or self.error is not None
+
+
+@dataclass
+class _Counts:
+    values: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, **more: int) -> None:
+        with self.lock:
+            for name, value in more.items():
+                self.values[name] = self.values.get(name, 0) + value
+
+    def raise_to(self, name: str, value: int) -> None:
+        with self.lock:
+            self.values[name] = max(self.values.get(name, 0), value)
+
+
+class LocalHost:
+    """A predictor in this process.
+
+    Requests that come from several threads within a few milliseconds are encoded together, each
+    distinct text once. There is no thread of its own: the first to come encodes for all.
+
+    Args:
+        predictor: answers; nobody else may use its tokenizer meanwhile, which is not thread-safe.
+        cache: of text vectors; hosts of different models may share one.
+        window: seconds that the first of several requests waits for the others.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        cache: VectorCache | None = None,
+        window: float = _WINDOW_SECONDS,
+    ) -> None:
+        self._predictor = predictor
+        self._cache = VectorCache() if cache is None else cache
+        self._window = window
+        settings = predictor.settings
+        self._digest = model_digest(
+            predictor.funnel.encoder, predictor.tokenizer, settings.max_tokens
+        )
+        self._counts = _Counts()
+        self._waiting: list[_Request] = []
+        self._arrivals = threading.Lock()  # guards `_waiting`
+        self._turn = threading.Lock()  # held by the one who encodes
+        self._is_closed = False
+
+    @property
+    def spreads(self) -> tuple[StageSpread, ...]:
+        """How far rates may lie from the predicted, one per stage."""
+        return self._predictor.spreads
+
+    def predict(self, rows: Rows) -> Prediction:
+        """Returns rates and standard errors of rows, in their order.
+
+        Raises:
+            RuntimeError: the host is closed.
+        """
+        if self._is_closed:
+            raise RuntimeError("This predictor host is closed: open another with open_host.")
+        self._counts.add(requests=1, rows=len(rows))
+        return self._predictor.predict(rows, self._vectors)
+
+    def measures(self) -> Measures:
+        """Returns what the host has done so far."""
+        with self._counts.lock:
+            return Measures(**self._counts.values)
+
+    def close(self) -> None:
+        """Forgets the cache; requests under way are answered, later ones refused."""
+        self._is_closed = True
+        self._cache = VectorCache(0)
+
+    def _vectors(self, texts: list[str]) -> Tensor:
+        """Returns the vectors [T, H] of texts; those that nobody knows are encoded with others'."""
+        self._counts.add(texts=len(set(texts)))
+        keys = [text_key(self._digest, text) for text in texts]
+        request = _Request(dict(zip(keys, texts, strict=True)))
+        known = self._cache.find(keys)
+        if len(known) < len(request.texts):
+            self._ask(request)
+        elif texts:
+            request.vectors = torch.stack(list(known.values()))
+        else:
+            request.vectors = self._predictor.vectors([])
+        if request.error is not None:
+            raise request.error
+        assert request.vectors is not None
+        place = {key: index for index, key in enumerate(request.texts)}
+        return request.vectors[[place[key] for key in keys]]
+
+    def _ask(self, request: _Request) -> None:
+        with self._arrivals:
+            self._waiting.append(request)
+        with self._turn:
+            if request.is_answered:  # by whoever had the turn before
+                return
+            time.sleep(self._window)
+            with self._arrivals:
+                together = list(self._waiting)
+            try:
+                self._answer(together)
+            finally:  # an interrupt leaves the others waiting, and the next of them encodes
+                with self._arrivals:
+                    self._waiting = [
+                        one for one in self._waiting if not one.is_answered and one is not request
+                    ]
+
+    def _answer(self, requests: list[_Request]) -> None:
+        """Answers all of `requests` with one pass of the encoder, or each with what ails it."""
+        wanted = {key: text for request in requests for key, text in request.texts.items()}
+        try:
+            vectors = self._cache.find(list(wanted))
+            missing = [key for key in wanted if key not in vectors]
+            if missing:
+                encoded = self._predictor.vectors([wanted[key] for key in missing])
+                new = dict(zip(missing, encoded, strict=True))
+                self._cache.keep(new)
+                vectors |= new
+                self._counts.add(encoded=len(missing), batches=1)
+                self._counts.raise_to("largest_batch", len(requests))
+        except Exception as error:
+            if len(requests) > 1:
+                for request in requests:
+                    self._answer([request])
+            else:
+                requests[0].error = error
+            return
+        for request in requests:
+            request.vectors = torch.stack([vectors[key] for key in request.texts])
