@@ -11,3 +11,15 @@ class ArtifactError(ValueError):
 
 class MissingPackageError(ValueError):
     """A package that an extra brings is not installed; names the command that installs it."""
+
+
+class PredictorWarning(UserWarning):
+    """What a user should know of a fit or a prediction that still is made."""
+
+
+class UnreadableTextWarning(PredictorWarning):
+    """Much of the texts is unknown to the base model's vocabulary; names the share and a text."""
+
+
+class CutTextWarning(PredictorWarning):
+    """Some texts are longer than `predictor.max_tokens`; names the share."""
