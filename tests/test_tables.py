@@ -473,8 +473,9 @@ def test_the_latest_reading_of_a_day_counts(tmp_path: Path) -> None:
     ("start", "conversions"),
     [
         ("2026-01-01", 1),  # the flight's own day: whatever is known last
-        ("2026-01-02", 0),
-        ("2026-01-03", 1),
+        ("2026-01-02", 0),  # nothing was read yet: the first reading after it
+        ("2026-01-03", 0),
+        ("2026-01-04", 1),
         ("2026-01-31", 1),
     ],
 )
@@ -522,7 +523,7 @@ def test_every_day_and_line_item_keeps_exactly_one_reading(
     known = latest_readings(frame, cut)
     assert not known.duplicated(["date", "promotion_id"]).any()
     assert len(known) == len(frame[["date", "promotion_id"]].drop_duplicates())
-    late = known[(known["date"] < str(cut)) & (known["as_of"] > str(cut))]
+    late = known[(known["date"] < str(cut)) & (known["as_of"] >= str(cut))]
     for row in late.itertuples():  # then no earlier reading was there to take
         same = (frame["date"] == row.date) & (frame["promotion_id"] == row.promotion_id)
         assert frame.loc[same, "as_of"].min() == row.as_of

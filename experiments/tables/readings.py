@@ -20,8 +20,8 @@ def latest_readings(performance: pd.DataFrame, known_on: date | None = None) -> 
     Args:
         performance: The contract's table; returned as it is where it has no `as_of`.
         known_on: First day of a flight. Days before it count as they were known then: by the latest
-            reading made on that day or earlier, else by the first one after it. None: the latest
-            reading of every day.
+            reading made before it, else by the first one after it. None: the latest reading of
+            every day.
     """
     if AS_OF not in performance:
         return performance
@@ -33,6 +33,6 @@ def latest_readings(performance: pd.DataFrame, known_on: date | None = None) -> 
     rank = read.astype("int64")
     if known_on is not None:
         cut = pd.Timestamp(known_on)
-        rank = rank.where((read <= cut) | (performance["date"] >= cut), -rank)
+        rank = rank.where((read < cut) | (performance["date"] >= cut), -rank)
     best = rank.groupby([performance[c] for c in key], sort=False).transform("max")
     return performance[rank == best].reset_index(drop=True)
