@@ -3,7 +3,6 @@
 The limit found is kept, so that memory runs out once and not at every batch.
 """
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
@@ -109,7 +108,6 @@ def add_gradients(
 
 
 def _release() -> None:
-    gc.collect()  # autograd's graphs may hang in reference cycles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
