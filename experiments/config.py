@@ -17,6 +17,7 @@ from promopilot.experiments.config_yaml import read_override, read_yaml, to_json
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.sources.complete_journey_settings import CompleteJourneySettings
+from promopilot.predictors.base_model import is_hub_name
 from promopilot.predictors.settings import PredictorSettings
 
 
@@ -114,7 +115,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Reads a YAML file over the defaults, then `overrides` such as "budget.total=5000".
 
     A relative folder in it (`data.folder`, `predictor.base_model`) starts at the file's folder, or
-    at the working directory where an override gives it, and is made absolute.
+    at the working directory where an override gives it, and is made absolute. A base model "a/b"
+    that is no folder there is a name on the hub and stays as it is.
 
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value of a wrong type or range.
@@ -184,7 +186,7 @@ def dump_config(config: RunConfig, folder: Path) -> str:
     """
     tree = config.model_dump(mode="json")
     for section, key in _FOLDERS:
-        if tree[section][key] is not None:
+        if tree[section][key] is not None and Path(tree[section][key]).is_absolute():
             relative = os.path.relpath(Path(tree[section][key]).resolve(), folder.resolve())
             tree[section][key] = Path(relative).as_posix()
     return to_yaml(tree)
@@ -214,7 +216,9 @@ def _anchor_folders(tree: dict[str, Any], base: Path) -> None:
     for section, key in _FOLDERS:
         part = tree.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str):
-            part[key] = str((base / Path(part[key]).expanduser()).resolve())
+            folder = (base / Path(part[key]).expanduser()).resolve()
+            if folder.is_dir() or key != "base_model" or not is_hub_name(part[key]):
+                part[key] = str(folder)
 
 
 def _put(tree: dict[str, Any], keys: list[str], value: object, override: str) -> None:

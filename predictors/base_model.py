@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +24,13 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 Download = Callable[[str, str | None], Path]
 
 
-@dataclass(frozen=True)
-class LanguageModel:
-    """A model on this machine and what to tell of it; where its folder is, is nobody's business."""
-
-    folder: Path
-    source: str  # packaged, local or hub
-    name: str  # of the package, the folder or on the hub
-    revision: str | None = None  # commit on the hub
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns source, name, revision and the digests of config and weights.
-
-        Raises:
-            ArtifactError: a file cannot be read.
-        """
-        digests = {name: sha256_of(self.folder / name) for name in (CONFIG, WEIGHTS)}
-        told = {"source": self.source, "name": self.name, "digests": digests}
-        return told if self.revision is None else told | {"revision": self.revision}
-
-
 def is_hub_name(base_model: str) -> bool:
     """Whether a name has the form of the hub's; a folder of that name comes first."""
     return _HUB_NAME.fullmatch(base_model) is not None
 
 
-def resolve(base_model: Path | str | None, download: Download | None = None) -> LanguageModel:
-    """Finds a base model, fetching it only where it is a name of the hub.
+def resolve(base_model: Path | str | None, download: Download | None = None) -> Path:
+    """Returns the folder of a base model, fetching it only where it is a name of the hub.
 
     Args:
         base_model: None for the packaged MiniLM, a folder, or "owner/name" or
@@ -63,11 +42,11 @@ def resolve(base_model: Path | str | None, download: Download | None = None) -> 
         ArtifactError: there is no such folder, or the hub cannot be reached or has no such model.
     """
     if base_model is None:
-        return LanguageModel(packaged_minilm(), "packaged", PACKAGE)
+        return packaged_minilm()
     folder = Path(base_model).expanduser()
     if folder.is_dir():
-        return LanguageModel(folder, "local", folder.resolve().name)
-    named = _HUB_NAME.fullmatch(str(base_model)) if isinstance(base_model, str) else None
+        return folder
+    named = _HUB_NAME.fullmatch(str(base_model))
     if named is None:
         raise ArtifactError(
             f"predictor.base_model is {str(base_model)!r}, which is no folder: name a folder with "
@@ -89,9 +68,32 @@ def resolve(base_model: Path | str | None, download: Download | None = None) -> 
             f"the model {name} on the hub has no {' and no '.join(missing)}: choose one with "
             "weights as a single safetensors file."
         )
+    return fetched
+
+
+def describe(base_model: Path | str | None, folder: Path) -> dict[str, Any]:
+    """Returns what a model card tells of a base model; not where its folder is.
+
+    Args:
+        base_model: the setting.
+        folder: what `resolve` made of it.
+
+    Returns:
+        source (packaged, local or hub), name, on the hub the revision, and the digests of config
+        and weights.
+
+    Raises:
+        ArtifactError: a file cannot be read.
+    """
+    digests = {name: sha256_of(folder / name) for name in (CONFIG, WEIGHTS)}
+    if base_model is None:
+        return {"source": "packaged", "name": PACKAGE, "digests": digests}
+    named = _HUB_NAME.fullmatch(str(base_model))
+    if Path(base_model).expanduser().is_dir() or named is None:
+        return {"source": "local", "name": folder.resolve().name, "digests": digests}
     # The hub's cache names the folder by the commit, whatever revision was asked for.
-    commit = fetched.name if _COMMIT.fullmatch(fetched.name) else revision
-    return LanguageModel(fetched, "hub", name, commit)
+    revision = folder.name if _COMMIT.fullmatch(folder.name) else named.group(2)
+    return {"source": "hub", "name": named.group(1), "revision": revision, "digests": digests}
 
 
 def _from_hub(name: str, revision: str | None) -> Path:

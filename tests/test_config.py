@@ -175,3 +175,15 @@ def test_every_key_of_the_commented_config_has_the_comment_of_its_source(tmp_pat
     described = comments_of(type(RunConfig().budget))
     assert set(described) == {"total", "per_day_max", "per_line_item_max"}
     assert all(described.values())
+
+
+def test_a_name_of_the_hub_is_no_folder_unless_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("predictor: {base_model: owner/bert}\n")
+    assert str(load_config(path).predictor.base_model) == "owner/bert"
+    assert "base_model: owner/bert\n" in dump_config(load_config(path), tmp_path / "run")
+    (tmp_path / "owner" / "bert").mkdir(parents=True)
+    assert str(load_config(path).predictor.base_model) == str(tmp_path / "owner" / "bert")
+    assert "base_model: ../owner/bert\n" in dump_config(load_config(path), tmp_path / "run")
+    path.write_text("predictor: {base_model: models/bert/v1}\n")  # no hub has such a name
+    assert str(load_config(path).predictor.base_model) == str(tmp_path / "models/bert/v1")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promopilot.predictors.base_model import FETCHED, is_hub_name, resolve
+from promopilot.predictors.base_model import FETCHED, describe, is_hub_name, resolve
 from promopilot.predictors.encoder import load_encoder, load_tokenizer
 from promopilot.predictors.errors import ArtifactError
 from promopilot.predictors.packaged import sha256_of
@@ -42,7 +42,7 @@ def test_a_name_of_the_hub_is_fetched_and_its_commit_recorded(
 ) -> None:
     found = resolve(wanted, hub)
     assert hub.asked == [("owner/some-bert", revision)]
-    assert found.to_json() == {
+    assert describe(wanted, found) == {
         "source": "hub",
         "name": "owner/some-bert",
         "revision": COMMIT,
@@ -50,8 +50,8 @@ def test_a_name_of_the_hub_is_fetched_and_its_commit_recorded(
             name: sha256_of(hub.folder / name) for name in ("config.json", "model.safetensors")
         },
     }
-    load_tokenizer(found.folder)
-    load_encoder(found.folder, 1)
+    load_tokenizer(found)
+    load_encoder(found, 1)
 
 
 def test_neither_pickles_nor_code_are_fetched() -> None:
@@ -66,14 +66,15 @@ def test_a_folder_is_local_whatever_it_is_called(
     monkeypatch.chdir(tmp_path)
     for wanted in ("owner/some-bert", Path("owner/some-bert"), str(tmp_path / "owner/some-bert")):
         found = resolve(wanted, hub)
-        assert (found.source, found.name) == ("local", "some-bert")
-        assert str(tmp_path) not in str(found.to_json())
+        told = describe(wanted, found)
+        assert (told["source"], told["name"]) == ("local", "some-bert")
+        assert str(tmp_path) not in str(told)
     assert hub.asked == []
 
 
 @pytest.mark.parametrize(
     "wanted",
-    ["bert", "./owner/bert", "/no/such/folder", "a/b/c", "../up/bert", "owner/", Path("a/b")],
+    ["bert", "./owner/bert", "/no/such/folder", "a/b/c", "../up/bert", "owner/"],
 )
 def test_what_is_neither_a_folder_nor_a_name_of_the_hub(hub: Hub, wanted: str | Path) -> None:
     with pytest.raises(ArtifactError, match=r"which is no folder: name a folder .* owner/name"):
