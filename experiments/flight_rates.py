@@ -17,7 +17,7 @@ from promopilot.experiments.supply import WEEK
 from promopilot.experiments.tables import Tables
 
 if TYPE_CHECKING:
-    from promopilot.predictors import Predictor
+    from promopilot.predictors import PredictorHost
 
 ITEM = ["promotion_id", "placement_id", "segment_id"]
 
@@ -45,14 +45,14 @@ class WeekStage:
 
 
 def flight_rates(
-    tables: Tables, predictor: Predictor, items: pd.DataFrame, config: RunConfig, dates: Dates
+    tables: Tables, host: PredictorHost, items: pd.DataFrame, config: RunConfig, dates: Dates
 ) -> tuple[list[WeekStage], bool, pd.DataFrame]:
     """Both stages, whether clicks were recorded, and the contract's rates.csv by date."""
     from promopilot.predictors import line_item_rows
 
     each = items[ITEM].loc[items.index.repeat(WEEK)].reset_index(drop=True)
     each["weekday"] = np.tile(np.arange(WEEK), len(items))
-    predicted = predictor.predict(
+    predicted = host.predict(
         line_item_rows(tables.promotions, tables.placements, tables.segments, each)
     )
     table: dict[str, Floats] = {
@@ -60,7 +60,7 @@ def flight_rates(
         for name in ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
         if (values := getattr(predicted, name)) is not None
     }
-    own = [spread.own for spread in predictor.spreads]
+    own = [spread.own for spread in host.spreads]
     if "ctr" in table:
         stages = [
             WeekStage.of(table["ctr"], table["ctr_se"], own[0]),

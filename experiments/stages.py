@@ -32,7 +32,7 @@ from promopilot.experiments.tables import Tables, read_tables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from promopilot.predictors import Rows
+    from promopilot.predictors import PredictorHost, Rows
 
 
 class Stages:
@@ -69,6 +69,13 @@ class Stages:
     def tables(self) -> Tables:
         """The tables as known when the flight starts; only `score` uses what is dated in it."""
         return self.read.known_on(self.dates.start)
+
+    @cached_property
+    def host(self) -> PredictorHost:
+        """The fitted predictor, hosted once for all stages that ask for rates."""
+        from promopilot.predictors import open_host
+
+        return open_host(self.run / "predictor", self.config.predictor.device)
 
     @cached_property
     def world(self) -> World:
@@ -120,12 +127,10 @@ class Stages:
     def market(self, work: Path) -> None:
         """Predict rates for the flight and build its market."""
         from promopilot.experiments.world_builder import build_world
-        from promopilot.predictors import Predictor
 
         out = work / "market"
         out.mkdir()
-        predictor = Predictor.load(self.run / "predictor")
-        built = build_world(self.tables, predictor, self.config, self.dates)
+        built = build_world(self.tables, self.host, self.config, self.dates)
         save_world(built.world, out)
         built.items.to_csv(out / LINE_ITEMS, index=False, lineterminator="\n")
         built.rates.to_csv(out / "rates.csv", index=False, float_format="%.8g", lineterminator="\n")
@@ -208,14 +213,14 @@ class Stages:
 
     def score(self, work: Path) -> None:
         """Score the predictor on the flight's own days, read only now."""
-        from promopilot.predictors import Predictor, evaluate
+        from promopilot.predictors import evaluate
 
         seen = self.dates.flight(self.tables.performance)
         scores: dict[str, Any] = {}
         if int(seen["impressions"].sum()) > 0:
             history = self.tables.performance
             scores["test"] = evaluate(
-                Predictor.load(self.run / "predictor"),
+                self.host,
                 self._rows(self.dates.fit(history)),
                 self._rows(self.dates.choose(history)),
                 self._rows(seen),

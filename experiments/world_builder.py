@@ -29,7 +29,7 @@ from promopilot.experiments.supply import (
 from promopilot.experiments.tables import Tables
 
 if TYPE_CHECKING:
-    from promopilot.predictors import Predictor
+    from promopilot.predictors import PredictorHost
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ class BuiltWorld:
     sources: Sources
 
 
-def build_world(
-    tables: Tables, predictor: Predictor, config: RunConfig, dates: Dates
-) -> BuiltWorld:
+def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: Dates) -> BuiltWorld:
     """Join tables, predicted rates and assumptions into the flight's market.
 
     Nothing dated in the flight is read.
@@ -59,7 +57,7 @@ def build_world(
     days_seen = max(int(history["date"].nunique()), 1)
     supply = pool_supply(tables, ours, days_seen, config.assumptions)
     items = line_items(promotions, supply.daily, before)
-    stages, has_clicks, rates_frame = flight_rates(tables, predictor, items, config, dates)
+    stages, has_clicks, rates_frame = flight_rates(tables, host, items, config, dates)
     sizes, size_source = segment_sizes(tables, config.assumptions)
     by_placement = pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy())
     cost, cost_sources = cost_per_impression(

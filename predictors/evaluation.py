@@ -12,6 +12,7 @@ from promopilot.predictors.baselines import baseline_rates
 from promopilot.predictors.dataset import Floats, Rows
 from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import PredictorDataError
+from promopilot.predictors.host import PredictorHost
 from promopilot.predictors.packaged import packaged_minilm
 from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.scores import calibration_error, log_loss, pair_accuracy, spearman
@@ -19,7 +20,7 @@ from promopilot.predictors.settings import PredictorSettings
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: Predictor | PredictorHost,
     train: Rows,
     choose: Rows,
     test: Rows,
@@ -28,7 +29,7 @@ def evaluate(
     """Scores a predictor and its baselines on `test`.
 
     Args:
-        predictor: fitted on `train` and `choose`.
+        predictor: fitted on `train` and `choose`, or whoever hosts it.
         train: rows that baselines learn from.
         choose: rows on which their penalty is chosen and each stage calibrated.
         test: rows that neither has seen.
