@@ -1,194 +1,173 @@
 """What the network is measured against: logistic regressions on fields, TF-IDF or frozen vectors.
 
-Each stage is a logistic regression with an L2 penalty, as scikit-learn's LogisticRegression fits
-it (same objective; a test compares them), on aggregated counts. scikit-learn would need every
-row's text vector written out (R x 384 doubles); here the text part is multiplied once per text.
-The penalty is chosen, and intercept and slope are calibrated, on the choose rows, as for the
-network. R is rows, T texts, K context columns, D text dimensions, Z stages.
+Each stage is a logistic regression with an L2 penalty on aggregated counts over a fixed offset of
+time and place, the one under the network. The penalty, and whether a text model also sees the
+columns, are chosen on the choose rows, where each stage is calibrated too, as for the network.
+They are fitted once, beside the network, and stored with it. R is rows, T texts, Z stages.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import minimize
 
-from promopilot.predictors.calibration import calibrate
-from promopilot.predictors.dataset import WEEKDAYS, Floats, Ints, Names, Rows
-from promopilot.predictors.errors import PredictorDataError
-from promopilot.predictors.vocabulary import Vocabulary
+from promopilot.predictors.calibration import Calibration, calibrate
+from promopilot.predictors.columns import Columns
+from promopilot.predictors.counts import StageCounts
+from promopilot.predictors.dataset import Floats, Ints, Rows
+from promopilot.predictors.logistic import Design, fit_logistic, one_hot, sigmoid
+from promopilot.predictors.text_features import Frozen, Tfidf, Vectors
 
-PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)  # 1/C of scikit-learn, largest first: warm starts
-_ITERATIONS = 300
-_FEW_LEVELS = 20  # a discount with at most so many values is one-hot coded too
+PENALTIES = (10000.0, 1000.0, 100.0, 10.0, 1.0, 0.1)  # 1/C of scikit-learn, largest first
+NAMES = ("one_hot", "tfidf", "frozen")
 
 
 @dataclass(frozen=True)
-class Design:
-    """A row's linear features: context columns plus its text's dimensions."""
+class Linear:
+    """One baseline: a logistic regression per stage and its calibration."""
 
-    context: Any  # sparse CSR [R, K]
-    texts: Any  # [T, D], dense or sparse CSR; D may be 0
-    gather: Any  # sparse CSR [R, T]: one 1 per row, at its text
+    beta: tuple[Floats, ...]  # [Z] of [1 + K + D]
+    with_fields: tuple[bool, ...]  # [Z] whether K holds the columns that repeat
+    penalty: tuple[float, ...]  # [Z] as chosen
+    calibration: Calibration
 
-    def times(self, beta: Floats) -> Floats:
-        """Returns the logits [R] of coefficients [1 + K + D], the first being the intercept."""
-        split = 1 + self.context.shape[1]
-        text: Floats = self.texts @ beta[split:]
-        out: Floats = beta[0] + self.context @ beta[1:split] + self.gather @ text
+
+@dataclass(frozen=True)
+class Baselines:
+    """All of them, fitted."""
+
+    base: tuple[float, ...]  # [Z] the fit rows' rate of each stage
+    columns: Columns
+    tfidf: Tfidf
+    frozen: Frozen
+    linear: dict[str, Linear]  # by name, as in NAMES
+
+    def rates(self, rows: Rows, offset: Floats, vectors: Vectors) -> dict[str, Floats]:
+        """Returns each stage's rates [R, Z] under `base` and every name in NAMES.
+
+        Args:
+            rows: to be predicted.
+            offset: [R, Z] logits of time and place, of the network's own calendar.
+            vectors: of the base model as it was before the fit.
+        """
+        texts, code = distinct_texts(rows)
+        features = self.features(texts, vectors)
+        out = {"base": np.tile(np.asarray(self.base), (len(rows), 1))}
+        context = {flag: self.columns.matrix(rows, flag) for flag in (False, True)}
+        gather = one_hot(code, len(texts))
+        for name, model in self.linear.items():
+            logits = [
+                Design(context[flag], features[name], gather, offset[:, z]).times(model.beta[z])
+                for z, flag in enumerate(model.with_fields)
+            ]
+            out[name] = sigmoid(model.calibration.apply(np.stack(logits, axis=1)))
         return out
 
-    def transposed(self, residual: Floats) -> Floats:
-        """Returns the gradient [1 + K + D] of residuals [R]."""
-        text = self.texts.T @ (self.gather.T @ residual)
-        return np.concatenate([[residual.sum()], self.context.T @ residual, text])
+    def features(self, texts: list[str], vectors: Vectors) -> dict[str, Any]:
+        """Returns [T, D] of texts for each name in NAMES."""
+        return {
+            "one_hot": np.zeros((len(texts), 0)),
+            "tfidf": self.tfidf.features(texts),
+            "frozen": self.frozen.features(texts, vectors),
+        }
 
 
-def fit_logistic(
-    design: Design, trials: Floats, successes: Floats, penalty: float, start: Floats | None = None
-) -> Floats:
-    """Returns coefficients [1 + K + D] of a logistic regression on counts.
-
-    Minimises the negative log-likelihood plus penalty/2 times the squared coefficients, the
-    intercept left free: scikit-learn's objective with C = 1/penalty.
-    """
-    size = 1 + design.context.shape[1] + design.texts.shape[1]
-    scale = max(1.0, float(trials.sum()))  # the optimiser's tolerances expect values near 1
-
-    def loss(beta: Floats) -> tuple[float, Floats]:
-        logit = design.times(beta)
-        value = float((trials * np.logaddexp(0.0, logit) - successes * logit).sum())
-        rate = 1.0 / (1.0 + np.exp(-np.clip(logit, -500.0, 500.0)))
-        gradient = design.transposed(trials * rate - successes)
-        gradient[1:] += penalty * beta[1:]
-        value += 0.5 * penalty * float(beta[1:] @ beta[1:])
-        return value / scale, gradient / scale
-
-    if start is None:
-        start = np.zeros(size)
-        share = np.clip(successes.sum() / trials.sum(), 1e-9, 1 - 1e-9)
-        start[0] = np.log(share / (1.0 - share))
-    result = minimize(
-        loss,
-        start,
-        (),
-        "L-BFGS-B",
-        True,  # jac: loss returns the gradient too
-        options={"maxiter": _ITERATIONS, "ftol": 1e-12, "gtol": 1e-8},
-    )
-    return np.asarray(result.x, dtype=np.float64)
-
-
-def baseline_rates(
-    parts: tuple[Rows, Rows, Rows], text_features: Callable[[list[str], list[str]], Any] | None
-) -> tuple[Floats, Floats]:
-    """Fits a baseline on the first part, chooses on the second, predicts the second and third.
+def fit_baselines(
+    train: Rows, choose: Rows, offsets: tuple[Floats, Floats], vectors: Vectors
+) -> Baselines:
+    """Fits every baseline on `train`, chooses and calibrates on `choose`.
 
     Args:
-        parts: fit, choose and test rows.
-        text_features: gets the fit part's distinct texts and all distinct texts, returns features
-            [T, D] of the latter; None: the text columns that repeat, one-hot coded.
-
-    Returns:
-        CTCVR of the choose rows and of the test rows.
+        train: rows to learn from.
+        choose: rows on which penalty and calibration are chosen.
+        offsets: [R, Z] of both, fixed.
+        vectors: of the base model as it was before the fit.
     """
-    designs = _designs(parts, text_features)
-    counts = [_stages(rows) for rows in parts]
-    stages = range(counts[0][0].shape[1])
-    betas = [_chosen(designs, counts[0], counts[1], stage) for stage in stages]
-    choose, test = (
-        np.stack([design.times(beta) for beta in betas], axis=1) for design in designs[1:]
+    counts = StageCounts.of(train), StageCounts.of(choose)
+    weighted = train.weight[:, None] * counts[0].trials, train.weight[:, None] * counts[0].successes
+    fit_texts, _ = distinct_texts(train)
+    known = Baselines(
+        base=tuple(
+            (counts[0].successes.sum(0) / np.maximum(counts[0].trials.sum(0), 1.0)).tolist()
+        ),
+        columns=Columns.from_rows(train),
+        tfidf=Tfidf.fit(fit_texts),
+        frozen=Frozen.fit(fit_texts, vectors),
+        linear={},
     )
-    calibration = calibrate(choose, *counts[1])
-    rates = [1.0 / (1.0 + np.exp(-calibration.apply(part))) for part in (choose, test)]
-    return rates[0].prod(axis=1), rates[1].prod(axis=1)
+    designs = [_designs(known, rows, vectors) for rows in (train, choose)]
+    linear = {}
+    for name in NAMES:
+        flags = (True,) if name == "one_hot" else (False, True)
+        chosen = [
+            _choose(
+                {
+                    flag: [
+                        replace(part[name, flag], offset=offset[:, z])
+                        for part, offset in zip(designs, offsets, strict=True)
+                    ]
+                    for flag in flags
+                },
+                (weighted[0][:, z], weighted[1][:, z]),
+                (counts[1].trials[:, z], counts[1].successes[:, z]),
+            )
+            for z in range(counts[0].trials.shape[1])
+        ]
+        logits = np.stack([choice.logits for choice in chosen], axis=1)
+        linear[name] = Linear(
+            beta=tuple(choice.beta for choice in chosen),
+            with_fields=tuple(choice.with_fields for choice in chosen),
+            penalty=tuple(choice.penalty for choice in chosen),
+            calibration=calibrate(logits, counts[1].trials, counts[1].successes, choose.promotion),
+        )
+    return Baselines(known.base, known.columns, known.tfidf, known.frozen, linear)
 
 
-def _chosen(
-    designs: list[Design],
+def distinct_texts(rows: Rows) -> tuple[list[str], Ints]:
+    """Returns the distinct texts of rows, and of each row which one."""
+    shown, inverse = np.unique(rows.promotion, return_inverse=True)
+    texts, code = np.unique(rows.promotions.text[shown].astype(str), return_inverse=True)
+    return [str(text) for text in texts], code[inverse]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    beta: Floats
+    with_fields: bool
+    penalty: float
+    logits: Floats  # [R] of the choose rows
+    loss: float  # there, calibrated
+
+
+def _choose(
+    designs: dict[bool, list[Design]],
     fit_counts: tuple[Floats, Floats],
     choose_counts: tuple[Floats, Floats],
-    stage: int,
-) -> Floats:
-    """Coefficients of a stage under the penalty that is best on the choose rows, calibrated."""
-    trials, successes = (part[:, stage] for part in fit_counts)
-    shown, events = (part[:, stage : stage + 1] for part in choose_counts)
-    beta: Floats | None = None
-    path, losses = [], []
-    for penalty in PENALTIES:
-        beta = fit_logistic(designs[0], trials, successes, penalty, beta)
-        logit = designs[1].times(beta)[:, None]
-        logit = calibrate(logit, shown, events).apply(logit)
-        path.append(beta)
-        losses.append(float((shown * np.logaddexp(0.0, logit) - events * logit).sum()))
-    return path[int(np.argmin(losses))]
-
-
-def _stages(rows: Rows) -> tuple[Floats, Floats]:
-    """Trials and successes of each stage, [R, Z]."""
-    shown = rows.impressions.astype(np.float64)
-    if rows.conversions is None:
-        raise PredictorDataError("performance has no conversions to compare baselines on.")
-    bought = rows.conversions.astype(np.float64)
-    if rows.clicks is None:
-        return shown[:, None], bought[:, None]
-    clicks = rows.clicks.astype(np.float64)
-    return np.stack([shown, clicks], 1), np.stack([clicks, bought], 1)
+) -> _Choice:
+    """The stage's best penalty and columns on the choose rows, each calibrated there."""
+    trials, successes = (part[:, None] for part in choose_counts)
+    found = []
+    for flag, (fit_design, choose_design) in designs.items():
+        beta: Floats | None = None
+        for penalty in PENALTIES:
+            beta = fit_logistic(fit_design, *fit_counts, penalty, beta)
+            logit = choose_design.times(beta)
+            moved = calibrate(logit[:, None], trials, successes).apply(logit[:, None])
+            loss = float((trials * np.logaddexp(0.0, moved) - successes * moved).sum())
+            found.append(_Choice(beta, flag, penalty, logit, loss))
+    return min(found, key=lambda choice: choice.loss)
 
 
 def _designs(
-    parts: tuple[Rows, Rows, Rows], text_features: Callable[[list[str], list[str]], Any] | None
-) -> list[Design]:
-    fit = parts[0]
-    vocabulary = Vocabulary.from_rows(fit)
-    features = [vocabulary.features(rows) for rows in parts]
-    texts = sorted({text for part in features for text in part.texts})
-    levels = {} if text_features else _field_levels(fit)
-    discounts = _levels(np.round(fit.promotions.discount[np.unique(fit.promotion)], 3).astype(str))
-    matrix: Any = np.zeros((len(texts), 0))
-    if text_features is not None:
-        matrix = text_features(features[0].texts, texts)
-    place = {text: index for index, text in enumerate(texts)}
-    designs = []
-    for rows, part in zip(parts, features, strict=True):
-        blocks = [
-            _one_hot(part.placement - 1, len(vocabulary.placements)),
-            _one_hot(part.segment - 1, len(vocabulary.segments)),
-            _one_hot(part.weekday, WEEKDAYS),
-            sparse.csr_matrix(part.numeric.astype(np.float64)),
-        ]
-        if len(discounts) <= _FEW_LEVELS:
-            blocks.append(
-                _coded(np.round(rows.promotions.discount, 3).astype(str), rows, discounts)
-            )
-        for name, known in levels.items():
-            blocks.append(_coded(rows.promotions.fields[name], rows, known))
-        code = np.array([place[text] for text in part.texts], dtype=np.int64)[part.text]
-        designs.append(
-            Design(sparse.hstack(blocks, format="csr"), matrix, _one_hot(code, len(texts)))
-        )
-    return designs
+    known: Baselines, rows: Rows, vectors: Vectors
+) -> dict[tuple[str, bool], Design]:
+    texts, code = distinct_texts(rows)
+    gather, nothing = one_hot(code, len(texts)), np.zeros(len(rows))
+    features = known.features(texts, vectors)
+    contexts = {flag: known.columns.matrix(rows, flag) for flag in (False, True)}
+    return {
+        (name, flag): Design(contexts[flag], features[name], gather, nothing)
+        for name in NAMES
+        for flag in (False, True)
+    }
 
-
-def _field_levels(fit: Rows) -> dict[str, list[str]]:
-    shown = np.unique(fit.promotion)
-    return {name: _levels(values[shown]) for name, values in fit.promotions.fields.items()}
-
-
-def _levels(values: Names) -> list[str]:
-    return sorted({str(value) for value in values} - {"", "nan"})
-
-
-def _coded(values: Names, rows: Rows, levels: list[str]) -> Any:
-    place = {name: index for index, name in enumerate(levels)}
-    code = np.array([place.get(str(value), -1) for value in values], dtype=np.int64)
-    return _one_hot(code[rows.promotion], len(levels))
-
-
-def _one_hot(code: Ints, levels: int) -> Any:
-    """CSR [R, levels]; a negative code is a row of zeros."""
-    row = np.flatnonzero(code >= 0)
-    ones = np.ones(len(row))
-    return sparse.csr_matrix((ones, (row, code[row])), shape=(len(code), levels))

@@ -1,22 +1,29 @@
-"""Rows: what was shown and what happened, aggregated to the cells that the funnel can tell apart.
+"""Rows: what was shown and what happened, a row per promotion x placement x segment x day.
 
 R is the number of rows, P of promotions, L of placements, S of segments.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from promopilot.predictors.errors import PredictorDataError
+from promopilot.predictors.maturity import matured_share
 from promopilot.predictors.settings import PredictorSettings
+from promopilot.predictors.texts import texts_from
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Names = NDArray[np.object_]
+Masks = NDArray[np.bool_]
 
 WEEKDAYS = 7  # Monday is 0
+NO_DAY = -1  # `day` of rows to be scored for a weekday, not for a date
+_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
+_KEY = ("date", "promotion_id", "placement_id", "segment_id")
 _NOT_FIELDS = frozenset({"promotion_id", "text", "name", "test_id", "start_date", "end_date"})
 
 
@@ -35,9 +42,10 @@ class Promotions:
 
 @dataclass(frozen=True)
 class Rows:
-    """One row per promotion x placement x segment x weekday that was shown.
+    """One row per promotion x placement x segment x day that was shown, or that is to be scored.
 
-    Counts are None where they were not recorded; rows made for scoring have neither.
+    `clicks` or `conversions` is None where the table does not record it at all; a cell left empty
+    counts 0 and its mask is False. Rows made for scoring have neither.
     """
 
     promotions: Promotions
@@ -46,10 +54,14 @@ class Rows:
     promotion: Ints  # [R] into promotions
     placement: Ints  # [R] into placement_ids
     segment: Ints  # [R] into segment_ids
-    weekday: Ints  # [R] 0..6
+    weekday: Ints  # [R] 0..6, 0 is Monday
+    day: Ints  # [R] days since 1970-01-01; NO_DAY where only the weekday is known
     impressions: Ints  # [R]
     clicks: Ints | None  # [R]
     conversions: Ints | None  # [R]
+    clicks_known: Masks  # [R]
+    conversions_known: Masks  # [R]
+    matured: Floats  # [R] in (0, 1]: share of the day's conversions that were seen when read
     weight: Floats  # [R] in (0, 1]: how much the row counts in a fit; scores ignore it
 
     def __len__(self) -> int:
@@ -57,9 +69,36 @@ class Rows:
         return len(self.promotion)
 
     @property
-    def is_funnel(self) -> bool:
-        """Whether clicks were recorded, so that both stages are identified."""
-        return self.clicks is not None
+    def stages(self) -> tuple[str, ...]:
+        """What the recorded counts identify: ("ctr", "cvr"), ("ctr",) or ("ctcvr",)."""
+        if self.clicks is None:
+            return ("ctcvr",)
+        return ("ctr",) if self.conversions is None else ("ctr", "cvr")
+
+    @property
+    def events(self) -> Ints:
+        """Counts [R] of the last recorded stage: conversions, else clicks."""
+        counts = self.clicks if self.conversions is None else self.conversions
+        return np.zeros(len(self), dtype=np.int64) if counts is None else counts
+
+    @property
+    def item(self) -> Ints:
+        """A number [R] for each line item: promotion x placement x segment."""
+        cell = self.promotion * len(self.placement_ids) + self.placement
+        return cell * len(self.segment_ids) + self.segment
+
+    def pick(self, chosen: NDArray[Any]) -> "Rows":
+        """Returns the rows at `chosen`, a mask [R] or positions."""
+        arrays = {
+            name: value[chosen] for name in _PER_ROW if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **arrays)
+
+
+_PER_ROW = (
+    *("promotion", "placement", "segment", "weekday", "day", "impressions", "clicks"),
+    *("conversions", "clicks_known", "conversions_known", "matured", "weight"),
+)
 
 
 def rows_from_tables(
@@ -69,25 +108,25 @@ def rows_from_tables(
     performance: pd.DataFrame,
     settings: PredictorSettings,
 ) -> Rows:
-    """Aggregates contract tables to promotion x placement x segment x weekday.
+    """Makes rows of what was shown, from contract tables.
 
     Args:
         promotions: the contract's `promotions`.
         placements: the contract's `placements`, or None: the ids of `performance` are taken.
         segments: likewise.
         performance: the contract's `performance`, `date` as datetime64; rows without impressions
-            are left out.
-        settings: `recency_half_life_days` weighs days; nothing else is read.
+            are left out. Of several readings (`as_of`) of a day the latest counts.
+        settings: `recency_half_life_days` weighs days, `text_template` writes the texts.
 
     Raises:
-        PredictorDataError: a needed column is absent, an id is unknown, an outcome is missing or
-            exceeds what it is a part of, or no impressions are left.
+        PredictorDataError: a needed column is absent, an id is unknown, a count is not a whole
+            number or exceeds what it is a part of, or no impressions are left.
     """
     _need(performance, "performance", ["date", "promotion_id", "impressions"])
-    if "conversions" not in performance:
+    if "conversions" not in performance and "clicks" not in performance:
         raise PredictorDataError(
-            "performance has no column conversions: the predictor needs it to learn how often a "
-            "shown promotion is bought; add it."
+            "performance has neither a column clicks nor conversions: the predictor learns from "
+            "them how often a shown promotion is clicked or bought; add one."
         )
     if not pd.api.types.is_datetime64_any_dtype(performance["date"]):
         raise PredictorDataError("performance.date must hold dates (datetime64), not text.")
@@ -96,34 +135,29 @@ def rows_from_tables(
         raise PredictorDataError(
             "performance has no row with impressions in the dates asked for: widen the dates."
         )
-    counts = {name: _counts(shown, name) for name in _recorded(shown)}
-    known = _promotions(promotions)
+    shown = _latest_reading(shown)
+    counts, masks = _counts(shown)
+    known = _promotions(promotions, settings.text_template)
     placement_ids = _known_ids(placements, shown, "placement_id")
     segment_ids = _known_ids(segments, shown, "segment_id")
-    cell = _cells(
-        shown, known, placement_ids, segment_ids, shown["date"].dt.day_of_week.to_numpy(np.int64)
-    )
-    shape = (len(known.promotion_id), len(placement_ids), len(segment_ids), WEEKDAYS)
-    keys, inverse = np.unique(np.ravel_multi_index(cell, shape), return_inverse=True)
-    sums = {
-        name: np.rint(np.bincount(inverse, values.astype(np.float64))).astype(np.int64)
-        for name, values in counts.items()
-    }
-    promotion, placement, segment, weekday = np.unravel_index(keys, shape)
-    exposures = counts["impressions"].astype(np.float64)
-    weighted = np.bincount(inverse, exposures * _recency(shown["date"], settings))
+    promotion, placement, segment = _cells(shown, known, placement_ids, segment_ids)
+    day = _days(shown["date"])
     return Rows(
         promotions=known,
         placement_ids=placement_ids,
         segment_ids=segment_ids,
-        promotion=promotion.astype(np.int64),
-        placement=placement.astype(np.int64),
-        segment=segment.astype(np.int64),
-        weekday=weekday.astype(np.int64),
-        impressions=sums["impressions"],
-        clicks=sums.get("clicks"),
-        conversions=sums["conversions"],
-        weight=weighted / sums["impressions"],
+        promotion=promotion,
+        placement=placement,
+        segment=segment,
+        weekday=_weekday(day),
+        day=day,
+        impressions=counts["impressions"],
+        clicks=counts.get("clicks"),
+        conversions=counts.get("conversions"),
+        clicks_known=masks["clicks"],
+        conversions_known=masks["conversions"],
+        matured=_matured(shown, day),
+        weight=_recency(day, settings),
     )
 
 
@@ -132,6 +166,7 @@ def line_item_rows(
     placements: pd.DataFrame | None,
     segments: pd.DataFrame | None,
     items: pd.DataFrame,
+    settings: PredictorSettings | None = None,
 ) -> Rows:
     """Makes rows to be scored, one per row of `items` and in its order.
 
@@ -139,27 +174,32 @@ def line_item_rows(
         promotions: the contract's `promotions`.
         placements: the contract's `placements`, or None.
         segments: the contract's `segments`, or None.
-        items: `promotion_id`, `weekday` (0 is Monday) and, unless there is only one, `placement_id`
-            and `segment_id`.
+        items: `promotion_id`, `date` (datetime64) or `weekday` (0 is Monday) and, unless there is
+            only one, `placement_id` and `segment_id`. Without a date the rates are those of the
+            last days that the fit saw.
+        settings: of the predictor that will score them: its `text_template` writes the texts.
 
     Raises:
         PredictorDataError: a needed column is absent, an id is unknown or a weekday not in 0..6.
     """
-    _need(items, "items", ["promotion_id", "weekday"])
-    weekday = items["weekday"].to_numpy(np.int64)
+    _need(items, "items", ["promotion_id", "date" if "date" in items else "weekday"])
+    if "date" in items:
+        day = _days(items["date"])
+        weekday = _weekday(day)
+    else:
+        weekday = items["weekday"].to_numpy(np.int64)
+        day = np.full(len(items), NO_DAY, dtype=np.int64)
     outside = (weekday < 0) | (weekday >= WEEKDAYS)
     if outside.any():
         raise PredictorDataError(
             f"items.weekday is {weekday[outside][0]} in row {int(np.argmax(outside))}: "
             "it must be 0 (Monday) to 6."
         )
-    known = _promotions(promotions)
+    known = _promotions(promotions, (settings or PredictorSettings()).text_template)
     placement_ids = _known_ids(placements, items, "placement_id")
     segment_ids = _known_ids(segments, items, "segment_id")
-    promotion, placement, segment, weekday = _cells(
-        items, known, placement_ids, segment_ids, weekday
-    )
-    nothing = np.zeros(len(items), dtype=np.int64)
+    promotion, placement, segment = _cells(items, known, placement_ids, segment_ids)
+    unknown = np.zeros(len(items), dtype=np.bool_)
     return Rows(
         promotions=known,
         placement_ids=placement_ids,
@@ -168,14 +208,18 @@ def line_item_rows(
         placement=placement,
         segment=segment,
         weekday=weekday,
-        impressions=nothing,
+        day=day,
+        impressions=np.zeros(len(items), dtype=np.int64),
         clicks=None,
         conversions=None,
+        clicks_known=unknown,
+        conversions_known=unknown,
+        matured=np.ones(len(items)),
         weight=np.ones(len(items)),
     )
 
 
-def _promotions(table: pd.DataFrame) -> Promotions:
+def _promotions(table: pd.DataFrame, template: str) -> Promotions:
     _need(table, "promotions", ["promotion_id", "text"])
     count = len(table)
     missing = np.full(count, np.nan)
@@ -183,7 +227,7 @@ def _promotions(table: pd.DataFrame) -> Promotions:
     group = next((name for name in ("group_id", "category") if name in table), None)
     return Promotions(
         promotion_id=_names(table["promotion_id"]),
-        text=_names(table["text"]),
+        text=texts_from(table, template),
         group_id=_names(table[group]) if group else np.full(count, "", dtype=object),
         test_id=_names(table["test_id"]) if "test_id" in table else None,
         discount=_numbers(table, "discount") if "discount" in table else missing,
@@ -208,8 +252,7 @@ def _cells(
     known: Promotions,
     placement_ids: tuple[str, ...],
     segment_ids: tuple[str, ...],
-    weekday: Ints,
-) -> tuple[Ints, Ints, Ints, Ints]:
+) -> tuple[Ints, Ints, Ints]:
     promotion = _codes(table["promotion_id"], tuple(known.promotion_id), "promotions")
     only = np.zeros(len(table), dtype=np.int64)
     placement, segment = (
@@ -219,7 +262,7 @@ def _cells(
             ("segment_id", segment_ids, "segments"),
         )
     )
-    return promotion, placement, segment, weekday
+    return promotion, placement, segment
 
 
 def _codes(column: "pd.Series[str]", ids: tuple[str, ...], file: str) -> Ints:
@@ -239,36 +282,68 @@ def _known_ids(table: pd.DataFrame | None, used: pd.DataFrame, column: str) -> t
     return tuple(pd.unique(source[column].astype(str)).tolist())
 
 
-def _recorded(shown: pd.DataFrame) -> list[str]:
-    return [name for name in ("impressions", "clicks", "conversions") if name in shown]
+def _latest_reading(shown: pd.DataFrame) -> pd.DataFrame:
+    """Of several readings of a day and line item the one read last."""
+    if "as_of" not in shown:
+        return shown
+    key = [name for name in _KEY if name in shown]
+    return shown.sort_values("as_of", kind="stable").drop_duplicates(key, keep="last").sort_index()
 
 
-def _counts(shown: pd.DataFrame, name: str) -> Ints:
-    values = shown[name].to_numpy(np.float64)
-    bad = ~np.isfinite(values) | (values < 0) | (values != np.rint(values))
-    if bad.any():
-        raise PredictorDataError(
-            f"performance.{name} is {values[bad][0]:g} in row {shown.index[bad][0]}: counts must "
-            "be whole numbers, 0 or more, in every row (or the column left out)."
-        )
-    whole = {"clicks": "impressions", "conversions": "clicks" if "clicks" in shown else ""}.get(
-        name
-    )
-    whole = "impressions" if whole == "" else whole
-    if whole is not None:
-        above = values > shown[whole].to_numpy(np.float64)
+def _counts(shown: pd.DataFrame) -> tuple[dict[str, Ints], dict[str, Masks]]:
+    """Whole numbers by column, and where clicks and conversions were recorded."""
+    counts: dict[str, Ints] = {}
+    masks = {name: np.zeros(len(shown), dtype=np.bool_) for name in ("clicks", "conversions")}
+    whole = "impressions"
+    for name in ("impressions", "clicks", "conversions"):
+        if name not in shown:
+            continue
+        values = shown[name].to_numpy(np.float64, na_value=np.nan)
+        empty = np.isnan(values)
+        bad = ~np.isfinite(values) | (values < 0) | (values != np.rint(values))
+        bad &= ~empty if name != "impressions" else True
+        if bad.any():
+            raise PredictorDataError(
+                f"performance.{name} is {values[bad][0]:g} in row {shown.index[bad][0]}: counts "
+                "must be whole numbers, 0 or more (a cell is empty where none was recorded)."
+            )
+        counts[name] = np.where(empty, 0.0, values).astype(np.int64)
+        if name == "impressions":
+            continue
+        masks[name] = ~empty
+        # Where clicks are not recorded conversions are counted among impressions.
+        of = np.where(masks["clicks"], counts[whole], counts["impressions"])
+        above = ~empty & (counts[name] > (counts["impressions"] if name == "clicks" else of))
         if above.any():
             raise PredictorDataError(
                 f"performance.{name} exceeds {whole} in row {shown.index[above][0]} "
                 f"({values[above][0]:g}): it is counted among them."
             )
-    return values.astype(np.int64)
+        whole = name
+    return counts, masks
 
 
-def _recency(dates: "pd.Series[pd.Timestamp]", settings: PredictorSettings) -> Floats:
+def _days(dates: "pd.Series[pd.Timestamp]") -> Ints:
+    return dates.to_numpy("datetime64[D]").astype(np.int64)
+
+
+def _weekday(day: Ints) -> Ints:
+    return (day + _EPOCH_WEEKDAY) % WEEKDAYS
+
+
+def _matured(shown: pd.DataFrame, day: Ints) -> Floats:
+    """Share of conversions seen by `as_of`; 1 without it, and where the cell is empty."""
+    if "as_of" not in shown:
+        return np.ones(len(shown))
+    known = shown["as_of"].notna().to_numpy(np.bool_)
+    age = np.where(known, _days(shown["as_of"].fillna(shown["date"])) - day, 0)
+    return np.where(known, matured_share(age), 1.0)
+
+
+def _recency(day: Ints, settings: PredictorSettings) -> Floats:
     if settings.recency_half_life_days is None:
-        return np.ones(len(dates))
-    age = (dates.max() - dates).dt.days.to_numpy(np.float64)
+        return np.ones(len(day))
+    age = (day.max() - day).astype(np.float64)
     return np.asarray(np.exp2(-age / settings.recency_half_life_days), dtype=np.float64)
 
 

@@ -46,26 +46,39 @@ class TextEncoder(nn.Module):
     The model must have `embeddings` and `encoder.layer`, as BERT, RoBERTa and XLM-R have.
     """
 
-    def __init__(self, model: Any, trainable_layers: int) -> None:
+    def __init__(self, model: Any, trainable_layers: int | None) -> None:
         super().__init__()
         self.embeddings: Any = model.embeddings
         self.layers: Any = model.encoder.layer
         self.width = int(model.config.hidden_size)
-        if trainable_layers > len(self.layers):
+        if trainable_layers is not None and trainable_layers > len(self.layers):
             raise ArtifactError(
                 f"predictor.trainable_layers is {trainable_layers}, but the base model has only "
                 f"{len(self.layers)} layers: lower it."
             )
-        self.frozen_layers = len(self.layers) - trainable_layers
-        trains_embeddings = self.frozen_layers == 0
-        self.embeddings.requires_grad_(trains_embeddings)
+        learning = len(self.layers) if trainable_layers is None else trainable_layers
+        self.frozen_layers = len(self.layers) - learning
+        self.learns_embeddings = trainable_layers is None
+        self.free()
+
+    @property
+    def learns(self) -> bool:
+        """Whether any layer learns."""
+        return self.frozen_layers < len(self.layers)
+
+    def free(self) -> None:
+        """Lets those parameters learn that are to learn, and no other."""
+        self.embeddings.requires_grad_(self.learns_embeddings)
         for depth, layer in enumerate(self.layers):
             layer.requires_grad_(depth >= self.frozen_layers)
 
-    @property
-    def trains_embeddings(self) -> bool:
-        """Whether every layer learns, and the word vectors with them."""
-        return self.frozen_layers == 0
+    def set_dropout(self, acts: bool) -> None:
+        """Lets dropout act in the layers that learn, or nowhere."""
+        self.eval()
+        if acts:
+            self.embeddings.train(self.learns_embeddings)
+            for layer in self.layers[self.frozen_layers :]:
+                layer.train()
 
     def lower(self, tokens: Tokens) -> Tensor:
         """Returns the hidden states [T, W, H] that enter the first trainable layer."""
@@ -97,7 +110,7 @@ def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
 
 
-def load_encoder(folder: Path, trainable_layers: int) -> TextEncoder:
+def load_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
     """Loads a BERT from a local folder, on the processor, with nothing fetched.
 
     Raises:
@@ -126,7 +139,7 @@ def load_encoder(folder: Path, trainable_layers: int) -> TextEncoder:
     return encoder
 
 
-def empty_encoder(folder: Path, trainable_layers: int) -> TextEncoder:
+def empty_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
     """Builds the encoder that a folder's config.json describes, weights yet to be loaded.
 
     Raises:

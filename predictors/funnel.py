@@ -1,8 +1,9 @@
 """The network: one vector per distinct text, fused late with the context of each row.
 
 T is distinct texts, R rows, H the encoder's width, Z stages (CTR and CVR, or CTCVR alone).
-logits = bias + linear(context) + linear(text) + MLP(text, context): the linear part alone is a
-logistic regression, so that the network starts from what is simple and learns what is not.
+logits = offset + bias + linear(context) + linear(text) + MLP(text, context), the offset being the
+calendar's: the linear part alone is a logistic regression, so that the network starts from what is
+simple and learns what is not.
 """
 
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Context:
     group: Tensor  # int64, 0 unknown
     weekday: Tensor  # int64
     numeric: Tensor  # float32 [R, NUMERIC]
+    offset: Tensor  # float32 [R, Z] logits
 
     @classmethod
     def from_features(cls, features: Features, device: torch.device) -> "Context":
@@ -46,6 +48,7 @@ class Context:
                     features.group,
                     features.weekday,
                     features.numeric,
+                    features.offset,
                 )
             )
         )
@@ -59,6 +62,7 @@ class Context:
             self.group[rows],
             self.weekday[rows],
             self.numeric[rows],
+            self.offset[rows],
         )
 
 
@@ -79,13 +83,13 @@ class FunnelShape:
     def of(
         cls,
         vocabulary: Vocabulary,
-        is_funnel: bool,
+        stages: int,
         widths: tuple[int, int],
         dropouts: tuple[float, float],
     ) -> "FunnelShape":
         """Sizes the network for a vocabulary; `widths` text, hidden; `dropouts` inputs, group."""
         return cls(
-            stages=2 if is_funnel else 1,
+            stages=stages,
             placements=len(vocabulary.placements) + 1,
             segments=len(vocabulary.segments) + 1,
             groups=len(vocabulary.groups) + 1,
@@ -116,7 +120,7 @@ class Funnel(nn.Module):
         }
         self.wide = nn.ModuleDict({k: nn.Embedding(n, shape.stages) for k, (n, _) in sizes.items()})
         self.deep = nn.ModuleDict({k: nn.Embedding(n, w) for k, (n, w) in sizes.items()})
-        self.wide_numeric = nn.Linear(NUMERIC, shape.stages)  # its bias is the base rate
+        self.wide_numeric = nn.Linear(NUMERIC, shape.stages)
         self.wide_text = nn.Linear(encoder.width, shape.stages, bias=False)
         self.project = nn.Linear(encoder.width, shape.text_width)
         context_width = sum(width for _, width in sizes.values()) + NUMERIC
@@ -131,16 +135,21 @@ class Funnel(nn.Module):
             nn.init.normal_(table.weight, std=0.3)  # type: ignore[arg-type]
         for layer in (self.wide_text, self.wide_numeric, self.out):
             nn.init.zeros_(layer.weight)
+        nn.init.zeros_(self.wide_numeric.bias)  # the offset holds the base rate
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Everything but the encoder's."""
+        own = {id(parameter) for parameter in self.encoder.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in own]
 
     @torch.no_grad()
-    def start_from(self, vectors: Tensor, base_logits: Tensor) -> None:
-        """Takes the scale of the frozen text vectors [T, H] and the base rates' logits [Z]."""
+    def start_from(self, vectors: Tensor) -> None:
+        """Takes the scale of the frozen text vectors [T, H]."""
         spread = vectors.std(0, correction=0)
         is_constant = spread <= _CONSTANT_BELOW * spread.median()
         self.centre.copy_(vectors.mean(0))
         inverse = 1.0 / spread.masked_fill(is_constant, 1.0)
         self.inverse_scale.copy_(inverse.masked_fill(is_constant, 0.0))
-        self.wide_numeric.bias.copy_(base_logits)
 
     def forward(self, vectors: Tensor, context: Context) -> Tensor:
         """Returns logits [R, Z] of rows, given the text vectors [T, H] that they point into."""
@@ -161,7 +170,7 @@ class Funnel(nn.Module):
         linear = self.wide_numeric(context.numeric) + self.wide_text(scaled)[context.text]
         for name, value in index.items():
             linear = linear + self.wide[name](value)
-        logits: Tensor = linear + self.out(hidden)
+        logits: Tensor = context.offset + linear + self.out(hidden)
         return logits
 
     def _hide(self, index: Tensor, share: float) -> Tensor:

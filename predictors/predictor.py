@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from promopilot.predictors.calendar import Calendar
 from promopilot.predictors.calibration import Calibration
 from promopilot.predictors.dataset import Floats, Rows
 from promopilot.predictors.encoder import Tokens, encode, tokenize
@@ -25,16 +26,32 @@ _ROWS_AT_ONCE = 1 << 17  # rows fused per pass: 128k x 64 floats is 34 MB
 class Prediction:
     """Rates and standard errors, each [R] in the order of the rows; `se` is on the rate's scale.
 
-    `ctr` and `cvr` are None where the predictor was fitted without clicks: then only their product
-    is identified.
+    What the fit's data did not record is None: without clicks only `ctcvr` is there, without
+    conversions only `ctr`.
     """
 
-    ctr: Floats | None
-    ctr_se: Floats | None
-    cvr: Floats | None
-    cvr_se: Floats | None
-    ctcvr: Floats
-    ctcvr_se: Floats
+    ctr: Floats | None = None
+    ctr_se: Floats | None = None
+    cvr: Floats | None = None
+    cvr_se: Floats | None = None
+    ctcvr: Floats | None = None
+    ctcvr_se: Floats | None = None
+
+    @property
+    def last(self) -> Floats:
+        """Rate per impression of the last recorded stage: CTCVR, else CTR."""
+        return self._one(self.ctcvr, self.ctr)
+
+    @property
+    def last_se(self) -> Floats:
+        """Standard error of `last`."""
+        return self._one(self.ctcvr_se, self.ctr_se)
+
+    def _one(self, whole: Floats | None, first: Floats | None) -> Floats:
+        rate = first if whole is None else whole
+        if rate is None:
+            raise ValueError("a prediction without rates")
+        return rate
 
 
 @dataclass(frozen=True)
@@ -44,8 +61,10 @@ class Predictor:
     funnel: Funnel
     tokenizer: Any  # a transformers tokenizer
     vocabulary: Vocabulary
+    calendar: Calendar
     calibration: Calibration
     spreads: tuple[StageSpread, ...]  # one per stage
+    stages: tuple[str, ...]  # ("ctr", "cvr"), ("ctr",) or ("ctcvr",)
     settings: PredictorSettings
     device: torch.device
     record: dict[str, Any]  # seed, best pass and the log-loss of each: written with the model
@@ -74,11 +93,15 @@ class Predictor:
     @property
     def is_funnel(self) -> bool:
         """Whether clicks and conversions are predicted apart."""
-        return self.funnel.shape.stages == 2
+        return len(self.stages) == 2
+
+    def features(self, rows: Rows) -> Features:
+        """Returns rows as the network reads them."""
+        return self.vocabulary.features(rows, self.calendar.offset(rows))
 
     def logits(self, rows: Rows) -> Floats:
         """Returns calibrated logits [R, Z]; every distinct text is encoded once."""
-        features = self.vocabulary.features(rows)
+        features = self.features(rows)
         return self.calibration.apply(raw_logits(self.funnel, self.vectors, features))
 
     def tokens(self, texts: list[str]) -> Tokens:
@@ -100,7 +123,7 @@ class Predictor:
             rows: what to score; outcomes are not read.
             vectors: what gives the vectors of texts, where they may be known already.
         """
-        features = self.vocabulary.features(rows)
+        features = self.features(rows)
         logits = self.calibration.apply(raw_logits(self.funnel, vectors or self.vectors, features))
         rates = 1.0 / (1.0 + np.exp(-logits))
         # d rate = rate (1 - rate) d logit, so the relative error is (1 - rate) sd(logit).
@@ -108,12 +131,20 @@ class Predictor:
             (1.0 - rates[:, stage]) * logit_sd(spread, features)
             for stage, spread in enumerate(self.spreads)
         ]
+        first, first_se = rates[:, 0], rates[:, 0] * relative[0]
+        if self.stages == ("ctr",):
+            return Prediction(ctr=first, ctr_se=first_se)
+        if self.stages == ("ctcvr",):
+            return Prediction(ctcvr=first, ctcvr_se=first_se)
         ctcvr = rates.prod(axis=1)
-        ctcvr_se = ctcvr * np.sqrt(np.sum(np.square(relative), axis=0))
-        if not self.is_funnel:
-            return Prediction(None, None, None, None, ctcvr, ctcvr_se)
-        ctr, cvr = rates[:, 0], rates[:, 1]
-        return Prediction(ctr, ctr * relative[0], cvr, cvr * relative[1], ctcvr, ctcvr_se)
+        return Prediction(
+            ctr=first,
+            ctr_se=first_se,
+            cvr=rates[:, 1],
+            cvr_se=rates[:, 1] * relative[1],
+            ctcvr=ctcvr,
+            ctcvr_se=ctcvr * np.sqrt(np.sum(np.square(relative), axis=0)),
+        )
 
 
 def logit_sd(spread: StageSpread, features: Features) -> Floats:

@@ -11,23 +11,64 @@ class PredictorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Folder of a local BERT (config.json, tokenizer.json, model.safetensors). None: the MiniLM that
-    # the extra `demo` packages. English only; other languages need their own folder.
-    base_model: Path | None = None
+    # --- Text
+    # A local folder (config.json, tokenizer.json, model.safetensors) or a hub name ("org/model") of
+    # a BERT, RoBERTa or XLM-R. None: the MiniLM that the extra `demo` packages. It reads English
+    # only; other languages need their own.
+    base_model: Path | str | None = None
+    # What the encoder reads of a promotion; names in braces are columns of `promotions`.
+    text_template: str = Field(default="{text}", min_length=1, max_length=1000)
     # Word pieces kept per text; offers are short, and the cost of attention grows with it.
     max_tokens: int = Field(default=64, ge=8, le=512)
-    # Encoder layers that learn, counted from the top. 0: frozen; all of them: word vectors too.
-    trainable_layers: int = Field(default=2, ge=0, le=48)
+
+    # --- What learns
+    # frozen: only the head, on text vectors computed once. top_k: the top `trainable_layers` too.
+    # full: all layers and word vectors. lora: low-rank adapters in all layers (Hu et al. 2022).
+    mode: Literal["frozen", "top_k", "full", "lora"] = "top_k"
+    trainable_layers: int = Field(default=2, ge=1, le=48)  # of mode top_k, counted from the top
+    lora_rank: int = Field(default=8, ge=1, le=256)  # of mode lora; 8 is the paper's usual choice
+    # Width of the projected text vector, and of the hidden layer that fuses it with the context.
+    text_width: int = Field(default=64, ge=1, le=4096)
+    hidden_width: int = Field(default=64, ge=1, le=4096)
+    # Share of the head's inputs hidden at each step.
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    # Share of rows whose group_id is hidden at each step, so that text must carry what it can.
+    # 1: the group is never shown.
+    group_dropout: float = Field(default=0.3, ge=0, le=1)
+
+    # Whether the encoder's own dropout (0.1 in BERT) acts while it learns.
+    encoder_dropout: bool = True
+
+    # --- What is learnt from
+    # Weeks move all rates: their level, smoothed, is an offset. False: only weekdays are told apart.
+    time_offset: bool = True
+    # Weight of the likelihood inside randomised tests (`test_id`), given each test's total of
+    # events: there rows differ by their promotion alone. 0: off.
+    rank_loss: float = Field(default=1.0, ge=0, le=100)
+    # Weight of the plain likelihood of rows inside tests, whose level is mostly not the text's doing.
+    level_loss: float = Field(default=0.2, ge=0, le=1)
+    # Weight of the entire-space term, the likelihood of conversions per impression (Ma et al. 2018);
+    # rows without clicks always have it. 0: the funnel's two stages say it all.
+    entire_space: float = Field(default=0.0, ge=0, le=100)
+    # Standard deviation of a row's log-odds that nothing known explains: rows with many events
+    # count less than their events (Williams 1982). 0: binomial noise alone.
+    extra_sd: float = Field(default=0.3, ge=0, le=3)
+    # Rows this many days before the last one count half as much in the fit. None: all the same.
+    recency_half_life_days: float | None = Field(default=None, gt=0)
+
+    # --- How it learns
     # Passes over the texts with the encoder frozen, at most: only the head learns. Its steps cost
     # little, because text vectors are computed once.
     head_epochs: int = Field(default=40, ge=1, le=1000)
-    # Passes after that in which the trainable layers learn too. Of each phase the pass that is
-    # best on the choose rows is kept.
+    # Passes after that in which the encoder learns too. Of each phase the pass that is best on the
+    # choose rows is kept.
     epochs: int = Field(default=10, ge=1, le=1000)
-    # Passes without a better log-loss on the choose rows before a phase ends.
+    # Passes without a better loss on the choose rows before a phase ends.
     patience: int = Field(default=20, ge=1, le=1000)
     # Distinct texts per step, each with all its rows.
     batch_texts: int = Field(default=32, ge=1, le=4096)
+    # Batches whose gradients are added up to one step: large batches on a small device.
+    accumulate: int = Field(default=1, ge=1, le=1024)
     # AdamW step of the top encoder layer. 2e-5 to 5e-5 is what the BERT paper (Devlin 2019) tried.
     encoder_learning_rate: float = Field(default=2e-5, gt=0, le=1)
     # Each layer below learns this much slower (ULMFiT's discriminative rates, Howard & Ruder 2018).
@@ -43,17 +84,11 @@ class PredictorSettings(BaseModel):
     # What is judged and kept is a running average of the weights; this share of it stays per step.
     # 0: the weights themselves.
     averaging: float = Field(default=0.95, ge=0, lt=1)
-    # Width of the projected text vector, and of the hidden layer that fuses it with the context.
-    text_width: int = Field(default=64, ge=1, le=4096)
-    hidden_width: int = Field(default=64, ge=1, le=4096)
-    # Share of the head's inputs hidden at each step.
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    # Share of rows whose group_id is hidden at each step, so that text must carry what it can.
-    # 1: the group is never shown.
-    group_dropout: float = Field(default=0.3, ge=0, le=1)
-    # Rows this many days before the last one count half as much in the fit. None: all the same.
-    recency_half_life_days: float | None = Field(default=None, gt=0)
+
+    # --- What is made of it
     # Least standard deviation of a logit shift, in logits: a rate is never known better than 5 %.
     sd_floor: float = Field(default=0.05, gt=0, le=5)
     # Where the network runs. auto: CUDA, else Apple's MPS, else the processor.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    # Arithmetic of training. auto: bf16 where the device has it in hardware, else fp32.
+    precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -1,25 +1,34 @@
-"""Fitting a predictor: learning, then calibration and spread on the choose rows.
+"""Fitting a predictor: calendar, learning, then calibration and spread on the choose rows.
 
 On the processor the same rows, settings, seed and number of threads give the same bytes.
 """
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from promopilot.predictors.adapters import AdaptedEncoder
 from promopilot.predictors.artifact import check_target, save_predictor
+from promopilot.predictors.base_model import describe, resolve
+from promopilot.predictors.calendar import Calendar
 from promopilot.predictors.calibration import Calibration, calibrate
+from promopilot.predictors.cells import Cells
+from promopilot.predictors.checkpoint import Checkpoint
+from promopilot.predictors.counts import StageCounts
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.device import choose_device
 from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import PredictorDataError
-from promopilot.predictors.funnel import Context, Funnel, FunnelShape
-from promopilot.predictors.learning import Prepared, Progress, learn
-from promopilot.predictors.likelihood import stage_counts
-from promopilot.predictors.packaged import packaged_minilm
+from promopilot.predictors.funnel import Funnel, FunnelShape
+from promopilot.predictors.learning import Progress, learn
+from promopilot.predictors.objective import Part
+from promopilot.predictors.passes import Scribe
 from promopilot.predictors.predictor import Predictor, fuse
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import (
@@ -38,6 +47,8 @@ def fit(
     out: Path,
     seed: int,
     progress: Progress = lambda what, share: None,
+    checkpoint: Path | None = None,
+    scribe: Scribe | None = None,
 ) -> Predictor:
     """Fine-tunes the base model on `train` and writes the predictor to `out`.
 
@@ -51,6 +62,9 @@ def fit(
         out: folder to write; an earlier predictor there is replaced.
         seed: of the initial head, the order of texts and dropout.
         progress: called with what is done and the share done, 0 to 1.
+        checkpoint: folder that keeps the state after each pass; a killed fit of the same rows,
+            settings and seed goes on from it, to the same result. It is removed in the end.
+        scribe: takes each pass's losses, for TensorBoard.
 
     Raises:
         PredictorDataError: one part has no events or its counts differ in kind from the other's.
@@ -60,92 +74,143 @@ def fit(
     _check_parts(train, choose)
     check_target(out)
     device = choose_device(settings.device)
-    base_model = settings.base_model or packaged_minilm()
+    base_model = resolve(settings.base_model)
+    told = describe(settings.base_model, base_model)
     progress("loading the language model", 0.0)
     tokenizer = load_tokenizer(base_model)
     vocabulary = Vocabulary.from_rows(train)
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):  # the caller's random state is left as it was
+    calendar = Calendar.fit(train, settings.extra_sd, settings.time_offset)
+    with _repeatable(device):
         torch.manual_seed(seed)
-        encoder = load_encoder(base_model, settings.trainable_layers)
+        encoder = load_encoder(base_model, _learning_layers(settings))
+        if settings.mode == "lora":
+            encoder = AdaptedEncoder(encoder, settings.lora_rank)
         shape = FunnelShape.of(
             vocabulary,
-            train.is_funnel,
+            len(train.stages),
             (settings.text_width, settings.hidden_width),
             (settings.dropout, settings.group_dropout),
         )
         funnel = Funnel(encoder, shape).to(device)
-        fitted, chosen = (
-            _prepare(rows, vocabulary, tokenizer, settings, device) for rows in (train, choose)
-        )
-        record = learn(funnel, fitted, chosen, settings, seed, progress)
+
+        def part(rows: Rows) -> Part:
+            counts = StageCounts.of(rows, settings.entire_space)
+            cells = Cells.of(rows, counts, calendar.offset(rows))
+            features = vocabulary.features(cells.rows, cells.offset)
+            tokens = tokenize(tokenizer, features.texts, settings.max_tokens, device)
+            return Part.of(cells, features, tokens, settings, device)
+
+        fitted, chosen = part(train), part(choose)
+        kept = None
+        if checkpoint is not None:
+            kept = Checkpoint(checkpoint, _fit_key(train, choose, settings, told, seed))
+        record = learn(funnel, fitted, chosen, settings, seed, progress, kept, scribe)
+    if isinstance(funnel.encoder, AdaptedEncoder):
+        funnel.encoder = funnel.encoder.merged()
     funnel.eval()
-    calibration, spreads = _after_fit(funnel, fitted, chosen, choose, vocabulary, settings)
+    calibration, spreads = _after_fit(funnel, fitted, chosen, settings)
     predictor = Predictor(
         funnel=funnel,
         tokenizer=tokenizer,
         vocabulary=vocabulary,
+        calendar=calendar,
         calibration=calibration,
         spreads=spreads,
+        stages=train.stages,
         settings=settings,
         device=device,
-        record=record,
+        record=record | _data_record(train, choose) | {"base_model": told},
     )
     save_predictor(predictor, base_model, out)
+    if kept is not None:
+        kept.remove()
     progress("predictor written", 1.0)
     return predictor
 
 
+def _learning_layers(settings: PredictorSettings) -> int | None:
+    """Top layers that learn as they are: all (None), some or none."""
+    return {"full": None, "top_k": settings.trainable_layers}.get(settings.mode, 0)
+
+
+@contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """Leaves the caller's random state as it was, and lets no operation add up in random order.
+
+    Without it two threads add the gradients of an index in the order in which they come.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    devices = [device] if device.type == "cuda" else []
+    try:
+        if device.type == "cpu":  # elsewhere some operations have no such version
+            torch.use_deterministic_algorithms(True)
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)
+
+
 def _check_parts(train: Rows, choose: Rows) -> None:
+    if train.stages != choose.stages:
+        raise PredictorDataError(
+            f"The fit part of performance records {' and '.join(train.stages)}, the choose part "
+            f"{' and '.join(choose.stages)}: give both the same columns."
+        )
     for name, rows in (("fit", train), ("choose", choose)):
-        if rows.conversions is None or rows.conversions.sum() == 0:
-            raise PredictorDataError(
-                f"The {name} part of performance has no conversions: widen its dates."
-            )
-        if rows.clicks is not None and not rows.clicks.sum() < rows.impressions.sum():
-            raise PredictorDataError(
-                f"In the {name} part of performance every impression is a click: leave out clicks."
-            )
-    if train.is_funnel != choose.is_funnel:
-        raise PredictorDataError("Clicks are recorded in only one of the fit and choose parts.")
+        counts = StageCounts.of(rows)
+        totals = zip(
+            rows.stages, counts.trials.sum(axis=0), counts.successes.sum(axis=0), strict=True
+        )
+        for stage, trials, successes in totals:
+            what = {"ctr": "clicks"}.get(stage, "conversions")
+            if successes <= 0:
+                raise PredictorDataError(
+                    f"The {name} part of performance has no {what}: widen its dates."
+                )
+            if stage == "ctr" and successes >= trials:
+                raise PredictorDataError(
+                    f"In the {name} part of performance every impression is a click: leave out "
+                    "clicks."
+                )
 
 
-def _prepare(
-    rows: Rows,
-    vocabulary: Vocabulary,
-    tokenizer: Any,
-    settings: PredictorSettings,
-    device: torch.device,
-) -> Prepared:
-    features = vocabulary.features(rows)
+def _fit_key(
+    train: Rows, choose: Rows, settings: PredictorSettings, base_model: dict[str, Any], seed: int
+) -> str:
+    """Digest of all that decides a fit, so that no other fit's state is taken up."""
+    told = (settings.model_dump_json(), base_model["digests"], seed)
+    digest = hashlib.sha256(repr(told).encode())
+    for rows in (train, choose):
+        for field in fields(rows):
+            value = getattr(rows, field.name)
+            if isinstance(value, np.ndarray):
+                digest.update(np.ascontiguousarray(value).tobytes())
+        for names in (rows.promotions.promotion_id, rows.promotions.text):
+            digest.update("\0".join(names).encode())
+    return digest.hexdigest()
 
-    def tensor(values: Any) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=device)
 
-    impressions, conversions = tensor(rows.impressions), tensor(rows.conversions)
-    clicks = tensor(rows.clicks) if rows.clicks is not None else None
-    trials, successes = stage_counts(impressions, clicks, conversions)
-    return Prepared(
-        features=features,
-        tokens=tokenize(tokenizer, features.texts, settings.max_tokens, device),
-        context=Context.from_features(features, device),
-        trials=trials,
-        successes=successes,
-        impressions=impressions,
-        conversions=conversions,
-        weight=tensor(rows.weight),
-    )
+def _data_record(train: Rows, choose: Rows) -> dict[str, Any]:
+    """What was learnt from, for the model card and to know what is held out."""
+    record: dict[str, Any] = {}
+    for name, rows in (("fit", train), ("choose", choose)):
+        days = rows.day.astype("datetime64[D]")
+        record[name] = {
+            "from": str(days.min()),
+            "to": str(days.max()),
+            "rows": len(rows),
+            "promotions": len(np.unique(rows.promotion)),
+            "impressions": int(rows.impressions.sum()),
+            "events": int(rows.events.sum()),
+        }
+    return {"data": record}
 
 
 def _after_fit(
-    funnel: Funnel,
-    train: Prepared,
-    choose: Prepared,
-    rows: Rows,
-    vocabulary: Vocabulary,
-    settings: PredictorSettings,
+    funnel: Funnel, train: Part, choose: Part, settings: PredictorSettings
 ) -> tuple[Calibration, tuple[StageSpread, ...]]:
-    """Calibrates on the choose rows and estimates each stage's spread there."""
+    """Calibrates on the choose part and estimates each stage's spread there."""
     trials = choose.trials.double().cpu().numpy()
     successes = choose.successes.double().cpu().numpy()
     logits, fit_logits = (
@@ -154,14 +219,13 @@ def _after_fit(
     calibration = calibrate(logits, trials, successes)
     rates = 1.0 / (1.0 + np.exp(-calibration.apply(logits)))
     fit_logits = calibration.apply(fit_logits)
-    weight = train.impressions.double().cpu().numpy()
+    weight = train.trials[:, 0].double().cpu().numpy()
     levels = (train.features.placement, train.features.segment, train.features.group)
-    item = (rows.promotion * len(rows.placement_ids) + rows.placement) * len(rows.segment_ids)
     spreads = []
     for stage in range(rates.shape[1]):
         residuals = Residuals(
-            promotion=rows.promotion,
-            item=item + rows.segment,
+            promotion=choose.entry.cpu().numpy(),
+            item=choose.item,
             trials=trials[:, stage],
             successes=successes[:, stage],
             rate=rates[:, stage],

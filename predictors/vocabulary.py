@@ -27,6 +27,7 @@ class Features:
     group: Ints  # [R] 0 is unknown
     weekday: Ints  # [R] 0..6
     numeric: NDArray[np.float32]  # [R, NUMERIC]
+    offset: NDArray[np.float32]  # [R, Z] logits: the calendar's
     is_new_text: NDArray[np.bool_]  # [R] a text that the fit never saw
 
 
@@ -50,7 +51,7 @@ class Vocabulary:
             placements=_used(rows.placement_ids, rows.placement),
             segments=_used(rows.segment_ids, rows.segment),
             groups=tuple(sorted(set(promotions.group_id[shown]) - {""})),
-            texts=tuple(sorted({_digest(text) for text in promotions.text[shown]})),
+            texts=tuple(sorted({digest_of(text) for text in promotions.text[shown]})),
             discount=_scale(promotions.discount[shown]),
             log_price=_scale(promotions.log_price[shown]),
         )
@@ -75,13 +76,18 @@ class Vocabulary:
         """Returns plain lists and numbers."""
         return asdict(self)
 
-    def features(self, rows: Rows) -> Features:
-        """Turns rows into indices and scaled numbers; what is missing is 0 and flagged."""
+    def features(self, rows: Rows, offset: Floats) -> Features:
+        """Turns rows into indices and scaled numbers; what is missing is 0 and flagged.
+
+        Args:
+            rows: to be read.
+            offset: the calendar's logits [R, Z] for them.
+        """
         promotions = rows.promotions
         shown, inverse = np.unique(rows.promotion, return_inverse=True)
         texts, text = np.unique(promotions.text[shown].astype(str), return_inverse=True)
         known = set(self.texts)
-        is_new = np.array([_digest(str(value)) not in known for value in texts], dtype=bool)
+        is_new = np.array([digest_of(str(value)) not in known for value in texts], dtype=bool)
         groups = _indices(promotions.group_id[shown], self.groups)
         numeric = np.concatenate(
             [
@@ -98,6 +104,7 @@ class Vocabulary:
             group=groups[inverse],
             weekday=rows.weekday,
             numeric=numeric[inverse],
+            offset=offset.astype(np.float32),
             is_new_text=is_new[text[inverse]],
         )
 
@@ -130,5 +137,5 @@ def _scaled(values: Floats, scale: tuple[float, float]) -> NDArray[np.float32]:
     return np.stack([centred, missing], axis=1).astype(np.float32)
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

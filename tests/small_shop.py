@@ -27,7 +27,7 @@ def write_small_shop(folder: Path) -> Path:
     path.write_text(
         "data: {folder: shop/data}\n"
         f"flight: {{start: {START}, days: 7}}\n"
-        "predictor: {base_model: bert, epochs: 1, trainable_layers: 0}\n"
+        "predictor: {base_model: bert, epochs: 1, mode: frozen}\n"
         "agents: {steps: 112, num_envs: 8, training_flights: 8, batch_size: 56, epochs: 1}\n"
         "simulate: {flights_validation: 4, flights_test: 8}\n"
         "ope: {replicates: 100}\n"

@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def quick(base: Path, *overrides: str) -> RunConfig:
-    few = ["predictor.epochs=2", "predictor.trainable_layers=0", f"predictor.base_model={base}"]
+    few = ["predictor.epochs=2", "predictor.mode=frozen", f"predictor.base_model={base}"]
     return make_config({}, [*few, *overrides])
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from promopilot.predictors.likelihood import ctcvr_log_loss, funnel_nll, log_ctcvr, stage_counts
+from promopilot.predictors.likelihood import funnel_nll, log_product, shares_nll, whole_nll
 
 LOGIT = st.floats(-12, 12)
 
@@ -35,7 +35,7 @@ def test_the_funnel_is_two_binomials(
 @settings(max_examples=50, deadline=None)
 @given(LOGIT, LOGIT)
 def test_the_two_outcomes_share_all_probability(first: float, second: float) -> None:
-    log_rate, log_rest = log_ctcvr(counts(first, second)[None])
+    log_rate, log_rest = log_product(counts(first, second)[None])
     assert (log_rate.exp() + log_rest.exp()).item() == pytest.approx(1.0, abs=1e-12)
 
 
@@ -55,7 +55,7 @@ def test_without_clicks_one_stage_is_left() -> None:
     trials, successes = stage_counts(counts(10, 20), None, counts(1, 5))
     assert trials.tolist() == [[10], [20]]
     assert successes.tolist() == [[1], [5]]
-    log_rate, _ = log_ctcvr(counts(0.0, 1.0)[:, None])
+    log_rate, _ = log_product(counts(0.0, 1.0)[:, None])
     assert log_rate.exp().tolist() == pytest.approx([0.5, 1 / (1 + np.exp(-1))])
 
 

@@ -88,11 +88,11 @@ def test_the_best_pass_is_kept(predictor: Predictor, parts: Parts) -> None:
 
     choose = parts[1]
     assert choose.conversions is not None
-    logits = raw_logits(predictor.funnel, predictor.vectors, predictor.vocabulary.features(choose))
+    logits = raw_logits(predictor.funnel, predictor.vectors, predictor.features(choose))
     rate = (1 / (1 + np.exp(-logits))).prod(axis=1)
     kept = log_loss(rate, choose.impressions, choose.conversions)
-    assert kept == pytest.approx(min(predictor.record["fine_tuned_log_loss"]), rel=1e-6)
-    assert predictor.record["best"] == min(predictor.record["fine_tuned_log_loss"])
+    assert kept == pytest.approx(min(predictor.record["fine_tuned_loss"]), rel=1e-6)
+    assert predictor.record["best"] == min(predictor.record["fine_tuned_loss"])
 
 
 def test_frozen_layers_stay_and_trainable_ones_move(
@@ -107,7 +107,7 @@ def test_frozen_layers_stay_and_trainable_ones_move(
     moved = {k for k, v in fitted.state_dict().items() if not torch.equal(v, before[k])}
     assert moved
     assert all(name.startswith("layers.1.") for name in moved)
-    frozen = fast.model_copy(update={"trainable_layers": 0})
+    frozen = fast.model_copy(update={"mode": "frozen"})
     still = fit(parts[0], parts[1], frozen, tmp_path / "none", 0).funnel.encoder
     assert all(torch.equal(v, before[k]) for k, v in still.state_dict().items())
 
@@ -169,7 +169,7 @@ def _none(rows: Rows) -> Rows:
     [
         (lambda a, b: (_none(a), b), "The fit part of performance has no conversions"),
         (lambda a, b: (a, _none(b)), "The choose part of performance has no conversions"),
-        (lambda a, b: (a, dataclasses.replace(b, clicks=None)), "only one of the fit and choose"),
+        (lambda a, b: (a, dataclasses.replace(b, clicks=None)), "records ctr and cvr, the choose part ctcvr"),
         (lambda a, b: (dataclasses.replace(a, clicks=a.impressions), b), "every impression is a"),
     ],
 )
@@ -216,9 +216,9 @@ def test_an_interrupt_leaves_nothing(
 @hypothesis_settings(max_examples=20, deadline=None)
 @given(st.integers(1, 500), st.floats(0, 0.9))
 def test_the_rate_rises_and_falls_between_zero_and_one(steps: int, share: float) -> None:
-    from promopilot.predictors.learning import _rate
+    from promopilot.predictors.passes import _rise_and_fall
 
-    rates = [_rate(step, steps, share) for step in range(steps)]
+    rates = [_rise_and_fall(step, steps, share) for step in range(steps)]
     assert all(0 < rate <= 1 for rate in rates)
     top = int(np.argmax(rates))
     assert rates[top] == 1.0

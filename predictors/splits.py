@@ -1,0 +1,56 @@
+"""Parts by group: what belongs together stays together, and the same ids always fall alike.
+
+Rows are never split one by one: a story, a product type or a text that stands on both sides would
+let the model recognise what it is asked to predict.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from promopilot.predictors.dataset import Masks, Names, Promotions, Rows
+
+_FULL = float(1 << 32)
+
+
+def hashed_share(name: str, salt: str) -> float:
+    """Returns a number in [0, 1) that depends on the two strings alone."""
+    return int(hashlib.sha256(f"{salt}{name}".encode()).hexdigest()[:8], 16) / _FULL
+
+
+def families(promotions: Promotions) -> Names:
+    """Returns a name [P] per promotion, the same for all that share a group or a text.
+
+    Groups that share a text are one family, named by the first of their ids: otherwise a text could
+    stand on both sides of a split.
+    """
+    own = np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)
+    group = np.unique(own.astype(str), return_inverse=True)[1]
+    text = np.unique(promotions.text.astype(str), return_inverse=True)[1]
+    count = int(group.max(initial=-1)) + 1
+    size = count + int(text.max(initial=-1)) + 1
+    ones = np.ones(len(group), dtype=np.int8)
+    graph = sparse.coo_matrix((ones, (group, count + text)), shape=(size, size))
+    label: NDArray[np.int32] = connected_components(graph, directed=False)[1]
+    order = np.argsort(own.astype(str), kind="stable")
+    component = label[group]
+    first = dict(zip(component[order[::-1]], own[order[::-1]], strict=True))
+    return np.array([first[value] for value in component], dtype=object)
+
+
+def held_out(rows: Rows, share: float, salt: str) -> Masks:
+    """Returns a mask [R] of the rows whose family falls into the held-out share.
+
+    Args:
+        rows: to be parted.
+        share: of the families, in (0, 1).
+        salt: another salt holds out other families.
+    """
+    chosen = np.array(
+        [hashed_share(str(name), salt) < share for name in families(rows.promotions)],
+        dtype=np.bool_,
+    )
+    return chosen[rows.promotion]
