@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from promopilot.predictors.dataset import Rows
+from promopilot.predictors.device import prediction_precision
 from promopilot.predictors.predictor import Prediction, Predictor
 from promopilot.predictors.text_vectors import VectorCache, model_digest, text_key
 from promopilot.predictors.uncertainty import StageSpread
@@ -118,8 +119,9 @@ class LocalHost:
         self._cache = VectorCache() if cache is None else cache
         self._window = window
         settings = predictor.settings
+        precision = prediction_precision(predictor.device, settings.precision)
         self._digest = model_digest(
-            predictor.funnel.encoder, predictor.tokenizer, settings.max_tokens
+            predictor.funnel.encoder, predictor.tokenizer, f"{settings.max_tokens} {precision}"
         )
         self._counts = _Counts()
         self._waiting: list[_Request] = []

@@ -11,6 +11,7 @@ import torch
 from promopilot.predictors.calendar import Calendar
 from promopilot.predictors.calibration import Calibration
 from promopilot.predictors.dataset import Floats, Rows
+from promopilot.predictors.device import prediction_precision
 from promopilot.predictors.encoder import Tokens, encode, tokenize
 from promopilot.predictors.funnel import Context, Funnel
 from promopilot.predictors.halving import Halving
@@ -109,10 +110,13 @@ class Predictor:
         return tokenize(self.tokenizer, texts, self.settings.max_tokens, self.device)
 
     def vectors(self, texts: list[str]) -> torch.Tensor:
-        """Returns the vectors [T, H] of texts."""
+        """Returns the vectors [T, H] of texts, each distinct one encoded once."""
         if not texts:
             return torch.zeros((0, self.funnel.encoder.width), device=self.device)
-        return encode(self.funnel.encoder, self.tokens(texts))
+        place = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+        precision = prediction_precision(self.device, self.settings.precision)
+        distinct = encode(self.funnel.encoder, self.tokens(list(place)), precision)
+        return distinct[[place[text] for text in texts]]
 
     def predict(
         self, rows: Rows, vectors: Callable[[list[str]], torch.Tensor] | None = None

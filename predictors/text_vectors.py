@@ -56,9 +56,15 @@ def text_key(model_digest: bytes, text: str) -> bytes:
     return hashlib.sha256(model_digest + text.encode("utf-8", "surrogatepass")).digest()
 
 
-def model_digest(encoder: nn.Module, tokenizer: Any, max_tokens: int) -> bytes:
-    """Returns a sha256 of everything that a text's vector depends on besides the text."""
-    digest = hashlib.sha256(f"{max_tokens}".encode())
+def model_digest(encoder: nn.Module, tokenizer: Any, way: str) -> bytes:
+    """Returns a sha256 of everything that a text's vector depends on besides the text.
+
+    Args:
+        encoder: its weights.
+        tokenizer: its word pieces.
+        way: how they are used, such as the word pieces kept and the precision.
+    """
+    digest = hashlib.sha256(way.encode())
     for piece, index in sorted(tokenizer.get_vocab().items()):
         digest.update(f"{piece}\0{index}\0".encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(encoder.state_dict().items()):

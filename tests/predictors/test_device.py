@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from promopilot.predictors import device as device_module
-from promopilot.predictors.device import autocast, has_bf16
+from promopilot.predictors.device import autocast, has_bf16, prediction_precision
 from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import ArtifactError
 
@@ -65,6 +65,22 @@ def test_bf16_of_a_gpu_counts_only_in_hardware(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     assert has_bf16(torch.device("cuda")) is native
     assert has_bf16(torch.device("mps")) is False
+
+
+@pytest.mark.parametrize(
+    ("precision", "able", "expected"),
+    [
+        ("auto", True, "fp32"),  # what the fit chose for speed does not move rates
+        ("fp32", True, "fp32"),
+        ("bf16", True, "bf16"),
+        ("bf16", False, "fp32"),  # fitted elsewhere: it must predict here too
+    ],
+)
+def test_predictions_are_fp32_unless_bf16_is_named(
+    monkeypatch: pytest.MonkeyPatch, precision: str, able: bool, expected: str
+) -> None:
+    _able(monkeypatch, able)
+    assert prediction_precision(CPU, precision) == expected  # type: ignore[arg-type]
 
 
 def test_vectors_in_bf16_are_float32_and_near(

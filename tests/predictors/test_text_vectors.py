@@ -50,12 +50,14 @@ def test_a_vector_does_not_hold_the_batch_it_came_from() -> None:
 
 def test_the_digest_tells_models_apart(base_model: Path) -> None:
     encoder, tokenizer = load_encoder(base_model, 1), load_tokenizer(base_model)
-    digest = model_digest(encoder, tokenizer, 16)
-    assert digest == model_digest(load_encoder(base_model, 1), load_tokenizer(base_model), 16)
-    assert digest != model_digest(encoder, tokenizer, 17)
+    digest = model_digest(encoder, tokenizer, "16 fp32")
+    assert digest == model_digest(
+        load_encoder(base_model, 1), load_tokenizer(base_model), "16 fp32"
+    )
+    assert digest != model_digest(encoder, tokenizer, "16 bf16")
     with torch.no_grad():
         encoder.layers[1].output.dense.bias[0] += 1e-6
-    assert digest != model_digest(encoder, tokenizer, 16)
+    assert digest != model_digest(encoder, tokenizer, "16 fp32")
 
 
 def test_keys_tell_texts_and_models_apart() -> None:
