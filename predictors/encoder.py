@@ -18,12 +18,16 @@ from promopilot.predictors.device import Precision, autocast
 from promopilot.predictors.errors import ArtifactError
 from promopilot.predictors.halving import Halving
 from promopilot.predictors.onednn import fast_linear
+from promopilot.predictors.readable import clipped
 
 # What a BERT folder needs; weights only as safetensors, because a pickle could run code.
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 # Word pieces per forward pass when nothing is learnt. On a processor 512 of MiniLM's stay in its
 # cache (1.8 times the speed of 2,048); a GPU needs many to be busy.
 _TOKENS_AT_ONCE = {"cpu": 512}
+
+# A folder is read as data: nothing is fetched, and code that it brings is never run.
+_AS_DATA: Any = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,11 @@ def empty_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
         ArtifactError: the config is unreadable, or the model is not of BERT's kind.
     """
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model: Any = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        config = AutoConfig.from_pretrained(folder, **_AS_DATA)
+        make: Any = AutoModel.from_config
+        model: Any = make(config, trust_remote_code=False)
+    except Exception as error:  # what transformers raises depends on what the file holds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArtifactError(
             f"{folder / CONFIG} is not a readable model config ({reason})."
         ) from None
@@ -168,16 +173,20 @@ def load_tokenizer(folder: Path) -> Any:
         ArtifactError: its files are missing or unreadable.
     """
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        return AutoTokenizer.from_pretrained(folder, **_AS_DATA)
+    except Exception as error:  # what tokenizers raises depends on what the files hold
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArtifactError(f"{folder} has no readable tokenizer ({reason}).") from None
 
 
 def tokenize(tokenizer: Any, texts: list[str], max_tokens: int, device: torch.device) -> Tokens:
     """Turns texts into padded word pieces on `device`, each cut at `max_tokens`."""
     out = tokenizer(
-        texts, padding=True, truncation=True, max_length=max_tokens, return_tensors="pt"
+        clipped(texts, max_tokens),
+        padding=True,
+        truncation=True,
+        max_length=max_tokens,
+        return_tensors="pt",
     )
     return Tokens(out["input_ids"].to(device), out["attention_mask"].to(device))
 

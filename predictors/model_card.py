@@ -85,7 +85,7 @@ def render_card(record: dict[str, Any], test: dict[str, Any] | None) -> str:
 
 
 def _what(record: dict[str, Any], stages: list[str]) -> str:
-    base = record["base_model"]
+    base = record["record"]["base_model"]
     origin = {"packaged": "packaged", "local": "a local folder", "hub": "from the hub"}
     revision = f", revision {base['revision']}" if base.get("revision") else ""
     lines = [
@@ -237,7 +237,7 @@ def _figure(value: Any, places: int = 0) -> str:
 
 def _quoted(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return f"``{text}``" if "`" in text else f"`{text}`"
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def _read(path: Path) -> dict[str, Any]:

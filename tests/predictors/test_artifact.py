@@ -44,7 +44,7 @@ def test_it_needs_no_base_model_and_says_nothing_of_where_it_was(
     assert Predictor.load(saved).settings.base_model is None
     names = {path.relative_to(saved).as_posix() for path in saved.rglob("*") if path.is_file()}
     assert set(json.loads(text)["digests"]) == names - {"predictor.json", "model_card.md"}
-    told = json.loads(text)["base_model"]
+    told = json.loads(text)["record"]["base_model"]
     assert (told["source"], told["name"]) == ("local", "bert")
     assert set(told["digests"]) == {"config.json", "model.safetensors"}
 

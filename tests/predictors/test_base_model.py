@@ -1,5 +1,6 @@
 """Which language model a setting means, and what is fetched for it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -118,3 +119,42 @@ def test_names_of_the_hub() -> None:
     assert is_hub_name("owner/name@main")
     assert not is_hub_name("models/deep/bert")
     assert not is_hub_name("~/bert")
+
+
+@pytest.mark.parametrize("content", ["{}", "{", "[]", '{"version": "1.0", "model": 3}'])
+def test_a_tokenizer_that_is_none(base_model: Path, tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "bert"
+    shutil.copytree(base_model, folder)
+    (folder / "tokenizer.json").write_text(content)
+    with pytest.raises(ArtifactError, match="has no readable tokenizer"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        '{"model_type": "bert", "hidden_size": "x"}',
+        '{"model_type": "bert", "hidden_size": 7}',
+        '{"model_type": ["bert"]}',
+    ],
+)
+def test_a_config_that_is_none(base_model: Path, tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "bert"
+    shutil.copytree(base_model, folder)
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"config\.json is not a readable model config") as told:
+        load_encoder(folder, 1)
+    assert "\n" not in str(told.value)
+
+
+def test_code_in_a_folder_is_never_run(base_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bert"
+    shutil.copytree(base_model, folder)
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    strange = {"model_type": "strange", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}}
+    (folder / "config.json").write_text(json.dumps(strange))
+    with pytest.raises(ArtifactError, match="is not a readable model config"):
+        load_encoder(folder, 1)
+    assert not (tmp_path / "ran").exists()
