@@ -70,10 +70,10 @@ def test_good_promotions_do_not_make_a_good_week() -> None:
     rows = shop(np.full(20, -3.0), group_of_week=True)
     assert rows.clicks is not None
     early = rows.day < np.median(rows.day)
-    raw = [
+    first, second = (
         np.log(rows.clicks[part].sum() / rows.impressions[part].sum()) for part in (early, ~early)
-    ]
-    assert raw[0] - raw[1] > 0.5
+    )
+    assert first - second > 0.5
     level = fitted_level(Calendar.fit(rows, extra_sd=0.0))
     assert abs(level[:10].mean() - level[10:].mean()) < 0.5 * (first - second)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.predictors.conftest import Parts
 
 from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.training import fit
-from tests.predictors.conftest import Parts
 
 
 class Killed(BaseException):
