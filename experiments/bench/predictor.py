@@ -1,124 +1,87 @@
-"""How fast the predictor scores and encodes, and what encoding each text once saves.
+"""How fast the predictor learns, scores and encodes, and what encoding each text once saves.
 
-Runs on the packaged MiniLM with an untrained head: speed does not depend on the weights.
+Runs on the packaged MiniLM after one pass over a made-up shop: speed does not depend on weights.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from promopilot.experiments.bench.figure import Figure, figure
 
-if TYPE_CHECKING:
-    from promopilot.predictors import Predictor, Rows
 
-TEXTS = 128  # distinct texts
-PLACEMENTS, SEGMENTS, WEEKDAYS = 7, 4, 7  # as in the demo: 196 rows per text
-ROW_WISE_ROWS = 256  # rows that the comparison encodes one by one
-_PRODUCTS = ("yogurt", "ground coffee", "frozen pizza", "laundry detergent", "sparkling water")
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured; the tests measure less."""
+
+    texts: int = 128  # of the small catalog
+    training_texts: int = 32  # of a training batch, each in 20 contexts
+    catalog_texts: int = 5000  # of the large catalog
+    placements: int = 5
+    segments: int = 4
+    days: int = 10  # times the three above: a million line items
+    seconds: float = 2.0  # that short work is repeated for
+    drawn: int = 2500  # texts encoded beside sentence-transformers, drawn with repeats
+    distinct: int = 1000  # from so many
 
 
-def measure(seconds_hint: float = 20.0) -> dict[str, Figure]:
-    """Measures within about `seconds_hint` seconds.
+def measure(sizes: Sizes | None = None) -> dict[str, Figure]:
+    """Measures, in about a minute on two cores.
 
     Returns:
-        `rows_per_second` of `Predictor.predict` with every text encoded once, `texts_per_second`
-        of the encoder alone, and `encode_once_speedup`: seconds per row if each row's text were
-        encoded, over seconds per row as it is. No goal is set for any.
+        `rows_per_second` of `Predictor.predict` on a small catalog, and `texts_per_second` of the
+        encoder; then what `encode_once`, `large_catalog` and `encoding` return.
 
     Raises:
         MissingPackageError: the packaged model is not installed.
         ArtifactError: it is not the one that was checked.
     """
-    import numpy as np
+    from promopilot.experiments.bench.encode_once import encode_once
+    from promopilot.experiments.bench.encoding import encoding
+    from promopilot.experiments.bench.large_catalog import large_catalog
+    from promopilot.experiments.bench.shop import Shop, fitted
+    from promopilot.experiments.bench.stopwatch import seconds
 
-    from promopilot.predictors.encoder import encode
+    sizes = sizes or Sizes()
+    with _all_processors() as threads, tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model"
+        predictor = fitted(model)
+        rows = Shop(sizes.texts, 7, 4, 7).rows(predictor.settings)  # as in the demo
+        texts = [str(text) for text in rows.promotions.text]
+        return {
+            "threads": figure(threads, "threads"),
+            "rows_per_second": figure(
+                len(rows) / seconds(lambda: predictor.predict(rows), sizes.seconds), "rows/s"
+            ),
+            "texts_per_second": figure(
+                len(texts) / seconds(lambda: predictor.vectors(texts), sizes.seconds), "texts/s"
+            ),
+            **encode_once(predictor, sizes.training_texts, sizes.seconds),
+            **encoding(predictor, sizes.drawn, sizes.distinct),
+            **large_catalog(
+                predictor,
+                model,
+                Shop(sizes.catalog_texts, sizes.placements, sizes.segments, sizes.days),
+                Path(folder),
+            ),
+        }
 
-    predictor, rows = _untrained()
-    texts = [str(text) for text in rows.promotions.text]
-    share = seconds_hint / 3.0
-    predict = _seconds(lambda: predictor.predict(rows), share)
-    tokens = predictor.tokens(texts)
-    encoding = _seconds(lambda: encode(predictor.funnel.encoder, tokens), share)
-    drawn = np.random.default_rng(0).integers(0, len(rows), ROW_WISE_ROWS)
-    repeated = predictor.tokens([str(rows.promotions.text[rows.promotion[row]]) for row in drawn])
-    row_wise = _seconds(lambda: encode(predictor.funnel.encoder, repeated), share)
-    return {
-        "rows_per_second": figure(len(rows) / predict, "rows/s"),
-        "texts_per_second": figure(TEXTS / encoding, "texts/s"),
-        "encode_once_speedup": figure((row_wise / ROW_WISE_ROWS) / (predict / len(rows)), "x"),
-    }
 
-
-def _untrained() -> tuple[Predictor, Rows]:
-    import pandas as pd
+@contextmanager
+def _all_processors() -> Iterator[int]:
+    """Lets torch use the processors there are, unless OMP_NUM_THREADS says how many."""
     import torch
 
-    from promopilot.predictors.calibration import Calibration
-    from promopilot.predictors.dataset import line_item_rows
-    from promopilot.predictors.encoder import load_encoder, load_tokenizer
-    from promopilot.predictors.funnel import Funnel, FunnelShape
-    from promopilot.predictors.packaged import packaged_minilm
-    from promopilot.predictors.predictor import Predictor
-    from promopilot.predictors.settings import PredictorSettings
-    from promopilot.predictors.uncertainty import StageSpread
-    from promopilot.predictors.vocabulary import Vocabulary
-
-    promotions = pd.DataFrame(
-        {
-            "promotion_id": [f"p{i}" for i in range(TEXTS)],
-            "text": [_text(i) for i in range(TEXTS)],
-            "discount": [(i % 6) / 10 for i in range(TEXTS)],
-        }
-    )
-    cells = pd.MultiIndex.from_product(
-        [
-            promotions["promotion_id"],
-            [f"l{i}" for i in range(PLACEMENTS)],
-            [f"s{i}" for i in range(SEGMENTS)],
-            range(WEEKDAYS),
-        ],
-        names=["promotion_id", "placement_id", "segment_id", "weekday"],
-    )
-    rows = line_item_rows(promotions, None, None, cells.to_frame(index=False))
-    settings = PredictorSettings(device="cpu")
-    folder = packaged_minilm()
-    vocabulary = Vocabulary.from_rows(rows)
-    shape = FunnelShape.of(
-        vocabulary,
-        True,
-        (settings.text_width, settings.hidden_width),
-        (settings.dropout, settings.group_dropout),
-    )
-    spread = StageSpread(0.1, 0.1, 0.1, 0.0, 0.0, 0.0)
-    predictor = Predictor(
-        funnel=Funnel(load_encoder(folder, settings.trainable_layers), shape).eval(),
-        tokenizer=load_tokenizer(folder),
-        vocabulary=vocabulary,
-        calibration=Calibration((0.0, 0.0), (1.0, 1.0)),
-        spreads=(spread, spread),
-        settings=settings,
-        device=torch.device("cpu"),
-        record={},
-    )
-    return predictor, rows
-
-
-def _text(index: int) -> str:
-    product = _PRODUCTS[index % len(_PRODUCTS)]
-    return f"{10 * (index % 6)}% off national-brand {product}, pack of {index + 1}"
-
-
-def _seconds(work: Callable[[], Any], budget: float) -> float:
-    """Returns the least seconds of one run; repeats, after one to warm up, within the budget."""
-    work()
-    least, end = math.inf, time.perf_counter() + budget
-    while True:
-        start = time.perf_counter()
-        work()
-        least = min(least, time.perf_counter() - start)
-        if time.perf_counter() + least > end:
-            return least
+    before = torch.get_num_threads()
+    if "OMP_NUM_THREADS" not in os.environ:
+        allowed = getattr(os, "sched_getaffinity", None)  # Linux alone can confine a process
+        torch.set_num_threads(len(allowed(0)) if allowed else os.cpu_count() or 1)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
