@@ -49,12 +49,15 @@ def flight_rates(
 ) -> tuple[list[WeekStage], bool, pd.DataFrame]:
     """Both stages, whether clicks were recorded, and the contract's rates.csv by date."""
     from promopilot.predictors import line_item_rows
+    from promopilot.predictors.readable import shown_texts, warn_of_texts
 
     each = items[ITEM].loc[items.index.repeat(WEEK)].reset_index(drop=True)
     each["weekday"] = np.tile(np.arange(WEEK), len(items))
-    predicted = host.predict(
-        line_item_rows(tables.promotions, tables.placements, tables.segments, each)
+    rows = line_item_rows(
+        tables.promotions, tables.placements, tables.segments, each, host.settings
     )
+    warn_of_texts(host.readability(shown_texts(rows)))
+    predicted = host.predict(rows)
     table: dict[str, Floats] = {
         name: np.ascontiguousarray(values.reshape(-1, WEEK).T)
         for name in ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")

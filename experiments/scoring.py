@@ -26,7 +26,7 @@ METRICS = "metrics.json"
 def fit_from_folder(
     data: Path, out: Path, config: RunConfig, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Fits a predictor on the tables in `data`; writes it and its metrics.json to `out`.
+    """Fits a predictor on the tables in `data`; writes it, metrics.json and model_card.md to `out`.
 
     Without a `flight.start` the last `flight.days` of the data are held out as the test part, where
     at least as many days are left before them.
@@ -42,6 +42,7 @@ def fit_from_folder(
     import json
 
     from promopilot.predictors import evaluate, fit, rows_from_tables
+    from promopilot.predictors.model_card import write_model_card
 
     _check_model_folder(out)
     tables = read_tables(data)
@@ -61,10 +62,11 @@ def fit_from_folder(
         predictor = fit(train, choose, settings, work, seed, progress)
         if int(flight["impressions"].sum()) > 0:
             progress("evaluate", 0.0)
-            test = evaluate(predictor, train, choose, rows(flight), settings)
+            test = evaluate(predictor, rows(flight))
             metrics["predictor"]["test"] = test
             progress("evaluate", 1.0)
         write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
+        write_model_card(work)
     return metrics
 
 
@@ -82,6 +84,7 @@ def predict_to_csv(
         RunFolderError: `out` cannot be written.
     """
     from promopilot.predictors import line_item_rows, open_host
+    from promopilot.predictors.readable import shown_texts, warn_of_texts
 
     if not out.parent.is_dir():
         raise RunFolderError(f"cannot write {out}: {out.parent} is not a folder")
@@ -96,7 +99,10 @@ def predict_to_csv(
         scored = repeated.assign(weekday=np.tile(np.arange(7, dtype=np.int8), len(items)))
     else:
         scored = items.assign(weekday=items["date"].dt.day_of_week)
-    rows = line_item_rows(tables.promotions, tables.placements, tables.segments, scored)
+    rows = line_item_rows(
+        tables.promotions, tables.placements, tables.segments, scored, host.settings
+    )
+    warn_of_texts(host.readability(shown_texts(rows)))
     prediction = host.predict(rows)
     host.close()
     progress("predict", 0.9)

@@ -16,6 +16,8 @@ from torch import Tensor
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.device import prediction_precision
 from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.readable import Readability, readability
+from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.text_vectors import VectorCache, model_digest, text_key
 from promopilot.predictors.uncertainty import StageSpread
 
@@ -48,8 +50,17 @@ class PredictorHost(Protocol):
         """How far rates may lie from the predicted, one per stage."""
         ...
 
+    @property
+    def settings(self) -> PredictorSettings:
+        """What it was fitted with; rows for it need its `text_template`."""
+        ...
+
     def predict(self, rows: Rows) -> Prediction:
         """Returns rates and standard errors of rows, in their order."""
+        ...
+
+    def readability(self, texts: list[str]) -> Readability:
+        """Returns how much of texts its base model can read."""
         ...
 
     def measures(self) -> Measures:
@@ -144,6 +155,16 @@ class LocalHost:
             raise RuntimeError("This predictor host is closed: open another with open_host.")
         self._counts.add(requests=1, rows=len(rows))
         return self._predictor.predict(rows, self._vectors)
+
+    @property
+    def settings(self) -> PredictorSettings:
+        """What it was fitted with; rows for it need its `text_template`."""
+        return self._predictor.settings
+
+    def readability(self, texts: list[str]) -> Readability:
+        """Returns how much of texts its base model can read."""
+        with self._turn:  # the tokenizer serves one at a time
+            return readability(self._predictor.tokenizer, texts, self.settings.max_tokens)
 
     def measures(self) -> Measures:
         """Returns what the host has done so far."""

@@ -171,12 +171,15 @@ def _calibration(record: dict[str, Any], stages: list[str], test: dict[str, Any]
 def _uncertainty(record: dict[str, Any], stages: list[str]) -> str:
     keys = [k for k, v in record["spreads"][0].items() if isinstance(v, int | float)]
     table = [["stage", *(key.replace("_", " ") for key in keys)]]
-    for stage, spread in zip(stages, record["spreads"], strict=True):
+    # In a funnel the spread of both stages together comes last: their shifts are not independent.
+    names = [*stages, _STAGES["ctcvr"]][: len(record["spreads"])]
+    for stage, spread in zip(names, record["spreads"], strict=True):
         table.append([stage, *(_figure(spread[key], 3) for key in keys)])
     return (
         f"{_table(table)}\n\nStandard deviations in log-odds: `shared` shifts all line items of a "
         "promotion together, `own` one of them; `shared new` holds for a text that the fit never "
-        "saw. Placement, segment and group are added where that one is unknown."
+        "saw, and half of its excess is learnt away by `half events` events. Placement, segment "
+        "and group are added where that one is unknown."
     )
 
 

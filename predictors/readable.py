@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from promopilot.predictors.dataset import Rows
 from promopilot.predictors.errors import CutTextWarning, UnreadableTextWarning
 
 # Above this mean share of a text's letters a warning is due: one text in ten from another language.
@@ -72,6 +73,11 @@ def readability(tokenizer: Any, texts: list[str], max_tokens: int) -> Readabilit
         max_tokens=max_tokens,
         example=_shown(seen[worst]) if shares[worst] > 0 else "",
     )
+
+
+def shown_texts(rows: Rows) -> list[str]:
+    """Returns the distinct texts of the promotions in `rows`."""
+    return sorted({str(text) for text in rows.promotions.text[np.unique(rows.promotion)]})
 
 
 def warn_of_texts(found: Readability) -> None:

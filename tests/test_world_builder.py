@@ -1,6 +1,6 @@
 """From tables to a market, with a predictor that answers what the test wants."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from promopilot.experiments.supply import current_mix, weekday_season
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import build_world
 from promopilot.predictors.predictor import Prediction
+from promopilot.predictors.readable import Readability
+from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread
 
 START = date(2025, 3, 3)  # a Monday
@@ -29,7 +31,10 @@ class Fixed:
         StageSpread(0.3, 0.1, 0.4, 0.0, 0.0, 0.0),
         StageSpread(0.2, 0.1, 0.4, 0.0, 0.0, 0.0),
     )
-    asked: list = field(default_factory=list)
+    settings = PredictorSettings()
+
+    def readability(self, texts: list[str]) -> Readability:
+        return Readability(len(texts), 0.0, 0.0, 64, "")
 
     def predict(self, rows) -> Prediction:
         n = len(rows)
