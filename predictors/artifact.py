@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from promopilot.predictors.artifact_record import ENCODER, RECORD, read_record, write_record
-from promopilot.predictors.base_model import CONFIG, TOKENIZER_FILES, WEIGHTS, describe
+from promopilot.predictors.base_model import CONFIG, TOKENIZER_FILES, WEIGHTS
+from promopilot.predictors.baseline_files import read_baselines, write_baselines
 from promopilot.predictors.calendar import Calendar
 from promopilot.predictors.calibration import Calibration
 from promopilot.predictors.device import choose_device
@@ -71,7 +72,7 @@ def load_predictor(folder: Path, device: str) -> Predictor:
     record = read_record(folder)
     where = choose_device(device)
     try:
-        parts = _parts_of(record)
+        parts = _parts_of(record) | {"baselines": read_baselines(folder)}
         funnel = Funnel(empty_encoder(folder / ENCODER, 0), FunnelShape(**record["shape"]))
         funnel.load_state_dict(load_file(folder / WEIGHTS))
         tokenizer = load_tokenizer(folder / ENCODER)
@@ -129,9 +130,10 @@ def _write(predictor: Predictor, base_model: Path, draft: Path) -> None:
         name: value.cpu().contiguous() for name, value in predictor.funnel.state_dict().items()
     }
     save_file(state, draft / WEIGHTS)
+    if predictor.baselines is not None:
+        write_baselines(predictor.baselines, draft)
     content = _parts_to_json(predictor) | {
         "shape": asdict(predictor.funnel.shape),
-        "base_model": describe(predictor.settings.base_model, base_model),
     }
     write_record(content, draft)
     write_model_card(draft)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from promopilot.predictors.calibration import Calibration, calibrate
 from promopilot.predictors.columns import Columns
@@ -70,6 +71,14 @@ class Baselines:
             "tfidf": self.tfidf.features(texts),
             "frozen": self.frozen.features(texts, vectors),
         }
+
+
+@dataclass(frozen=True)
+class StoredBaselines:
+    """Baselines and the base model's weights that the fit changed, by name, for `frozen`."""
+
+    baselines: Baselines
+    base_weights: dict[str, Tensor]
 
 
 def fit_baselines(
@@ -158,9 +167,7 @@ def _choose(
     return min(found, key=lambda choice: choice.loss)
 
 
-def _designs(
-    known: Baselines, rows: Rows, vectors: Vectors
-) -> dict[tuple[str, bool], Design]:
+def _designs(known: Baselines, rows: Rows, vectors: Vectors) -> dict[tuple[str, bool], Design]:
     texts, code = distinct_texts(rows)
     gather, nothing = one_hot(code, len(texts)), np.zeros(len(rows))
     features = known.features(texts, vectors)
@@ -170,4 +177,3 @@ def _designs(
         for name in NAMES
         for flag in (False, True)
     }
-

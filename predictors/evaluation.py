@@ -1,108 +1,168 @@
-"""The predictor beside its baselines on rows that were held back: metrics.json's predictor.test."""
+"""The predictor beside its baselines on rows that were held back."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
-    TfidfVectorizer,
-)
 
-from promopilot.predictors.baselines import baseline_rates
-from promopilot.predictors.dataset import Floats, Rows
-from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
-from promopilot.predictors.errors import PredictorDataError
-from promopilot.predictors.host import PredictorHost
-from promopilot.predictors.packaged import packaged_minilm
+from promopilot.predictors.bootstrap import DRAWS, Resampling, units
+from promopilot.predictors.comparison import Score, compare, rankable
+from promopilot.predictors.contenders import OURS, Outcome, outcomes
+from promopilot.predictors.dataset import Rows
 from promopilot.predictors.predictor import Predictor
-from promopilot.predictors.scores import calibration_error, log_loss, pair_accuracy, spearman
-from promopilot.predictors.settings import PredictorSettings
+from promopilot.predictors.reliability import Bin, Coverage, coverage, reliability
+from promopilot.predictors.scores import agreement, clear_pairs
+from promopilot.predictors.slices import Slice, known_parts, slices
+
+SLICE_DRAWS = 300  # enough for the ends of an interval, and slices are many
 
 
-def evaluate(
-    predictor: Predictor | PredictorHost,
-    train: Rows,
-    choose: Rows,
-    test: Rows,
-    settings: PredictorSettings,
-) -> dict[str, Any]:
-    """Scores a predictor and its baselines on `test`.
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that scored rows say."""
+
+    rows: int
+    impressions: int
+    groups: int  # what was resampled
+    overall: list[Score]
+    slices: list[tuple[Slice, list[Score]]]
+    reliability: list[Bin]
+    coverage: list[Coverage]
+    pairs: list[dict[str, Any]]  # of the last stage: each pair that is more than chance
+
+    def figure(self, stage: str, contender: str, measure: str) -> Score | None:
+        """Returns one score over all rows, or None where it is not defined."""
+        wanted = (stage, contender, measure)
+        for score in self.overall:
+            if (score.stage, score.contender, score.measure) == wanted:
+                return score
+        return None
+
+
+def assess(
+    predictor: Predictor,
+    rows: Rows,
+    seed: int = 0,
+    draws: int = DRAWS,
+    by_slice: bool = True,
+    progress: Callable[[str, float], None] = lambda what, share: None,
+) -> Evaluation:
+    """Scores a predictor and its baselines on rows that it has not used.
 
     Args:
-        predictor: fitted on `train` and `choose`, or whoever hosts it.
-        train: rows that baselines learn from.
-        choose: rows on which their penalty is chosen and each stage calibrated.
-        test: rows that neither has seen.
-        settings: `base_model` and `max_tokens`, for the frozen baseline.
+        predictor: with its baselines.
+        rows: held back.
+        seed: of the draws.
+        draws: of the intervals over all rows.
+        by_slice: whether parts of the rows are scored too.
+        progress: called with what is done and the share done.
+
+    Raises:
+        PredictorDataError: `rows` do not record what the predictor predicts.
+    """
+    found = outcomes(predictor, rows)
+    features = predictor.features(rows)
+    again = Resampling.of(units(rows.promotions)[rows.promotion], draws, seed)
+    tests = rows.promotions.test_id
+    progress("scoring", 0.1)
+    overall = [score for outcome in found for score in compare(outcome, again, tests)]
+    parts = slices(rows, features) if by_slice else []
+    scored = []
+    for at, part in enumerate(parts):
+        progress("scoring by slice", 0.2 + 0.7 * at / len(parts))
+        few = again.pick(part.rows, SLICE_DRAWS)
+        each = [compare(outcome.pick(part.rows), few, tests) for outcome in found]
+        scored.append((part, [score for scores in each for score in scores]))
+    known = known_parts(features)
+    items = [replace(outcome, item=rows.item) for outcome in found]
+    return Evaluation(
+        rows=len(rows),
+        impressions=int(rows.impressions.sum()),
+        groups=len(np.unique(units(rows.promotions)[rows.promotion])),
+        overall=overall,
+        slices=scored,
+        reliability=[bin_ for outcome in found for bin_ in reliability(outcome, again)],
+        coverage=[part for outcome in items for part in coverage(outcome, again, known)],
+        pairs=_pairs(found[-1], rows),
+    )
+
+
+def evaluate(predictor: Predictor, test: Rows, seed: int = 0) -> dict[str, Any]:
+    """Scores a predictor on `test` for metrics.json's predictor.test.
+
+    Args:
+        predictor: with its baselines.
+        test: rows that it has not used.
+        seed: of the intervals' draws.
 
     Returns:
         `log_loss`, `log_loss_base`, `baselines` {one_hot, tfidf, frozen}, `ece`, `rows` and
         `impressions`; `spearman`, `baselines_spearman` and `pair_accuracy` only where they are
-        defined. Losses are in nats per impression, of CTCVR.
+        defined. Losses are in nats per impression, of the last recorded stage. Beside them what the
+        report shows: `differences` of the log-loss with their intervals, `reliability`, `coverage`.
 
     Raises:
-        PredictorDataError: `test` has no outcomes.
-        ArtifactError, MissingPackageError: the frozen base model cannot be loaded.
+        PredictorDataError: `test` does not record what the predictor predicts.
     """
-    if train.conversions is None or test.conversions is None:
-        raise PredictorDataError("The test part of performance has no conversions to score with.")
-    rate = predictor.predict(test).ctcvr
-    shown, events = test.impressions, test.conversions
-    base = np.full(len(test), train.conversions.sum() / train.impressions.sum())
-    rivals = baseline_predictions(train, choose, test, settings)
-    item = (test.promotion * len(test.placement_ids) + test.placement) * len(test.segment_ids)
-    item = item + test.segment
-    ranks = {name: spearman(rates, shown, events, item) for name, rates in rivals.items()}
+    found = assess(predictor, test, seed, by_slice=False)
+    stage = found.overall[-1].stage
+    rivals = tuple(predictor.baselines.baselines.linear) if predictor.baselines else ()
+
+    def value(contender: str, measure: str) -> float | None:
+        score = found.figure(stage, contender, measure)
+        return None if score is None else score.value
+
+    ranks = {name: value(name, "spearman") for name in rivals}
     scores: dict[str, Any] = {
-        "log_loss": log_loss(rate, shown, events),
-        "log_loss_base": log_loss(base, shown, events),
-        "baselines": {name: log_loss(rates, shown, events) for name, rates in rivals.items()},
-        "spearman": spearman(rate, shown, events, item),
+        "log_loss": value(OURS, "log_loss"),
+        "log_loss_base": value("base", "log_loss"),
+        "baselines": {name: value(name, "log_loss") for name in rivals},
+        "spearman": value(OURS, "spearman"),
         "baselines_spearman": None if None in ranks.values() else ranks,
-        "ece": calibration_error(rate, shown, events),
-        "rows": len(test),
-        "impressions": int(shown.sum()),
+        "pair_accuracy": value(OURS, "pair_accuracy"),
+        "ece": value(OURS, "calibration_error"),
+        "rows": found.rows,
+        "impressions": found.impressions,
+        "differences": {
+            name: _difference(found.figure(stage, name, "log_loss")) for name in ("base", *rivals)
+        },
+        "reliability": [part.to_json() for part in found.reliability if part.stage == stage],
+        "coverage": [part.to_json() for part in found.coverage if part.stage == stage] or None,
     }
-    if test.promotions.test_id is not None:
-        scores["pair_accuracy"] = pair_accuracy(
-            rate, shown, events, test.promotion, test.promotions.test_id
-        )
-    return {name: value for name, value in scores.items() if value is not None}
+    return {name: part for name, part in scores.items() if part is not None}
 
 
-def baseline_predictions(
-    train: Rows, choose: Rows, test: Rows, settings: PredictorSettings
-) -> dict[str, Floats]:
-    """Returns CTCVR [R] of the test rows under `one_hot`, `tfidf` and `frozen`."""
-    parts = (train, choose, test)
-
-    def tfidf(fit_texts: list[str], texts: list[str]) -> Any:
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-        try:
-            return vectorizer.fit(fit_texts).transform(texts)
-        except ValueError:  # no word of two letters in any text
-            return np.zeros((len(texts), 0))
-
-    def frozen(fit_texts: list[str], texts: list[str]) -> Floats:
-        return frozen_vectors(texts, fit_texts, settings)
-
+def _difference(score: Score | None) -> dict[str, Any] | None:
+    """The predictor's log-loss minus a contender's, with its 95 % interval."""
+    if score is None or score.difference_low is None or score.difference_high is None:
+        return None
     return {
-        "one_hot": baseline_rates(parts, None)[1],
-        "tfidf": baseline_rates(parts, tfidf)[1],
-        "frozen": baseline_rates(parts, frozen)[1],
+        "log_loss": score.difference,
+        "ci95": [score.difference_low, score.difference_high],
     }
 
 
-def frozen_vectors(texts: list[str], fit_texts: list[str], settings: PredictorSettings) -> Floats:
-    """Returns the untouched base model's vectors [T, H], scaled by the spread of `fit_texts`."""
-    base_model = settings.base_model or packaged_minilm()
-    encoder = load_encoder(base_model, 0)
-    tokenizer = load_tokenizer(base_model)
-    tokens = tokenize(tokenizer, texts, settings.max_tokens, torch.device("cpu"))
-    vectors = encode(encoder, tokens).double().numpy()
-    known = set(fit_texts)
-    own = vectors[np.array([text in known for text in texts], dtype=bool)]
-    spread = own.std(axis=0)
-    # A dimension that hardly varies is constant (three of MiniLM's 384): left out, not blown up.
-    varies = spread > 1e-3 * np.median(spread)
-    return np.asarray((vectors[:, varies] - own.mean(axis=0)[varies]) / spread[varies])
+def _pairs(outcome: Outcome, rows: Rows) -> list[dict[str, Any]]:
+    tests = rows.promotions.test_id
+    if tests is None:
+        return []
+    part = outcome.pick(rankable(outcome, tests))
+    pairs = clear_pairs(part.trials, part.events, part.promotion, tests)
+    names = rows.promotions.promotion_id
+    right = {
+        name: agreement(rate, part.trials, part.promotion, pairs)
+        for name, rate in part.rates.items()
+    }
+    return [
+        {
+            "test_id": tests[first],
+            "better": names[first],
+            "worse": names[second],
+            "better_rate": float(pairs.first_rate[at]),
+            "worse_rate": float(pairs.second_rate[at]),
+            "z": float(pairs.z[at]),
+            **{f"right_{name}": float(values[at]) for name, values in right.items()},
+        }
+        for at, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True))
+    ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from promopilot.predictors.baselines import StoredBaselines
 from promopilot.predictors.calendar import Calendar
 from promopilot.predictors.calibration import Calibration
 from promopilot.predictors.dataset import Floats, Rows
@@ -17,8 +18,8 @@ from promopilot.predictors.funnel import Context, Funnel
 from promopilot.predictors.halving import Halving
 from promopilot.predictors.onednn import fast_linear
 from promopilot.predictors.settings import PredictorSettings
-from promopilot.predictors.uncertainty import StageSpread
-from promopilot.predictors.vocabulary import UNKNOWN, Features, Vocabulary
+from promopilot.predictors.uncertainty import StageSpread, logit_sd
+from promopilot.predictors.vocabulary import Features, Vocabulary
 
 _ROWS_AT_ONCE = 1 << 17  # rows fused per pass: 128k x 64 floats is 34 MB
 
@@ -64,11 +65,13 @@ class Predictor:
     vocabulary: Vocabulary
     calendar: Calendar
     calibration: Calibration
-    spreads: tuple[StageSpread, ...]  # one per stage
+    # One per stage, in a funnel then one of both together: their shifts are not independent.
+    spreads: tuple[StageSpread, ...]
     stages: tuple[str, ...]  # ("ctr", "cvr"), ("ctr",) or ("ctcvr",)
     settings: PredictorSettings
     device: torch.device
     record: dict[str, Any]  # seed, best pass and the log-loss of each: written with the model
+    baselines: StoredBaselines | None = None  # what it is measured against; None: not fitted
 
     @classmethod
     def load(cls, folder: Path, device: str = "auto") -> "Predictor":
@@ -130,39 +133,25 @@ class Predictor:
         features = self.features(rows)
         logits = self.calibration.apply(raw_logits(self.funnel, vectors or self.vectors, features))
         rates = 1.0 / (1.0 + np.exp(-logits))
-        # d rate = rate (1 - rate) d logit, so the relative error is (1 - rate) sd(logit).
-        relative = [
-            (1.0 - rates[:, stage]) * logit_sd(spread, features)
-            for stage, spread in enumerate(self.spreads)
+        ctcvr = rates.prod(axis=1)
+        # d rate = rate (1 - rate) d logit.
+        errors = [
+            rate * (1.0 - rate) * logit_sd(spread, features)
+            for rate, spread in zip((*rates.T, ctcvr), self.spreads, strict=False)
         ]
-        first, first_se = rates[:, 0], rates[:, 0] * relative[0]
+        first, first_se = rates[:, 0], errors[0]
         if self.stages == ("ctr",):
             return Prediction(ctr=first, ctr_se=first_se)
         if self.stages == ("ctcvr",):
             return Prediction(ctcvr=first, ctcvr_se=first_se)
-        ctcvr = rates.prod(axis=1)
         return Prediction(
             ctr=first,
             ctr_se=first_se,
             cvr=rates[:, 1],
-            cvr_se=rates[:, 1] * relative[1],
+            cvr_se=errors[1],
             ctcvr=ctcvr,
-            ctcvr_se=ctcvr * np.sqrt(np.sum(np.square(relative), axis=0)),
+            ctcvr_se=errors[2],
         )
-
-
-def logit_sd(spread: StageSpread, features: Features) -> Floats:
-    """Returns the logit's standard deviation [R]: wider for what the fit never saw."""
-    shared = np.where(features.is_new_text, spread.shared_new, spread.shared)
-    variance = shared**2 + spread.own**2
-    is_stranger = features.is_new_text & (features.group == UNKNOWN)
-    for unknown, between in (
-        (features.placement == UNKNOWN, spread.placement),
-        (features.segment == UNKNOWN, spread.segment),
-        (is_stranger, spread.group),
-    ):
-        variance = variance + np.where(unknown, between**2, 0.0)
-    return np.sqrt(variance)
 
 
 def raw_logits(

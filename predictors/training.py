@@ -14,29 +14,27 @@ import numpy as np
 import torch
 
 from promopilot.predictors.adapters import AdaptedEncoder
+from promopilot.predictors.after_fit import after_fit
 from promopilot.predictors.artifact import check_target, save_predictor
 from promopilot.predictors.base_model import describe, resolve
+from promopilot.predictors.base_vectors import changed_weights, vectors_of
+from promopilot.predictors.baselines import StoredBaselines, fit_baselines
 from promopilot.predictors.calendar import Calendar
-from promopilot.predictors.calibration import Calibration, calibrate
 from promopilot.predictors.cells import Cells
 from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.counts import StageCounts
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.device import choose_device
-from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
+from promopilot.predictors.encoder import load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.funnel import Funnel, FunnelShape
+from promopilot.predictors.held_out import split_record
 from promopilot.predictors.learning import Progress, learn
 from promopilot.predictors.objective import Part
 from promopilot.predictors.passes import Scribe
-from promopilot.predictors.predictor import Predictor, fuse
+from promopilot.predictors.predictor import Predictor
+from promopilot.predictors.readable import readability, shown_texts, warn_of_texts
 from promopilot.predictors.settings import PredictorSettings
-from promopilot.predictors.uncertainty import (
-    Residuals,
-    StageSpread,
-    estimate_spread,
-    spread_between,
-)
 from promopilot.predictors.vocabulary import Vocabulary
 
 
@@ -78,6 +76,10 @@ def fit(
     told = describe(settings.base_model, base_model)
     progress("loading the language model", 0.0)
     tokenizer = load_tokenizer(base_model)
+    found = readability(
+        tokenizer, [*shown_texts(train), *shown_texts(choose)], settings.max_tokens
+    )
+    warn_of_texts(found)
     vocabulary = Vocabulary.from_rows(train)
     calendar = Calendar.fit(train, settings.extra_sd, settings.time_offset)
     with _repeatable(device):
@@ -108,18 +110,35 @@ def fit(
     if isinstance(funnel.encoder, AdaptedEncoder):
         funnel.encoder = funnel.encoder.merged()
     funnel.eval()
-    calibration, spreads = _after_fit(funnel, fitted, chosen, settings)
+    progress("calibrating", 1.0)
+    judged = after_fit(funnel, fitted, chosen, train, choose, settings)
+    progress("fitting what it is measured against", 1.0)
+    base = load_encoder(base_model, 0).to(device)
+    baselines = fit_baselines(
+        train,
+        choose,
+        (calendar.offset(train), calendar.offset(choose)),
+        vectors_of(base, tokenizer, settings.max_tokens, device),
+    )
     predictor = Predictor(
         funnel=funnel,
         tokenizer=tokenizer,
         vocabulary=vocabulary,
         calendar=calendar,
-        calibration=calibration,
-        spreads=spreads,
+        calibration=judged.calibration,
+        spreads=judged.spreads,
         stages=train.stages,
         settings=settings,
         device=device,
-        record=record | _data_record(train, choose) | {"base_model": told},
+        record={
+            **record,
+            **_data_record(train, choose),
+            **judged.record,
+            "split": split_record(train, choose),
+            "base_model": told,
+            "readability": found.to_json(),
+        },
+        baselines=StoredBaselines(baselines, changed_weights(base, funnel.encoder)),
     )
     save_predictor(predictor, base_model, out)
     if kept is not None:
@@ -201,38 +220,15 @@ def _data_record(train: Rows, choose: Rows) -> dict[str, Any]:
             "to": str(days.max()),
             "rows": len(rows),
             "promotions": len(np.unique(rows.promotion)),
+            "tests": _tests(rows),
             "impressions": int(rows.impressions.sum()),
             "events": int(rows.events.sum()),
         }
     return {"data": record}
 
 
-def _after_fit(
-    funnel: Funnel, train: Part, choose: Part, settings: PredictorSettings
-) -> tuple[Calibration, tuple[StageSpread, ...]]:
-    """Calibrates on the choose part and estimates each stage's spread there."""
-    trials = choose.trials.double().cpu().numpy()
-    successes = choose.successes.double().cpu().numpy()
-    logits, fit_logits = (
-        fuse(funnel, encode(funnel.encoder, part.tokens), part.context) for part in (choose, train)
-    )
-    calibration = calibrate(logits, trials, successes)
-    rates = 1.0 / (1.0 + np.exp(-calibration.apply(logits)))
-    fit_logits = calibration.apply(fit_logits)
-    weight = train.trials[:, 0].double().cpu().numpy()
-    levels = (train.features.placement, train.features.segment, train.features.group)
-    spreads = []
-    for stage in range(rates.shape[1]):
-        residuals = Residuals(
-            promotion=choose.entry.cpu().numpy(),
-            item=choose.item,
-            trials=trials[:, stage],
-            successes=successes[:, stage],
-            rate=rates[:, stage],
-            is_new=choose.features.is_new_text,
-        )
-        placement, segment, group = (
-            spread_between(fit_logits[:, stage], level, weight) for level in levels
-        )
-        spreads.append(estimate_spread(residuals, settings.sd_floor, (placement, segment, group)))
-    return calibration, tuple(spreads)
+def _tests(rows: Rows) -> int:
+    """Randomised tests whose promotions were shown."""
+    if rows.promotions.test_id is None:
+        return 0
+    return len(set(rows.promotions.test_id[np.unique(rows.promotion)]) - {""})

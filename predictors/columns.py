@@ -1,0 +1,122 @@
+"""What a linear model knows of a row besides its text: one-hot columns learnt from the fit rows.
+
+R is rows, K columns.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from promopilot.predictors.dataset import WEEKDAYS, Floats, Names, Rows
+from promopilot.predictors.logistic import one_hot
+
+_FEW_LEVELS = 20  # a discount with at most so many values is one-hot coded too
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Levels and scales of the fit rows; what they never showed is a row of zeros."""
+
+    placements: tuple[str, ...]
+    segments: tuple[str, ...]
+    discounts: tuple[str, ...]  # to three decimals; empty where there are many
+    fields: dict[str, tuple[str, ...]]  # text columns that repeat, by name
+    discount: tuple[float, float]  # mean, standard deviation
+    log_price: tuple[float, float]  # mean, standard deviation
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> "Columns":
+        """Takes what occurs in `rows`."""
+        shown = np.unique(rows.promotion)
+        promotions = rows.promotions
+        discounts = _levels(_rounded(promotions.discount[shown]))
+        return cls(
+            placements=tuple(sorted({rows.placement_ids[i] for i in np.unique(rows.placement)})),
+            segments=tuple(sorted({rows.segment_ids[i] for i in np.unique(rows.segment)})),
+            discounts=discounts if len(discounts) <= _FEW_LEVELS else (),
+            fields={name: _levels(values[shown]) for name, values in promotions.fields.items()},
+            discount=_scale(promotions.discount[shown]),
+            log_price=_scale(promotions.log_price[shown]),
+        )
+
+    def matrix(self, rows: Rows, with_fields: bool) -> Any:
+        """Returns CSR [R, K]; `with_fields` adds the text columns that repeat."""
+        promotions = rows.promotions
+        own: list[Any] = [
+            _coded(_rounded(promotions.discount), self.discounts),
+            sparse.csr_matrix(
+                np.concatenate(
+                    [
+                        _scaled(promotions.discount, self.discount),
+                        _scaled(promotions.log_price, self.log_price),
+                    ],
+                    axis=1,
+                )
+            ),
+        ]
+        if with_fields:
+            absent = np.full(len(promotions.text), "", dtype=object)
+            own += [
+                _coded(promotions.fields.get(name, absent), levels)
+                for name, levels in self.fields.items()
+            ]
+        placement = _coded(np.array(rows.placement_ids, dtype=object), self.placements)
+        segment = _coded(np.array(rows.segment_ids, dtype=object), self.segments)
+        blocks = [
+            placement[rows.placement],
+            segment[rows.segment],
+            one_hot(rows.weekday, WEEKDAYS),
+            sparse.hstack(own, format="csr")[rows.promotion],
+        ]
+        return sparse.hstack(blocks, format="csr")
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain lists and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Columns":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: a key is absent or of another kind.
+        """
+        names = {
+            key: tuple(str(item) for item in value[key])
+            for key in ("placements", "segments", "discounts")
+        }
+        fields = {str(k): tuple(str(item) for item in v) for k, v in value["fields"].items()}
+        discount, log_price = (
+            (float(value[key][0]), float(value[key][1])) for key in ("discount", "log_price")
+        )
+        return cls(**names, fields=fields, discount=discount, log_price=log_price)
+
+
+def _coded(values: Names, levels: tuple[str, ...]) -> Any:
+    place = {name: index for index, name in enumerate(levels)}
+    code = np.array([place.get(str(value), -1) for value in values], dtype=np.int64)
+    return one_hot(code, len(levels))
+
+
+def _rounded(values: Floats) -> Names:
+    return np.asarray(np.round(values, 3).astype(str).astype(object))
+
+
+def _levels(values: Names) -> tuple[str, ...]:
+    return tuple(sorted({str(value) for value in values} - {"", "nan"}))
+
+
+def _scale(values: Floats) -> tuple[float, float]:
+    present = values[np.isfinite(values)]
+    if len(present) == 0:
+        return 0.0, 1.0
+    spread = float(present.std())
+    return float(present.mean()), spread if spread > 1e-9 else 1.0
+
+
+def _scaled(values: Floats, scale: tuple[float, float]) -> Floats:
+    missing = ~np.isfinite(values)
+    centred = (np.where(missing, scale[0], values) - scale[0]) / scale[1]
+    return np.stack([centred, missing.astype(np.float64)], axis=1)

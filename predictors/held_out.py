@@ -1,0 +1,60 @@
+"""Which rows a fit has not used, so that a score on them is a score on what it has not seen."""
+
+from typing import Any
+
+import numpy as np
+
+from promopilot.predictors.dataset import Masks, Names, Promotions, Rows
+from promopilot.predictors.errors import PredictorDataError
+from promopilot.predictors.vocabulary import digest_of
+
+
+def split_record(train: Rows, choose: Rows) -> dict[str, Any]:
+    """Returns what a predictor keeps of the rows that it has used, for `unused`."""
+    if int(train.day.max()) < int(choose.day.min()):
+        return {"by": "time", "learned_until": int(choose.day.max())}
+    names = {
+        str(name)
+        for rows in (train, choose)
+        for name in _groups(rows.promotions)[np.unique(rows.promotion)]
+    }
+    return {"by": "group", "groups": sorted(digest_of(name) for name in names)}
+
+
+def unused(rows: Rows, record: dict[str, Any]) -> Masks:
+    """Returns the rows [R] that neither taught nor chose the predictor.
+
+    A fit parted by time has used every day up to the last that it saw; one parted by group the
+    groups whose digests it recorded, and their texts wherever else they stand.
+
+    Args:
+        rows: with days.
+        record: the predictor's; its key `split` tells.
+
+    Raises:
+        PredictorDataError: no row is left.
+    """
+    split = record["split"]
+    if split["by"] == "time":
+        last = int(split["learned_until"])
+        chosen = rows.day > last
+        until = str(np.datetime64(last, "D"))
+        rule = f"the predictor has learnt from all days up to {until}: give it later ones"
+    else:
+        known = set(split["groups"])
+        promotions = rows.promotions
+        is_known = np.array(
+            [digest_of(str(name)) in known for name in _groups(promotions)], dtype=np.bool_
+        )
+        # A text keeps its digest when it stands in another group.
+        used = set(promotions.text[is_known])
+        is_known |= np.array([text in used for text in promotions.text], dtype=np.bool_)
+        chosen = ~is_known[rows.promotion]
+        rule = "the predictor has learnt from all their groups: give it promotions of other groups"
+    if not chosen.any():
+        raise PredictorDataError(f"performance has no row left to be scored on, because {rule}.")
+    return np.asarray(chosen)
+
+
+def _groups(promotions: Promotions) -> Names:
+    return np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)
