@@ -85,7 +85,8 @@ class Vocabulary:
         """
         promotions = rows.promotions
         shown, inverse = np.unique(rows.promotion, return_inverse=True)
-        texts, text = np.unique(promotions.text[shown].astype(str), return_inverse=True)
+        # As objects: numpy's own strings would each be as wide as the longest text.
+        texts, text = np.unique(promotions.text[shown], return_inverse=True)
         known = set(self.texts)
         is_new = np.array([digest_of(str(value)) not in known for value in texts], dtype=bool)
         groups = _indices(promotions.group_id[shown], self.groups)
