@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.fast_csv import write_csv
+from promopilot.experiments.parts import parts_before, parts_by_group, split_by
 from promopilot.experiments.tables import Tables, read_tables
 
 Progress = Callable[[str, float], None]
@@ -24,15 +26,22 @@ METRICS = "metrics.json"
 
 
 def fit_from_folder(
-    data: Path, out: Path, config: RunConfig, seed: int, progress: Progress
+    data: Path,
+    out: Path,
+    config: RunConfig,
+    seed: int,
+    progress: Progress,
+    logs: Path | None = None,
 ) -> dict[str, Any]:
     """Fits a predictor on the tables in `data`; writes it, metrics.json and model_card.md to `out`.
 
-    Without a `flight.start` the last `flight.days` of the data are held out as the test part, where
-    at least as many days are left before them.
+    Without a `flight.start` the test part is, of randomised tests, some groups, and else the last
+    `flight.days` of the data, where at least as many days are left before them. The state after
+    each pass is kept beside `out`, and a killed fit goes on from it. With `logs` each pass's losses
+    are written there for TensorBoard.
 
     Returns:
-        What metrics.json holds: {"predictor": {"test": …}}, without "test" where no day is left.
+        What metrics.json holds: {"predictor": {"test": …}}, without "test" where nothing is left.
 
     Raises:
         DataError: The tables break the contract.
@@ -41,29 +50,25 @@ def fit_from_folder(
     """
     import json
 
-    from promopilot.predictors import evaluate, fit, rows_from_tables
+    from promopilot.predictors import evaluate, fit
     from promopilot.predictors.model_card import write_model_card
 
     _check_model_folder(out)
     tables = read_tables(data)
-    dates = _dates(config, tables.performance)
-    tables = tables.known_on(dates.start)
     settings = config.predictor
-
-    def rows(performance: pd.DataFrame) -> Any:
-        return rows_from_tables(
-            tables.promotions, tables.placements, tables.segments, performance, settings
-        )
-
-    train, choose = rows(dates.fit(tables.performance)), rows(dates.choose(tables.performance))
-    flight = dates.flight(tables.performance)
+    if split_by(config.split, tables) == "group" and config.flight.start is None:
+        parts = parts_by_group(tables, tables.performance, config.split, settings)
+    else:
+        dates = _dates(config, tables.performance)
+        parts = parts_before(tables.known_on(dates.start), dates, config)
     metrics: dict[str, Any] = {"predictor": {}}
     with atomic_folder(out) as work:
-        predictor = fit(train, choose, settings, work, seed, progress)
-        if int(flight["impressions"].sum()) > 0:
+        kept = out.with_name(f".{out.name}.checkpoint")
+        with _scribe(logs) as scribe:
+            predictor = fit(parts.fit, parts.choose, settings, work, seed, progress, kept, scribe)
+        if parts.test is not None:
             progress("evaluate", 0.0)
-            test = evaluate(predictor, rows(flight))
-            metrics["predictor"]["test"] = test
+            metrics["predictor"]["test"] = evaluate(predictor, parts.test)
             progress("evaluate", 1.0)
         write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
         write_model_card(work)
@@ -118,6 +123,22 @@ def predict_to_csv(
         write_csv(items, partial)
     progress("predict", 1.0)
     return {"rates": str(out), "rows": len(items), "dated": not each_weekday}
+
+
+@contextmanager
+def _scribe(logs: Path | None) -> Iterator[Any]:
+    """TensorBoard's event files; None where none are wanted."""
+    if logs is None:
+        yield None
+        return
+    from tensorboardX import SummaryWriter
+
+    try:
+        writer = SummaryWriter(str(logs))
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {logs}: {(error.strerror or '').lower()}") from error
+    with writer:
+        yield writer
 
 
 def _dates(config: RunConfig, performance: pd.DataFrame) -> Dates:

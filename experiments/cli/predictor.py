@@ -1,4 +1,4 @@
-"""`predictor fit` and `predictor predict`: from tables to a model, from a model to rates."""
+"""`predictor fit`, `predict` and `evaluate`: from tables to a model, to rates and to scores."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,6 +29,10 @@ def fit(
     config: options.Config = None,
     sets: options.Sets = None,
     device: Device = None,
+    logs: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", help="Also write each pass's losses there for TensorBoard."),
+    ] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -41,7 +45,7 @@ def fit(
         sets = [*(sets or ()), f"predictor.device={device}"]
     settings = configured(config, sets, seed)
     with Progress() as progress, progress.stage("predictor fit"):
-        metrics = fit_from_folder(data, out, settings, settings.seed, progress)
+        metrics = fit_from_folder(data, out, settings, settings.seed, progress, logs)
     test = metrics.get("predictor", {}).get("test", {})
     figures = ", ".join(f"{key} {test[key]:.4g}" for key in ("log_loss", "spearman") if key in test)
     return Outcome(f"Wrote {out}" + (f" ({figures})" if figures else ""), metrics)
@@ -66,3 +70,26 @@ def predict(
     with Progress() as progress, progress.stage("predictor predict"):
         summary = predict_to_csv(model, data, out, progress, device or "auto")
     return Outcome(f"Wrote {out}: {summary['rows']} rows", summary)
+
+
+@app.command(
+    epilog="Example: promopilot predictor evaluate models/my --data my-shop/data --out scores"
+)
+@guarded
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder of `predictor fit`.")],
+    data: options.Data,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new folder for evaluation.json and CSV tables.")
+    ] = None,
+    device: Device = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Score a model on what it has not learnt from, beside every simpler way of predicting."""
+    from promopilot.experiments.evaluating import evaluate_folder
+    from promopilot.experiments.progress import Progress
+
+    with Progress() as progress, progress.stage("predictor evaluate"):
+        table, summary = evaluate_folder(model, data, out, progress, device or "auto", seed or 0)
+    return Outcome(f"Wrote {out}\n{table}" if out else table, summary)
