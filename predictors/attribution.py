@@ -8,10 +8,10 @@ text and no text, exactly for every sample of orders; in logs those on the stage
 their product; exp(effect) is what the word multiplies the rate by.
 
 Integrated gradients (Sundararajan, Taly & Yan 2017) were tried against it on the demo's promotions
-with Captum, 24 steps and words blanked by padding: taking out the words that they name moved the log
-of the last rate .62 further down and .43 further up than random words did, these here .70 and .53,
-in a sixth of the time, because no gradient is needed. Nor is access to the network: any host of a
-predictor will do. The tests hold the two against each other where the truth is known.
+with Captum, 24 steps and words blanked by padding: taking out the words that they name moved the
+log of the last rate .62 further down and .43 further up than random words did, these here .70 and
+.53, in a sixth of the time, because no gradient is needed. Nor is access to the network: any host
+of a predictor will do. The tests hold the two against each other where the truth is known.
 
 T is distinct texts, W words of a text, C contexts per text, Z stages.
 """

@@ -17,6 +17,7 @@ from promopilot.experiments.atomic import digest
 from promopilot.experiments.config import RunConfig, load_config
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.explanations import EXPLANATIONS
 from promopilot.experiments.tables import Tables, read_tables
 
 _ID_COLUMNS = ("promotion_id", "promotion_name", "campaign_id", "placement_id", "segment_id")
@@ -37,6 +38,7 @@ class FinishedRun:
     simulations: dict[str, Any]
     plan_value: dict[str, Any]
     scores: dict[str, Any]  # empty where the flight's days are not in the data
+    explanations: dict[str, Any]  # empty where the run was made before there were any
     ope: dict[str, Any]
     parameter_sources: dict[str, str]
     seconds: dict[str, float]  # by stage
@@ -127,6 +129,7 @@ def read_run(path: Path) -> FinishedRun:
             simulations=_json(path / "simulations.json"),
             plan_value=_json(path / "plan_value.json"),
             scores=_json(path / "scores.json").get("test", {}),
+            explanations=_json(explained) if (explained := path / EXPLANATIONS).exists() else {},
             ope=_json(path / "ope" / "ope.json"),
             parameter_sources=_json(path / "market" / "sources.json"),
             seconds={

@@ -20,13 +20,14 @@ from promopilot.experiments.report import (
     prediction,
     provenance,
     scenario,
+    why,
 )
 from promopilot.experiments.report.finished_run import read_run
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.section import Page, period
 
 _SECTIONS = (
-    *(scenario, changes, allocation, curves, daily, prediction),
+    *(scenario, changes, allocation, curves, daily, prediction, why),
     *(comparison, offline, parameters, provenance),
 )
 _HERE = Path(__file__).parent

@@ -52,6 +52,8 @@ def _names(page: Page) -> list[tuple[str, str]]:
         ("ranking agreement", "spearman"),
         ("typical miss", "ece: expected calibration error, ten bins"),
         ("usable evidence", "ESS: (sum of weights)² / sum of squared weights"),
+        ("effect of a word or field", "Shapley value, in the log of the rate"),
+        ("words taken out", "comprehensiveness (ERASER), of 10, 20 and 50 % of the words"),
         ("weight", "probability under the plan / logged propensity"),
         ("95 % interval", "percentile bootstrap over flights, or over the log's days"),
         (run.first_event, "clicks"),

@@ -39,6 +39,17 @@ BASELINES: dict[str, tuple[str, str]] = {
     "predictor": ("language model, fine-tuned", "the text model trained on this data"),
 }
 
+# What the predictor knows of a promotion and of where it is shown.
+FIELDS = {
+    "text": "wording",
+    "group": "product group",
+    "discount": "discount",
+    "price": "price",
+    "placement": "placements",
+    "segment": "segments",
+    "calendar": "days",
+}
+
 OBJECTIVES = {
     "net_profit": "net profit",
     "profit": "profit before media",
@@ -105,7 +116,7 @@ STAGES = {
     "simulate": "comparing policies",
     "plan": "making the plan",
     "ope": "offline evaluation",
-    "score": "scoring the predictor",
+    "score": "scoring and explaining the predictor",
 }
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import World, save_world
 from promopilot.experiments.config import make_config
 from promopilot.experiments.evidence import write_evidence
+from promopilot.experiments.explanations import EXPLANATIONS, explain_plan
 from promopilot.experiments.metrics import write_metrics
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.plan.judgement import (
@@ -28,6 +30,8 @@ from promopilot.experiments.plan.judgement import (
 from promopilot.experiments.run_folder import RunFolder
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import summarise
+from promopilot.experiments.tables import read_tables
+from promopilot.predictors import Prediction, PredictorSettings, Rows
 
 FLIGHTS = 32
 # Names as users may write them: markup, Chinese, a formula's first sign.
@@ -40,6 +44,17 @@ SCORES = {
     "ece": 0.00042,
     "rows": 1204,
     "impressions": 812345,
+}
+# The deletion test of the explanations, which six texts are too few for.
+TESTED = {
+    "raising_pct": -31.4,
+    "lowering_pct": 22.9,
+    "random_pct": -0.8,
+    "raising_vs_random_pct": -30.8,
+    "raising_vs_random_ci95": [-40.2, -20.1],
+    "lowering_vs_random_pct": 23.9,
+    "lowering_vs_random_ci95": [9.5, 40.0],
+    "holds": True,
 }
 SOURCES = {
     "rates": "data: predicted by the model fitted on `performance`",
@@ -124,8 +139,34 @@ def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
     with folder.stage("score") as work:
         document = {} if scores is None else {"test": scores}
         (work / "scores.json").write_text(json.dumps(document), encoding="utf-8")
+        (work / EXPLANATIONS).write_text(json.dumps(explanations(path)), encoding="utf-8")
     write_metrics(folder)
     return path
+
+
+class KnownHost:
+    """Rates that grow with the letters of the text and fall with the number of the placement."""
+
+    def predict(self, rows: Rows) -> Prediction:
+        letters = np.array([len(text) for text in rows.promotions.text])[rows.promotion]
+        ctr = np.exp(-4.0 + 0.05 * letters - 0.2 * rows.placement)
+        cvr = np.exp(-2.0 - 0.02 * letters)
+        return Prediction(ctr=ctr, cvr=cvr, ctcvr=ctr * cvr)
+
+
+def explanations(run: Path) -> dict[str, Any]:
+    plan = pd.read_csv(run / "plan.csv")
+    found = explain_plan(
+        KnownHost(),
+        SimpleNamespace(is_fast=False),
+        read_tables(run / "data"),
+        plan,
+        PredictorSettings(),
+        seed=0,
+    )
+    assert found["comprehensiveness"] == {}
+    tested = {rate: TESTED for rate in found["rates"]}
+    return found | {"comprehensiveness": tested, "texts_tested": 23}
 
 
 def line_items(world: World) -> pd.DataFrame:

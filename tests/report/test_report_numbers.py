@@ -61,7 +61,10 @@ class Files:
         self.plan = pd.read_csv(run / "plan.csv", dtype={"promotion_id": str})
         summary = pd.read_csv(run / "plan_summary.csv").set_index("promotion_id")
         places = {
-            **{name: run / f"{name}.json" for name in ("simulations", "plan_value", "scores")},
+            **{
+                name: run / f"{name}.json"
+                for name in ("simulations", "plan_value", "scores", "explanations")
+            },
             **{"stages": run / "stages.json", "ope": run / "ope" / "ope.json"},
             "world": run / "market" / "world.json",
         }
@@ -139,6 +142,8 @@ def test_what_is_read_is_the_raw_value_rounded(figures: Figures) -> None:
         "scores:test.log_loss_base",
         "scores:test.baselines.frozen",
         "stages:stages.plan.seconds",
+        "explanations:comprehensiveness.ctcvr.raising_pct",
+        "explanations:promotions.0.vs_average_pct.ctcvr",
         "plan:planned_budget?placement_id=placement-1",
     ],
 )
