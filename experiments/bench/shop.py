@@ -98,10 +98,10 @@ def offers(count: int, seed: int = 0) -> list[str]:
 
 
 def fitted(folder: Path) -> Predictor:
-    """Fits a head on the packaged model, in one pass over 60 texts; writes it to `folder`."""
+    """Fits a head on the packaged model, in one pass over 20 texts; writes it to `folder`."""
     from promopilot.predictors import PredictorSettings, fit, rows_from_tables
 
     settings = PredictorSettings(mode="frozen", head_epochs=1, device="cpu")
-    shop = Shop(60, 7, 4, 7)
+    shop = Shop(20, 7, 4, 2)
     rows = rows_from_tables(shop.promotions(), None, None, shop.performance(), settings)
     return fit(rows, rows, settings, folder, 0)
