@@ -97,7 +97,8 @@ def test_without_performance_every_line_item_gets_its_weekly_mean(
     assert list(rates.columns) == ["promotion_id", "placement_id", "segment_id", *RATES]
     assert len(rates) == 8 * 3 * 2 == len(rates.drop_duplicates(list(rates.columns[:3])))
     predict_to_csv(model, data, tmp_path / "dated.csv", silent)
-    week = pd.read_csv(tmp_path / "dated.csv").head(7 * len(rates))
+    # The last week: without dates the level is that of the last days.
+    week = pd.read_csv(tmp_path / "dated.csv").sort_values("date").tail(7 * len(rates))
     means = week.groupby(list(rates.columns[:3]))["ctcvr"].mean()
     given = rates.set_index(list(rates.columns[:3]))["ctcvr"]
     assert (means / given - 1).abs().max() < 1e-5
