@@ -13,11 +13,13 @@ from promopilot.envs.world import World, load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, require_conversions, resolve_dates
+from promopilot.experiments.explanations import EXPLANATIONS, explain_run
 from promopilot.experiments.manifest import write_manifest
-from promopilot.experiments.metrics import SCORES, SOURCES
+from promopilot.experiments.metrics import METRICS, SCORES, SOURCES
+from promopilot.experiments.parts import parts_before, rows_of
 from promopilot.experiments.plan.export import LINE_ITEMS, make_plan, read_items, write_plan
 from promopilot.experiments.progress import Progress
-from promopilot.experiments.run_folder import RunFolder
+from promopilot.experiments.run_folder import CHECKPOINT, RunFolder
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import (
     POLICIES,
@@ -30,9 +32,7 @@ from promopilot.experiments.simulation import (
 from promopilot.experiments.tables import Tables, read_tables
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from promopilot.predictors import PredictorHost, Rows
+    from promopilot.predictors import PredictorHost
 
 
 class Stages:
@@ -84,10 +84,9 @@ class Stages:
 
     def begin(self) -> None:
         """Find what is wrong with the input before any work is done."""
-        from promopilot.predictors.packaged import packaged_minilm
+        from promopilot.predictors.base_model import resolve
 
-        if self.config.predictor.base_model is None:
-            packaged_minilm()
+        resolve(self.config.predictor.base_model)
         if self.config.data.folder is not None:
             require_conversions(self.tables, self.dates)  # reads and checks tables and dates
 
@@ -102,26 +101,15 @@ class Stages:
         """Fine-tune the predictor on the fitting days; the choosing days stop it."""
         from promopilot.predictors import fit
 
-        history = self.tables.performance
+        parts = parts_before(self.tables, self.dates, self.config)
         fit(
-            self._rows(self.dates.fit(history)),
-            self._rows(self.dates.choose(history)),
+            parts.fit,
+            parts.choose,
             self.config.predictor,
             work / "predictor",
             self.config.seed,
             self.progress,
-        )
-
-    def _rows(self, performance: pd.DataFrame) -> Rows:
-        from promopilot.predictors import rows_from_tables
-
-        tables = self.tables
-        return rows_from_tables(
-            tables.promotions,
-            tables.placements,
-            tables.segments,
-            performance,
-            self.config.predictor,
+            self.run / CHECKPOINT,
         )
 
     def market(self, work: Path) -> None:
@@ -212,21 +200,21 @@ class Stages:
         )
 
     def score(self, work: Path) -> None:
-        """Score the predictor on the flight's own days, read only now."""
-        from promopilot.predictors import evaluate
+        """Explain what the plan's rates rest on; score them on the flight's days, read only now."""
+        from promopilot.predictors import Predictor, evaluate
 
         seen = self.dates.flight(self.tables.performance)
         scores: dict[str, Any] = {}
         if int(seen["impressions"].sum()) > 0:
-            history = self.tables.performance
+            predictor = Predictor.load(self.run / "predictor", self.config.predictor.device)
             scores["test"] = evaluate(
-                self.host,
-                self._rows(self.dates.fit(history)),
-                self._rows(self.dates.choose(history)),
-                self._rows(seen),
-                self.config.predictor,
+                predictor, rows_of(self.tables, seen, self.config.predictor), self.seeds.bootstrap
             )
         write_text_atomic(work / SCORES, json.dumps(scores, indent=1, allow_nan=False) + "\n")
+        explained = explain_run(
+            self.run, self.host, self.tables, self.config.predictor, self.seeds.bootstrap
+        )
+        write_text_atomic(work / EXPLANATIONS, json.dumps(explained, allow_nan=False) + "\n")
 
     def report(self, work: Path) -> None:
         """Render the report from the files of the run."""
@@ -235,6 +223,12 @@ class Stages:
         write_text_atomic(work / "report.html", render_report(self.run))
 
     def end(self) -> None:
-        """Write the manifest over everything."""
+        """Write the model's scores and card beside it, and the manifest over everything."""
+        from promopilot.predictors.model_card import write_model_card
+
+        scores = json.loads((self.run / SCORES).read_text(encoding="utf-8"))
+        text = json.dumps({"predictor": scores}, indent=1, allow_nan=False) + "\n"
+        write_text_atomic(self.run / "predictor" / METRICS, text)
+        write_model_card(self.run / "predictor")
         sources = json.loads((self.run / "market" / SOURCES).read_text(encoding="utf-8"))
         write_manifest(self.run, {"run": self.config.seed} | self.seeds.as_dict(), sources)
