@@ -15,7 +15,12 @@ from safetensors.torch import load_file, save_file
 
 from promopilot.predictors.artifact_record import ENCODER, RECORD, read_record, write_record
 from promopilot.predictors.base_model import CONFIG, TOKENIZER_FILES, WEIGHTS
-from promopilot.predictors.baseline_files import read_baselines, write_baselines
+from promopilot.predictors.baseline_files import (
+    TENSORS,
+    TEXTS,
+    read_baselines,
+    write_baselines,
+)
 from promopilot.predictors.calendar import Calendar
 from promopilot.predictors.calibration import Calibration
 from promopilot.predictors.device import choose_device
@@ -72,7 +77,9 @@ def load_predictor(folder: Path, device: str) -> Predictor:
     record = read_record(folder)
     where = choose_device(device)
     try:
-        parts = _parts_of(record) | {"baselines": read_baselines(folder)}
+        parts = _parts_of(record)
+        if {TENSORS, TEXTS} <= set(record["digests"]):  # else nobody vouches for what lies there
+            parts["baselines"] = read_baselines(folder)
         funnel = Funnel(empty_encoder(folder / ENCODER, 0), FunnelShape(**record["shape"]))
         funnel.load_state_dict(load_file(folder / WEIGHTS))
         tokenizer = load_tokenizer(folder / ENCODER)
@@ -132,10 +139,10 @@ def _write(predictor: Predictor, base_model: Path, draft: Path) -> None:
     save_file(state, draft / WEIGHTS)
     if predictor.baselines is not None:
         write_baselines(predictor.baselines, draft)
-    content = _parts_to_json(predictor) | {
-        "shape": asdict(predictor.funnel.shape),
-    }
-    write_record(content, draft)
+    write_record(
+        _parts_to_json(predictor) | {"shape": asdict(predictor.funnel.shape)},
+        draft,
+    )
     write_model_card(draft)
 
 

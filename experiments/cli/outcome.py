@@ -10,12 +10,13 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TextIO
 
 import typer
 
@@ -56,7 +57,7 @@ def guarded(command: Callable[P, Outcome]) -> Callable[P, None]:
         under_way.folder = under_way.resumable = None
         with _noted_interrupt() as interrupted:
             try:
-                with redirect_stdout(sys.stderr):
+                with redirect_stdout(sys.stderr), _told_warnings():
                     outcome = command(*args, **kwargs)
             except typer.Exit:
                 raise
@@ -89,6 +90,34 @@ def _noted_interrupt() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Says promopilot's own warnings as sentences, each kind once; others are shown as ever."""
+    from promopilot.predictors.errors import PredictorWarning
+
+    told: set[type[Warning]] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PredictorWarning)
+        others = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, PredictorWarning):
+                others(message, category, filename, lineno, file, line)
+            elif category not in told:
+                told.add(category)
+                _say(f"warning: {message}")
+
+        warnings.showwarning = show
+        yield
 
 
 def _explain(error: BaseException, interrupted: bool) -> int:

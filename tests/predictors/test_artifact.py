@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,8 @@ BROKEN = {
     "a tensor too short": (_wrong_shape, UNFIT),
     "another config": (_other_config, r"does not describe its model|readable model config"),
     "code": (_foreign_code, r"config\.json is not a readable model config"),
+    "no baselines": (_remove("baselines.json"), r"baselines\.json is missing"),
+    "half the baselines": (_cut("baselines.safetensors"), r"baselines\.safetensors has sha256"),
     "no config": (_remove("encoder/config.json"), r"config\.json is missing"),
     "half a config": (_cut("encoder/config.json"), r"config\.json has sha256"),
     "another tokenizer": (_write("encoder/tokenizer.json", "{}"), r"tokenizer\.json has sha256"),
@@ -265,6 +268,15 @@ def _same_json(before: bytes, after: bytes) -> bool:
         return seal_of(json.loads(before)) == seal_of(json.loads(after))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def test_a_predictor_without_baselines_is_one_too(
+    predictor: Predictor, quick: PredictorSettings, tmp_path: Path
+) -> None:
+    assert quick.base_model is not None
+    bare = replace(predictor, baselines=None)
+    save_predictor(bare, Path(quick.base_model), tmp_path / "predictor")
+    assert Predictor.load(tmp_path / "predictor").baselines is None
 
 
 def test_scores_and_card_may_change_without_harm(saved: Path) -> None:
