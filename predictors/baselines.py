@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from promopilot.predictors.calibration import Calibration, calibrate
+from promopilot.predictors.cells import Cells
 from promopilot.predictors.columns import Columns
 from promopilot.predictors.counts import StageCounts
 from promopilot.predictors.dataset import Floats, Ints, Rows
@@ -92,44 +93,45 @@ def fit_baselines(
         offsets: [R, Z] of both, fixed.
         vectors: of the base model as it was before the fit.
     """
-    counts = StageCounts.of(train), StageCounts.of(choose)
-    weighted = train.weight[:, None] * counts[0].trials, train.weight[:, None] * counts[0].successes
+    parts = [
+        Cells.of(rows, StageCounts.of(rows), offset)
+        for rows, offset in zip((train, choose), offsets, strict=True)
+    ]
+    fitted, later = (part.counts for part in parts)
     fit_texts, _ = distinct_texts(train)
     known = Baselines(
-        base=tuple(
-            (counts[0].successes.sum(0) / np.maximum(counts[0].trials.sum(0), 1.0)).tolist()
-        ),
-        columns=Columns.from_rows(train),
+        base=tuple((fitted.successes.sum(0) / np.maximum(fitted.trials.sum(0), 1e-300)).tolist()),
+        columns=Columns.from_rows(train, choose),
         tfidf=Tfidf.fit(fit_texts),
         frozen=Frozen.fit(fit_texts, vectors),
         linear={},
     )
-    designs = [_designs(known, rows, vectors) for rows in (train, choose)]
+    designs = [_designs(known, part.rows, vectors) for part in parts]
+    both = (False, True) if known.columns.fields else (True,)
     linear = {}
     for name in NAMES:
-        flags = (True,) if name == "one_hot" else (False, True)
         chosen = [
             _choose(
                 {
                     flag: [
-                        replace(part[name, flag], offset=offset[:, z])
-                        for part, offset in zip(designs, offsets, strict=True)
+                        replace(design[name, flag], offset=part.offset[:, z])
+                        for design, part in zip(designs, parts, strict=True)
                     ]
-                    for flag in flags
+                    for flag in ((True,) if name == "one_hot" else both)
                 },
-                (weighted[0][:, z], weighted[1][:, z]),
-                (counts[1].trials[:, z], counts[1].successes[:, z]),
+                (fitted.trials[:, z], fitted.successes[:, z]),
+                (later.trials[:, z], later.successes[:, z]),
             )
-            for z in range(counts[0].trials.shape[1])
+            for z in range(fitted.trials.shape[1])
         ]
         logits = np.stack([choice.logits for choice in chosen], axis=1)
         linear[name] = Linear(
             beta=tuple(choice.beta for choice in chosen),
             with_fields=tuple(choice.with_fields for choice in chosen),
             penalty=tuple(choice.penalty for choice in chosen),
-            calibration=calibrate(logits, counts[1].trials, counts[1].successes, choose.promotion),
+            calibration=calibrate(logits, later.trials, later.successes, parts[1].rows.promotion),
         )
-    return Baselines(known.base, known.columns, known.tfidf, known.frozen, linear)
+    return replace(known, linear=linear)
 
 
 def distinct_texts(rows: Rows) -> tuple[list[str], Ints]:

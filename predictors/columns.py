@@ -27,16 +27,28 @@ class Columns:
     log_price: tuple[float, float]  # mean, standard deviation
 
     @classmethod
-    def from_rows(cls, rows: Rows) -> "Columns":
-        """Takes what occurs in `rows`."""
+    def from_rows(cls, rows: Rows, later: Rows | None = None) -> "Columns":
+        """Takes what occurs in `rows`.
+
+        Args:
+            rows: to learn from.
+            later: rows that are predicted next: a text column most of whose values there are new,
+                as an id of groups is where groups are held out, is left out. None: none is.
+        """
         shown = np.unique(rows.promotion)
         promotions = rows.promotions
         discounts = _levels(_rounded(promotions.discount[shown]))
+        # In the order of names, whatever order a file gives them.
+        fields = {
+            name: _levels(promotions.fields[name][shown]) for name in sorted(promotions.fields)
+        }
+        if later is not None:
+            fields = {name: known for name, known in fields.items() if _recurs(name, known, later)}
         return cls(
             placements=tuple(sorted({rows.placement_ids[i] for i in np.unique(rows.placement)})),
             segments=tuple(sorted({rows.segment_ids[i] for i in np.unique(rows.segment)})),
             discounts=discounts if len(discounts) <= _FEW_LEVELS else (),
-            fields={name: _levels(values[shown]) for name, values in promotions.fields.items()},
+            fields=fields,
             discount=_scale(promotions.discount[shown]),
             log_price=_scale(promotions.log_price[shown]),
         )
@@ -87,11 +99,22 @@ class Columns:
             key: tuple(str(item) for item in value[key])
             for key in ("placements", "segments", "discounts")
         }
-        fields = {str(k): tuple(str(item) for item in v) for k, v in value["fields"].items()}
+        fields = {
+            str(k): tuple(str(item) for item in v) for k, v in sorted(value["fields"].items())
+        }
         discount, log_price = (
             (float(value[key][0]), float(value[key][1])) for key in ("discount", "log_price")
         )
         return cls(**names, fields=fields, discount=discount, log_price=log_price)
+
+
+def _recurs(name: str, known: tuple[str, ...], later: Rows) -> bool:
+    """Whether at least half of the later promotions have a known value."""
+    values = later.promotions.fields.get(name)
+    if values is None or not known:
+        return False
+    shown = values[np.unique(later.promotion)].astype(str)
+    return bool(np.isin(shown, known).mean() >= 0.5)
 
 
 def _coded(values: Names, levels: tuple[str, ...]) -> Any:

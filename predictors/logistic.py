@@ -21,6 +21,9 @@ _HALVINGS = 20
 # Up to so many coefficients Newton's method solves for all at once: a tenth of L-BFGS's time.
 _NEWTON_SIZE = 2000
 _TOLERANCE = 1e-12  # of the loss per trial
+_LBFGS_TOLERANCE = (
+    1e-9  # of the loss, relatively: there are many coefficients, none of which matters
+)
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,16 @@ class Design:
         out[1:split, 1:split] = (self.context.T @ weighted).toarray()
         crossed = (self.gather.T @ weighted).toarray()  # [T, K]
         out[1:split, split:] = (self.texts.T @ crossed).T
-        among: Any = self.texts.T @ (sparse.diags_array(per_text) @ self.texts)
-        out[split:, split:] = among.toarray() if sparse.issparse(among) else among
+        among = _times_diagonal(self.texts, per_text)
+        is_sparse = sparse.issparse(among)
+        out[split:, split:] = among.toarray() if is_sparse else among
         return np.triu(out) + np.triu(out, 1).T
+
+
+def _times_diagonal(texts: Any, weight: Floats) -> Any:
+    """X' diag(weight) X of dense or sparse X."""
+    diagonal: Any = sparse.diags_array(weight)
+    return texts.T @ (diagonal @ texts)
 
 
 def fit_logistic(
@@ -137,7 +147,7 @@ def _lbfgs(
         (),
         "L-BFGS-B",
         True,  # jac: loss returns the gradient too
-        options={"maxiter": _LBFGS_STEPS, "ftol": _TOLERANCE, "gtol": 1e-8},
+        options={"maxiter": _LBFGS_STEPS, "ftol": _LBFGS_TOLERANCE, "gtol": 1e-8},
     )
     return np.asarray(result.x, dtype=np.float64)
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from promopilot.predictors.dataset import Floats, Ints
+from promopilot.predictors.logistic import sigmoid
+from promopilot.predictors.predictive import ItemCounts, central_factor
 from promopilot.predictors.random_effects import Items, log_likelihood
 from promopilot.predictors.vocabulary import UNKNOWN, Features, digest_of
 
@@ -129,13 +131,15 @@ def estimate_spread(
     else:
         shared = own = _FALLBACK_SD
         shared_new, half = shared * _NEW_TEXT_FACTOR, 1.0
-    shared = max(shared, floor)
-    shared_new = max(shared_new, shared)
+    judged = summed if summed.promotions() >= LEAST_PROMOTIONS else unknown
+    factor = central_factor(judged.counts(shared, own, shared_new, half))
+    shared, own = max(shared * factor, floor), max(own * factor, floor)
+    shared_new = max(shared_new * factor, shared)
     if unknown.promotions() >= _LEAST_STRANGERS:
         stranger = constant_spread(unknown)[0]
     return StageSpread(
         shared=shared,
-        own=max(own, floor),
+        own=own,
         shared_new=shared_new,
         placement=placement,
         segment=segment,
@@ -154,6 +158,17 @@ class Summed:
     def promotions(self) -> int:
         """Returns J."""
         return len(self.events)
+
+    def counts(self, shared: float, own: float, shared_new: float, half: float) -> ItemCounts:
+        """Returns the items with the standard error that a spread gives them."""
+        excess = (shared_new**2 - shared**2) / (1.0 + self.events / half)
+        return ItemCounts(
+            promotion=self.items.group,
+            trials=self.items.trials,
+            rate=sigmoid(self.items.logit),
+            sd=np.sqrt(shared**2 + own**2 + excess)[self.items.group],
+            events=self.items.successes,
+        )
 
 
 def by_item(residuals: Residuals, chosen: NDArray[np.bool_] | None = None) -> Summed:
