@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from promopilot.predictors.template import parts_of
 
 
 class PredictorSettings(BaseModel):
@@ -33,22 +35,22 @@ class PredictorSettings(BaseModel):
     # Share of the head's inputs hidden at each step.
     dropout: float = Field(default=0.1, ge=0, lt=1)
     # Share of rows whose group_id is hidden at each step, so that text must carry what it can.
-    # 1: the group is never shown.
+    # 1: the group is never shown, as where none of the choose rows' groups is one of the fit's.
     group_dropout: float = Field(default=0.3, ge=0, le=1)
 
     # Whether the encoder's own dropout (0.1 in BERT) acts while it learns.
     encoder_dropout: bool = True
 
     # --- What is learnt from
-    # Weeks move all rates: their level, smoothed, is an offset. False: only weekdays are told apart.
+    # Weeks move all rates: their level, smoothed, is an offset. False: weekdays alone differ.
     time_offset: bool = True
     # Weight of the likelihood inside randomised tests (`test_id`), given each test's total of
     # events: there rows differ by their promotion alone. 0: off.
     rank_loss: float = Field(default=1.0, ge=0, le=100)
-    # Weight of the plain likelihood of rows inside tests, whose level is mostly not the text's doing.
+    # Weight of the plain likelihood inside tests, whose level is mostly not the text's doing.
     level_loss: float = Field(default=0.2, ge=0, le=1)
-    # Weight of the entire-space term, the likelihood of conversions per impression (Ma et al. 2018);
-    # rows without clicks always have it. 0: the funnel's two stages say it all.
+    # Weight of the entire-space term, the likelihood of conversions per impression (Ma et al.
+    # 2018); rows without clicks always have it. 0: the funnel's two stages say it all.
     entire_space: float = Field(default=0.0, ge=0, le=100)
     # Standard deviation of a row's log-odds that nothing known explains: rows with many events
     # count less than their events (Williams 1982). 0: binomial noise alone.
@@ -60,9 +62,12 @@ class PredictorSettings(BaseModel):
     # Passes over the texts with the encoder frozen, at most: only the head learns. Its steps cost
     # little, because text vectors are computed once.
     head_epochs: int = Field(default=40, ge=1, le=1000)
+    # Steps of that phase, at most, to the next whole pass: with many texts fewer passes do.
+    head_steps: int = Field(default=1400, ge=1, le=1_000_000)
     # Passes after that in which the encoder learns too. Of each phase the pass that is best on the
     # choose rows is kept.
     epochs: int = Field(default=10, ge=1, le=1000)
+    steps: int = Field(default=500, ge=1, le=1_000_000)  # of that phase, likewise
     # Passes without a better loss on the choose rows before a phase ends.
     patience: int = Field(default=20, ge=1, le=1000)
     # Distinct texts per step, each with all its rows.
@@ -92,3 +97,12 @@ class PredictorSettings(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     # Arithmetic of training. auto: bf16 where the device has it in hardware, else fp32.
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    @field_validator("text_template")
+    @classmethod
+    def _is_template(cls, value: str) -> str:
+        try:
+            parts_of(value)
+        except ValueError as error:
+            raise ValueError(f"it {error}") from None
+        return value

@@ -187,3 +187,10 @@ def test_a_name_of_the_hub_is_no_folder_unless_there_is_one(tmp_path: Path) -> N
     assert "base_model: ../owner/bert\n" in dump_config(load_config(path), tmp_path / "run")
     path.write_text("predictor: {base_model: models/bert/v1}\n")  # no hub has such a name
     assert str(load_config(path).predictor.base_model) == str(tmp_path / "models/bert/v1")
+
+
+def test_a_template_that_is_none_is_refused_with_its_path() -> None:
+    with pytest.raises(
+        ConfigError, match=r"`\$\.predictor\.text_template` is .* it holds \{text\["
+    ):
+        make_config({"predictor": {"text_template": "{text[0]}"}})
