@@ -1,0 +1,192 @@
+"""`predictor evaluate`: a fitted predictor and its baselines against what really happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from promopilot.experiments.atomic import atomic_folder, write_text_atomic
+from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.tables import read_tables
+
+if TYPE_CHECKING:
+    from promopilot.predictors.comparison import Score
+    from promopilot.predictors.evaluation import Evaluation
+
+EVALUATION = "evaluation.json"
+# Measures of the printed table: name, heading, decimals.
+_PRINTED = (
+    ("log_loss", "log-loss", 6),
+    ("normalised_entropy", "norm. entropy", 4),
+    ("spearman", "rank corr.", 3),
+    ("auc", "AUC", 4),
+    ("pair_accuracy", "pairs right", 3),
+    ("calibration_error", "calib. error", 6),
+)
+_STAGES = {
+    "ctr": "clicks per impression",
+    "cvr": "conversions per click",
+    "ctcvr": "conversions per impression",
+}
+_KNOWN = {
+    "all": "all promotions",
+    "seen": "promotions seen in the fit",
+    "new": "new texts of known groups",
+    "unknown_group": "promotions of unknown groups",
+}
+
+
+def evaluate_folder(
+    model: Path,
+    data: Path,
+    out: Path | None,
+    progress: Callable[[str, float], None],
+    device: str = "auto",
+    seed: int = 0,
+) -> tuple[str, dict[str, Any]]:
+    """Scores a predictor on the rows of `data` that it has not used.
+
+    Args:
+        model: a folder of `predictor fit`.
+        data: a folder of tables with outcomes.
+        out: a new or empty folder for evaluation.json and the tables behind it; None: no files.
+        progress: told what is done.
+        device: where the network runs.
+        seed: of the intervals' draws.
+
+    Returns:
+        The table to print, and what evaluation.json holds.
+
+    Raises:
+        DataError: the tables break the contract.
+        PredictorDataError: nothing in them is new to the predictor, or outcomes are missing.
+        ArtifactError: the model is missing or altered, or this machine has no such device.
+        RunFolderError: `out` holds something else or cannot be written.
+    """
+    from promopilot.predictors import Predictor, rows_from_tables
+    from promopilot.predictors.evaluation import assess
+    from promopilot.predictors.held_out import unused
+
+    _check_out(out)
+    progress("reading", 0.0)
+    predictor = Predictor.load(model, device)
+    tables = read_tables(data)
+    rows = rows_from_tables(
+        tables.promotions,
+        tables.placements,
+        tables.segments,
+        tables.performance,
+        predictor.settings,
+    )
+    fresh = unused(rows, predictor.record)
+    found = assess(predictor, rows.pick(fresh), seed, progress=progress)
+    summary = {"rows_left_out": int((~fresh).sum()), "seed": seed, **_document(found)}
+    if out is not None:
+        with atomic_folder(out) as work:
+            _write(found, summary, work)
+    progress("evaluate", 1.0)
+    return _table(found, summary["rows_left_out"]), summary
+
+
+def _document(found: Evaluation) -> dict[str, Any]:
+    return {
+        "rows": found.rows,
+        "impressions": found.impressions,
+        "groups_resampled": found.groups,
+        "overall": [score.to_json() for score in found.overall],
+        "slices": [
+            {"dimension": part.dimension, "level": part.level, **score.to_json()}
+            for part, scores in found.slices
+            for score in scores
+        ],
+        "reliability": [part.to_json() for part in found.reliability],
+        "coverage_80": [part.to_json() for part in found.coverage],
+    }
+
+
+def _write(found: Evaluation, summary: dict[str, Any], work: Path) -> None:
+    text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text_atomic(work / EVALUATION, text + "\n")
+    tables = {
+        "overall": summary["overall"],
+        "slices": summary["slices"],
+        "reliability": summary["reliability"],
+        "coverage": [
+            {key: value for key, value in row.items() if key != "pit"}
+            | {f"pit_{at}": share for at, share in enumerate(row["pit"])}
+            for row in summary["coverage_80"]
+        ],
+        "pairs": found.pairs,
+    }
+    for name, rows in tables.items():
+        if rows:
+            frame = pd.DataFrame(rows)
+            frame.to_csv(
+                work / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n"
+            )
+
+
+def _table(found: Evaluation, left_out: int) -> str:
+    lines = [
+        f"Scored on {found.rows:,} rows with {found.impressions:,} impressions; {left_out:,} rows "
+        "that the fit has used were left out."
+    ]
+    for stage in dict.fromkeys(score.stage for score in found.overall):
+        lines += ["", f"{_STAGES[stage].capitalize()}", *_stage_lines(found, stage)]
+    if found.coverage:
+        lines += ["", "Line items inside their 80 % interval (with at least 20 expected events)"]
+        lines += [
+            f"  {_STAGES[part.stage]}, {_KNOWN[part.which]}: {100 * part.coverage:.1f} %"
+            + ("" if part.low is None else f" ({100 * part.low:.1f} to {100 * part.high:.1f} %)")
+            + f" of {part.items:,} items"
+            for part in found.coverage
+            if part.high is not None or part.low is None
+        ]
+    return "\n".join(lines)
+
+
+def _stage_lines(found: Evaluation, stage: str) -> list[str]:
+    from promopilot.experiments.report import words
+
+    figures = {
+        (score.contender, score.measure): score for score in found.overall if score.stage == stage
+    }
+    names = list(dict.fromkeys(contender for contender, _ in figures))
+    measures = [part for part in _PRINTED if any((n, part[0]) in figures for n in names)]
+    head = ["", *(heading for _, heading, _ in measures), "log-loss against it, 95 %"]
+    rows = [head]
+    for name in names:
+        cells = [
+            f"{figures[name, measure].value:.{decimals}f}" if (name, measure) in figures else "-"
+            for measure, _, decimals in measures
+        ]
+        rows.append([words.BASELINES[name][0], *cells, _gap(figures.get((name, "log_loss")))])
+    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
+    return [
+        "  ".join(["", row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    ]
+
+
+def _gap(score: Score | None) -> str:
+    """How much less log-loss the predictor makes, in per cent of this contender's."""
+    if score is None or score.difference is None:
+        return ""
+    parts = [score.difference, score.difference_low, score.difference_high]
+    shares = [None if part is None else 100 * part / score.value for part in parts]
+    if shares[1] is None or shares[2] is None:
+        return f"{shares[0]:+.2f} %"
+    return f"{shares[0]:+.2f} % ({shares[1]:+.2f} to {shares[2]:+.2f})"
+
+
+def _check_out(out: Path | None) -> None:
+    if out is None:
+        return
+    if out.is_file():
+        raise RunFolderError(f"{out} is a file: name a folder for the evaluation with --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / EVALUATION).is_file():
+        raise RunFolderError(f"{out} holds files that are no evaluation; choose another --out")
