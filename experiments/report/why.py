@@ -74,7 +74,7 @@ def _fields_chart(page: Page, rate: str) -> Chart:
     if order:
         note = Markup(
             "How far each field moves the predicted chance of {} away from the average of the "
-            "promotions explained, up or down. Most is set by the {}: {} in the mean."
+            "promotions explained, up or down. Most is set by the {}: {} on average."
         ).format(_asked(page, rate), names[0], cells[order[0]])
         if len(order) > 1:
             note += Markup(" Least by the {}: {}.").format(names[-1], cells[order[-1]])
