@@ -33,7 +33,7 @@ def run(config: RunConfig, folder: RunFolder, progress: Progress) -> dict[str, A
     folder.run_stage("simulate", stages.simulate, progress)  # simulations.json
     folder.run_stage("plan", stages.plan, progress)  # plan.csv, plan_summary.csv, columns.md
     folder.run_stage("ope", stages.ope, progress)  # ope/
-    folder.run_stage("score", stages.score, progress)  # scores.json
+    folder.run_stage("score", stages.score, progress)  # scores.json, explanations.json
     write_metrics(folder)
     folder.run_stage("report", stages.report, progress)  # report.html
     metrics = write_metrics(folder)

@@ -40,7 +40,10 @@ def section(page: Page) -> Section:
         test = found["comprehensiveness"].get(rate)
         view |= {
             "event": page.run.first_event if rate == "ctr" else page.run.second_event,
-            "charts": [_fields_chart(page, rate)] + ([_test_chart(page, rate)] if test else []),
+            "charts": [
+                *([_fields_chart(page, rate)] if found["fields"] else []),
+                *([_test_chart(page, rate)] if test else []),
+            ],
             "tested": test is not None,
             "trusted": test is None or test["holds"],
             "rows": [_reason(page, rate, n) for n in range(min(SHOWN, len(found["promotions"])))],
@@ -71,22 +74,19 @@ def _fields_chart(page: Page, rate: str) -> Chart:
         name: page.numbers.percent(f"explanations:fields.{name}.{rate}", sizes[name], sign=False)
         for name in order
     }
-    if order:
-        note = Markup(
-            "How far each field moves the predicted chance of {} away from the average of the "
-            "promotions explained, up or down. Most is set by the {}: {} on average."
-        ).format(_asked(page, rate), names[0], cells[order[0]])
-        if len(order) > 1:
-            note += Markup(" Least by the {}: {}.").format(names[-1], cells[order[-1]])
-    else:
-        note = Markup("The promotions explained differ in nothing that the predictor knows of.")
+    note = Markup(
+        "How far each field moves the predicted chance of {} away from the average of the "
+        "promotions explained, up or down. Most is set by the {}: {} on average."
+    ).format(_asked(page, rate), names[0], cells[order[0]])
+    if len(order) > 1:
+        note += Markup(" Least by the {}: {}.").format(names[-1], cells[order[-1]])
     return Chart(
         id="why-fields",
         title="What sets the promotions apart",
         traces=[_bars(values, rows.at, ["accent"] * len(values))],
         layout=layout(
             yaxis=rows.axis,
-            xaxis=axis(ticksuffix=" %", range=[0, 1.2 * max(values, default=1.0)], nticks=6),
+            xaxis=axis(ticksuffix=" %", range=[0, 1.2 * (max(values) or 1.0)], nticks=6),
             annotations=rows.names,
         ),
         height=rows.height + 40,

@@ -73,6 +73,19 @@ def test_a_run_without_explanations_says_so(told: Callable[[Change | None], str]
     assert "<table" not in text
 
 
+def test_promotions_that_differ_in_nothing_get_no_chart(
+    told: Callable[[Change | None], str],
+) -> None:
+    def alike(found: dict[str, Any]) -> None:
+        found["fields"] = {}
+        for each in found["promotions"]:
+            each["fields"] = {}
+
+    text = told(alike)
+    assert 'id="chart-why-fields"' not in text
+    assert 'id="chart-why-test"' in text
+
+
 def test_promotions_left_out_are_counted(told: Callable[[Change | None], str]) -> None:
     text = told(lambda found: found.update(promotions_in_plan=1000))
     assert ">994</data> promotions with least money are not explained" in text
