@@ -19,7 +19,12 @@ _SETTINGS = (
     *("entire_space", "time_offset", "extra_sd", "group_dropout", "recency_half_life_days"),
     *("head_epochs", "epochs", "encoder_learning_rate", "precision"),
 )
-_ONLY_OF_MODE = {"trainable_layers": "top_k", "lora_rank": "lora"}
+_ONLY_OF_MODES = {
+    "trainable_layers": ("top_k",),
+    "lora_rank": ("lora",),
+    "epochs": ("top_k", "full", "lora"),
+    "encoder_learning_rate": ("top_k", "full", "lora"),
+}
 _STAGES = {
     "ctr": "clicks per impression (CTR)",
     "cvr": "conversions per click (CVR)",
@@ -103,7 +108,8 @@ def _what(record: dict[str, Any], stages: list[str]) -> str:
 def _data(record: dict[str, Any]) -> str:
     columns = ("from", "to", "rows", "promotions", "impressions", "events")
     table = [["part", *columns]]
-    for part, told in record["data"].items():
+    for part in ("fit", "choose"):
+        told = record["data"][part]
         table.append([part, *(_figure(told.get(name)) for name in columns)])
     lines = [_table(table), "", "Events are counts of the last recorded stage."]
     split = record.get("split", {})
@@ -118,10 +124,11 @@ def _data(record: dict[str, Any]) -> str:
 
 def _settings(record: dict[str, Any]) -> str:
     settings = record["settings"]
+    mode = settings["mode"]
     lines = [
         f"- {name}: {_quoted(settings[name])}"
         for name in _SETTINGS
-        if name in settings and _ONLY_OF_MODE.get(name, settings["mode"]) == settings["mode"]
+        if name in settings and mode in _ONLY_OF_MODES.get(name, (mode,))
     ]
     if "seed" in record["record"]:
         lines.append(f"- seed: {_quoted(record['record']['seed'])}")
@@ -187,11 +194,11 @@ def _limits(record: dict[str, Any]) -> str:
     vocabulary, told = record["vocabulary"], record["record"]
     known = ", ".join(f"{len(vocabulary[k])} {k}" for k in ("placements", "segments", "groups"))
     tests = told["data"]["fit"].get("tests", 0)
+    last = max(told["data"][part]["to"] for part in ("fit", "choose"))  # ISO dates sort as text
     lines = [
         _language(told.get("readability")),
         f"It knows {known}; any other is predicted as unknown, with wider errors.",
-        f"It has seen nothing after {told['data']['choose']['to']}: later dates keep the level of "
-        "the last weeks.",
+        f"It has seen nothing after {last}: later dates keep the level of the last weeks.",
         (
             f"{tests:,} randomised tests compare promotions inside them; all other differences are "
             "observed, not caused: who was shown what was not drawn by lot."

@@ -102,6 +102,13 @@ def test_the_manifest_names_every_file_and_every_parameters_source(run: Path) ->
     assert manifest["parameter_sources"]["incrementality"].startswith("assumption")
 
 
+def test_the_model_of_a_run_has_its_scores_and_card_beside_it(run: Path, metrics: dict) -> None:
+    beside = json.loads((run / "predictor" / "metrics.json").read_text())
+    assert beside == {"predictor": metrics["predictor"]}
+    card = (run / "predictor" / "model_card.md").read_text(encoding="utf-8")
+    assert f"| this model | {metrics['predictor']['test']['log_loss']:.6f} |" in card
+
+
 def test_overwrite_knows_every_name_that_a_finished_run_holds(run: Path) -> None:
     assert {path.name for path in run.iterdir()} <= set(OUTPUTS)
 

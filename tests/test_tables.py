@@ -467,6 +467,10 @@ def test_the_latest_reading_of_a_day_counts(tmp_path: Path) -> None:
     assert tables.performance["conversions"].tolist() == [1]
     assert tables.readings is not None
     assert tables.readings["conversions"].tolist() == [0, 1]
+    assert check_tables(tmp_path).notes == [
+        "performance.csv: earlier readings (as_of) of a day and line item in 1 of 2 rows; the "
+        "latest one counts"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pandas as pd
 from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.tables.files import SUFFIXES, find_file, read_file
 from promopilot.experiments.tables.parse import DATE_TYPE, Parsed, parse
-from promopilot.experiments.tables.readings import latest_readings
+from promopilot.experiments.tables.readings import count_earlier, latest_readings
 from promopilot.experiments.tables.rules import (
     ALL,
     check_ids,
@@ -166,6 +166,12 @@ def _cross_check(
             continue  # its own problem says so already; every id would be unknown
         report.problems.extend(check_ids(performance, parsed.get(table.name), table))
     report.problems.extend(check_performance(performance, outcomes))
+    earlier = count_earlier(performance.frame)
+    if earlier:
+        report.notes.append(
+            f"{performance.file}: earlier readings (as_of) of a day and line item in {earlier} of "
+            f"{len(performance.frame)} rows; the latest one counts"
+        )
     for name in OUTCOMES:
         if name in performance.frame:
             _note_empty(performance, name, report)

@@ -14,6 +14,14 @@ AS_OF = "as_of"
 KEY = ("date", "promotion_id", "placement_id", "segment_id")  # what a reading is of
 
 
+def count_earlier(performance: pd.DataFrame) -> int:
+    """Rows that another reading of their day and line item takes the place of."""
+    key = [c for c in KEY if c in performance]
+    if AS_OF not in performance or not key:
+        return 0
+    return int(performance.duplicated(key).sum())
+
+
 def latest_readings(performance: pd.DataFrame, known_on: date | None = None) -> pd.DataFrame:
     """One row per day and line item, in the order of `performance`.
 
