@@ -6,6 +6,7 @@ with all their cells, the judge is a running average of the weights, and the pha
 pass that is best on the choose part.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.device import autocast
 from promopilot.predictors.encoder import TextEncoder, Tokens, encode
 from promopilot.predictors.funnel import Funnel
-from promopilot.predictors.objective import Part
+from promopilot.predictors.objective import Part, Units
 from promopilot.predictors.passes import Phase, Scribe, run_phase
 from promopilot.predictors.settings import PredictorSettings
 
@@ -54,7 +55,15 @@ def learn(
     funnel.start_from(vectors)
     generator = torch.Generator().manual_seed(seed)
     tunes = encoder.learns
-    most = settings.head_epochs + (settings.epochs if tunes else 0)
+    a_pass = Units.of(train).steps(settings.batch_texts * settings.accumulate)
+    head_passes, passes = (
+        min(epochs, math.ceil(steps / a_pass))
+        for epochs, steps in (
+            (settings.head_epochs, settings.head_steps),
+            (settings.epochs, settings.steps),
+        )
+    )
+    most = head_passes + (passes if tunes else 0)
 
     def phase(name: str, before: int, **parts: Any) -> Phase:
         return Phase(
@@ -78,7 +87,7 @@ def learn(
             "head",
             0,
             finished={},
-            passes=settings.head_epochs,
+            passes=head_passes,
             groups=_groups([(funnel.head_parameters(), settings.head_learning_rate)], settings),
             vectors=lambda _, batch: vectors[batch],
             judged=lambda _: chosen,
@@ -93,9 +102,9 @@ def learn(
         funnel,
         phase(
             "fine-tuning",
-            settings.head_epochs,
+            head_passes,
             finished={"head": head.losses},
-            passes=settings.epochs,
+            passes=passes,
             groups=_tuning_groups(funnel, settings),
             vectors=lambda learner, batch: _vectors(
                 learner.encoder, train.tokens, below[0], batch, settings

@@ -76,9 +76,7 @@ def fit(
     told = describe(settings.base_model, base_model)
     progress("loading the language model", 0.0)
     tokenizer = load_tokenizer(base_model)
-    found = readability(
-        tokenizer, [*shown_texts(train), *shown_texts(choose)], settings.max_tokens
-    )
+    found = readability(tokenizer, [*shown_texts(train), *shown_texts(choose)], settings.max_tokens)
     warn_of_texts(found)
     vocabulary = Vocabulary.from_rows(train)
     calendar = Calendar.fit(train, settings.extra_sd, settings.time_offset)
@@ -91,7 +89,7 @@ def fit(
             vocabulary,
             len(train.stages),
             (settings.text_width, settings.hidden_width),
-            (settings.dropout, settings.group_dropout),
+            (settings.dropout, _group_dropout(train, choose, settings)),
         )
         funnel = Funnel(encoder, shape).to(device)
 
@@ -113,7 +111,8 @@ def fit(
     progress("calibrating", 1.0)
     judged = after_fit(funnel, fitted, chosen, train, choose, settings)
     progress("fitting what it is measured against", 1.0)
-    base = load_encoder(base_model, 0).to(device)
+    with _repeatable(device):  # building an encoder draws weights before it loads them
+        base = load_encoder(base_model, 0).to(device)
     baselines = fit_baselines(
         train,
         choose,
@@ -150,6 +149,14 @@ def fit(
 def _learning_layers(settings: PredictorSettings) -> int | None:
     """Top layers that learn as they are: all (None), some or none."""
     return {"full": None, "top_k": settings.trainable_layers}.get(settings.mode, 0)
+
+
+def _group_dropout(train: Rows, choose: Rows, settings: PredictorSettings) -> float:
+    """1 where groups that are to be predicted are never those that were learnt from."""
+    known, asked = (
+        set(rows.promotions.group_id[np.unique(rows.promotion)]) - {""} for rows in (train, choose)
+    )
+    return settings.group_dropout if known & asked else 1.0
 
 
 @contextmanager

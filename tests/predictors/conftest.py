@@ -134,6 +134,7 @@ def quick(base_model: Path) -> PredictorSettings:
         head_learning_rate=1e-2,
         averaging=0.8,
         device="cpu",
+        precision="fp32",
     )
 
 
