@@ -7,8 +7,9 @@ import torch
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.encoder import TextEncoder, Tokens, load_encoder
 from promopilot.predictors.funnel import Funnel, FunnelShape
-from promopilot.predictors.predictor import Predictor, logit_sd
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
+from promopilot.predictors.uncertainty import logit_sd
 
 Parts = tuple[Rows, Rows, Rows]
 
