@@ -23,7 +23,7 @@ from promopilot.predictors.readable import clipped
 # What a BERT folder needs; weights only as safetensors, because a pickle could run code.
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 # Word pieces per forward pass when nothing is learnt. On a processor 512 of MiniLM's stay in its
-# cache (1.8 times the speed of 2,048); a GPU needs many to be busy.
+# cache (1.3 times the speed of 2,048); a GPU needs many to be busy.
 _TOKENS_AT_ONCE = {"cpu": 512}
 
 # A folder is read as data: nothing is fetched, and code that it brings is never run.

@@ -1,8 +1,8 @@
 """Linear layers by oneDNN where torch would choose a slower library.
 
-In float32 torch multiplies matrices on processors by MKL, which uses half the vector width of
-AMD's. oneDNN, built into the same torch, does not (2.3 times the speed on a Zen 5, the same on
-Intel), with the same rounding up to the order of sums: about 1e-6 in a text vector.
+In float32 torch multiplies matrices on processors by MKL, which is slow on AMD's. oneDNN, built
+into the same torch, is not: 2.3 times the speed on a Zen 5 (on Intel's not measured). Only the
+order of sums differs, about 1e-6 in a text vector.
 """
 
 from collections.abc import Callable

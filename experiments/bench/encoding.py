@@ -1,10 +1,10 @@
 """Text vectors beside sentence-transformers' `encode`, on the same texts and the same model.
 
 Where the gain comes from: in a table of offers texts repeat, and each distinct one is encoded once
-(2.5 times less work where 5,000 are drawn from 2,000); oneDNN multiplies faster than MKL on AMD's
-processors (1.8 times on a Zen 5, none on Intel's); batches hold a number of word pieces that stays
-in a processor's cache, instead of 32 texts (1.1 to 1.2 times). Both sort by length, so padding is
-no part of it, and both are float32. The figure without repeats shows the rest alone.
+(2.7 times less work where 2,500 are drawn from 1,000); oneDNN multiplies faster than MKL on AMD's
+processors (about 1.8 times on a Zen 5; on Intel's not measured); batches hold as many word pieces
+as stay in a processor's cache, instead of 32 texts (1.0 to 1.2 times). Both sort by length, so
+padding is no part of it, and both are float32. The figure without repeats shows the rest alone.
 """
 
 from __future__ import annotations
