@@ -16,6 +16,7 @@ from promopilot.experiments.tables import read_tables
 if TYPE_CHECKING:
     from promopilot.predictors.comparison import Score
     from promopilot.predictors.evaluation import Evaluation
+    from promopilot.predictors.reliability import Coverage
 
 EVALUATION = "evaluation.json"
 # Measures of the printed table: name, heading, decimals.
@@ -139,14 +140,15 @@ def _table(found: Evaluation, left_out: int) -> str:
         lines += ["", f"{_STAGES[stage].capitalize()}", *_stage_lines(found, stage)]
     if found.coverage:
         lines += ["", "Line items inside their 80 % interval (with at least 20 expected events)"]
-        lines += [
-            f"  {_STAGES[part.stage]}, {_KNOWN[part.which]}: {100 * part.coverage:.1f} %"
-            + ("" if part.low is None else f" ({100 * part.low:.1f} to {100 * part.high:.1f} %)")
-            + f" of {part.items:,} items"
-            for part in found.coverage
-            if part.high is not None or part.low is None
-        ]
+        lines += [_coverage_line(part) for part in found.coverage]
     return "\n".join(lines)
+
+
+def _coverage_line(part: Coverage) -> str:
+    line = f"  {_STAGES[part.stage]}, {_KNOWN[part.which]}: {100 * part.coverage:.1f} %"
+    if part.low is not None and part.high is not None:
+        line += f" ({100 * part.low:.1f} to {100 * part.high:.1f} %)"
+    return f"{line} of {part.items:,} items"
 
 
 def _stage_lines(found: Evaluation, stage: str) -> list[str]:
@@ -176,11 +178,12 @@ def _gap(score: Score | None) -> str:
     """How much less log-loss the predictor makes, in per cent of this contender's."""
     if score is None or score.difference is None:
         return ""
-    parts = [score.difference, score.difference_low, score.difference_high]
-    shares = [None if part is None else 100 * part / score.value for part in parts]
-    if shares[1] is None or shares[2] is None:
-        return f"{shares[0]:+.2f} %"
-    return f"{shares[0]:+.2f} % ({shares[1]:+.2f} to {shares[2]:+.2f})"
+    share = 100 / score.value
+    told = f"{score.difference * share:+.2f} %"
+    if score.difference_low is None or score.difference_high is None:
+        return told
+    ends = score.difference_low * share, score.difference_high * share
+    return f"{told} ({ends[0]:+.2f} to {ends[1]:+.2f})"
 
 
 def _check_out(out: Path | None) -> None:

@@ -59,8 +59,8 @@ def transform(items: ItemCounts) -> Transform:
         logit = np.log(rate / (1.0 - rate))[:, None] + items.sd[part, None] * node  # [I, Q]
         shifted, trials = sigmoid(logit), np.rint(items.trials[part])[:, None]
         events = np.rint(items.events[part])[:, None]
-        high[part] = binom.cdf(events, trials, shifted).mean(axis=1)
-        low[part] = binom.cdf(events - 1, trials, shifted).mean(axis=1)
+        high[part] = np.mean(binom.cdf(events, trials, shifted), axis=1)
+        low[part] = np.mean(binom.cdf(events - 1, trials, shifted), axis=1)
     return Transform(low, np.maximum(high, low))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import trust, words
 from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout
 from promopilot.experiments.report.numbers import NONE, marked
 from promopilot.experiments.report.section import Page, Section
@@ -17,8 +17,8 @@ def section(page: Page) -> Section:
     """Error beside the simpler ways, or why there is none to show."""
     scores = page.run.scores
     view = {
-        "charts": [_chart(page)] if scores else [],
-        "facts": _facts(page) if scores else [],
+        "charts": [_chart(page), *trust.charts(page)] if scores else [],
+        "facts": [*_facts(page), *trust.facts(page)] if scores else [],
         "missing": not scores,
         "first_event": page.run.first_event,
         "second_event": page.run.second_event,
@@ -71,17 +71,44 @@ def _chart(page: Page) -> Chart:
         ),
         height=rows.height + 40,
         note=_note(page, {name: value / 100 for name, value in saved.items()}),
-        columns=("Predicted by", "What it knows", "Error per exposure", "Less than one rate"),
+        columns=(
+            "Predicted by",
+            "What it knows",
+            "Error per exposure",
+            "Less than one rate",
+            "Fine-tuned against it",
+        ),
         rows=[
             (
                 words.BASELINES[name][0],
                 words.BASELINES[name][1],
                 page.numbers.decimal(key, value, 6),
                 NONE if name == "base" else _saved(page, name),
+                _against(page, name, key, value),
             )
             for name, (key, value) in errors.items()
         ],
     )
+
+
+def _against(page: Page, name: str, key: str, value: float) -> Markup:
+    """How much more error the predictor makes than a contender, 95 % interval in per cent of it."""
+    known = page.run.scores.get("differences", {}).get(name)
+    if known is None:
+        return Markup(NONE)
+    ends = (
+        page.numbers.share(f"scores:test.differences.{name}.ci95.{at} / {key}", end / value, 2)
+        for at, end in enumerate(known["ci95"])
+    )
+    return Markup("{} to {}").format(*ends)
+
+
+def _is_even(page: Page, ours: float, best: str, theirs: float) -> bool:
+    """Whether a difference is too small to matter, or may be chance."""
+    if abs(ours - theirs) < EVEN:
+        return True
+    known = page.run.scores.get("differences", {}).get(best)
+    return known is not None and known["ci95"][0] <= 0.0 <= known["ci95"][1]
 
 
 def _saved(page: Page, name: str) -> Markup:
@@ -100,7 +127,7 @@ def _note(page: Page, saved: dict[str, float]) -> Markup:
         "model makes {} less error than one average rate. The best of the simpler ways, “{}”, "
         "saves {}: "
     ).format(_saved(page, "predictor"), words.BASELINES[best][0], _saved(page, best))
-    if abs(ours - rivals[best]) < EVEN:
+    if _is_even(page, ours, best, rivals[best]):
         text += Markup("no real difference.")
     elif ours > rivals[best]:
         text += Markup("the language model wins.")

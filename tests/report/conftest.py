@@ -44,6 +44,37 @@ SCORES = {
     "ece": 0.00042,
     "rows": 1204,
     "impressions": 812345,
+    "differences": {
+        name: {"log_loss": -0.0002, "ci95": [-0.0004, 0.0001]}
+        for name in ("base", "one_hot", "tfidf", "frozen")
+    },
+    "reliability": [
+        {
+            "stage": "ctcvr",
+            "bin": at,
+            "trials": 81234.0,
+            "predicted": 0.001 * (at + 1),
+            "observed": 0.00098 * (at + 1) + 0.0001,
+            "binomial_low": 0.0008 * (at + 1),
+            "binomial_high": 0.0013 * (at + 1),
+            "low": None if at == 3 else 0.0007 * (at + 1),
+            "high": None if at == 3 else 0.0012 * (at + 1),
+        }
+        for at in range(10)
+    ],
+    "coverage": [
+        {
+            "stage": "ctcvr",
+            "which": which,
+            "items": items,
+            "promotions": 9,
+            "coverage": 0.79,
+            "low": 0.71,
+            "high": 0.86,
+            "pit": [0.12, 0.08, 0.1, 0.1, 0.1, 0.1, 0.11, 0.09, 0.11, 0.09],
+        }
+        for which, items in (("all", 64), ("seen", 52), ("new", 4), ("unknown_group", 12))
+    ],
 }
 # The deletion test of the explanations, which six texts are too few for.
 TESTED = {

@@ -141,6 +141,8 @@ def test_what_is_read_is_the_raw_value_rounded(figures: Figures) -> None:
         "ope:diagnostics.ess",
         "scores:test.log_loss_base",
         "scores:test.baselines.frozen",
+        "scores:test.coverage.0.coverage",
+        "scores:test.reliability.9.observed",
         "stages:stages.plan.seconds",
         "explanations:comprehensiveness.ctcvr.raising_pct",
         "explanations:promotions.0.vs_average_pct.ctcvr",

@@ -236,6 +236,40 @@ def test_the_better_predictor_is_named(
     assert told in read(render_report(make_run(scores=scores))).text
 
 
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.80, "about as it should be"),
+        (0.60, "the ranges are too narrow"),
+        (0.95, "the ranges are wider than needed"),
+    ],
+)
+def test_how_far_predictions_can_be_trusted_is_told_in_words(
+    make_run: Callable[..., Path], run: Path, share: float, told: str
+) -> None:
+    scores = json.loads((run / "scores.json").read_text(encoding="utf-8"))["test"]
+    coverage = [part | {"coverage": share} for part in scores["coverage"]]
+    text = read(render_report(make_run(scores=scores | {"coverage": coverage}))).text
+    assert told in text
+    assert "promotions known from the past" in text
+    assert "promotions of groups never seen" in text
+    assert "new promotions of known groups" not in text  # four line items say nothing
+    assert "Said and seen" in text
+    for raw in ("unknown_group", "ctcvr", "PIT", "log-loss", "one_hot"):
+        assert raw not in text
+
+
+def test_scores_without_these_figures_have_no_such_charts(
+    make_run: Callable[..., Path], run: Path
+) -> None:
+    scores = json.loads((run / "scores.json").read_text(encoding="utf-8"))["test"]
+    bare = {k: v for k, v in scores.items() if k not in ("reliability", "coverage", "differences")}
+    text = read(render_report(make_run(scores=bare))).text
+    assert "Said and seen" not in text
+    assert "predicted range" not in text
+    assert "Ranking agreement" in text
+
+
 def test_outcomes_are_headed_attributed_unless_incrementality_is_known(
     html: str, make_run: Callable[..., Path]
 ) -> None:
