@@ -131,7 +131,8 @@ def _scribe(logs: Path | None) -> Iterator[Any]:
     if logs is None:
         yield None
         return
-    from tensorboardX import SummaryWriter
+    # The package has neither stubs nor py.typed.
+    from tensorboardX import SummaryWriter  # type: ignore[import-untyped]
 
     try:
         writer = SummaryWriter(str(logs))
