@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log10
 from typing import Any
 
 from markupsafe import Markup
@@ -62,10 +63,17 @@ def _coverage(scores: dict[str, Any]) -> int | None:
 
 def _said_and_seen(page: Page) -> Chart:
     bins = page.run.scores["reliability"]
-    said = [_CENT * part["predicted"] for part in bins]
-    seen = [_CENT * part["observed"] for part in bins]
     ends = [_ends(part) for part in bins]
-    top = 1.05 * max([*said, *seen, *(_CENT * high for _, high in ends)])
+    rates = [
+        (part["predicted"], part["observed"], *end) for part, end in zip(bins, ends, strict=True)
+    ]
+    # Rates of line items differ by factors, so that the axes do too; what is 0 stands at the edge.
+    floor = 0.7 * min(rate for row in rates for rate in row if rate > 0)
+    top = 1.4 * max(rate for row in rates for rate in row)
+    shown = [[_CENT * max(rate, floor) for rate in row] for row in rates]
+    said, seen, low, high = (list(column) for column in zip(*shown, strict=True))
+    scale = {"type": "log", "range": [log10(_CENT * floor), log10(_CENT * top)]}
+    scale |= {"ticksuffix": " %", "dtick": "D2"}
     dots = {
         "type": "scatter",
         "mode": "markers",
@@ -76,8 +84,8 @@ def _said_and_seen(page: Page) -> Chart:
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": [_CENT * high - y for y, (_, high) in zip(seen, ends, strict=True)],
-            "arrayminus": [y - _CENT * low for y, (low, _) in zip(seen, ends, strict=True)],
+            "array": [end - y for y, end in zip(seen, high, strict=True)],
+            "arrayminus": [y - end for y, end in zip(seen, low, strict=True)],
             "color": "muted",
             "thickness": 2,
             "width": 0,
@@ -88,8 +96,8 @@ def _said_and_seen(page: Page) -> Chart:
         "type": "scatter",
         "mode": "lines",
         "name": "seen as said",
-        "x": [0.0, top],
-        "y": [0.0, top],
+        "x": [_CENT * floor, _CENT * top],
+        "y": [_CENT * floor, _CENT * top],
         "line": {"color": "before", "width": 1.5, "dash": "dot"},
         "hoverinfo": "skip",
     }
@@ -98,8 +106,8 @@ def _said_and_seen(page: Page) -> Chart:
         title="Said and seen",
         traces=[line, dots],
         layout=layout(
-            xaxis=axis(title="said before", range=[0, top], nticks=6, ticksuffix=" %"),
-            yaxis=axis(title="seen", range=[0, top], nticks=6, ticksuffix=" %"),
+            xaxis=axis(title="said before", **scale),
+            yaxis=axis(title="seen", **scale),
             **legend(),
         ),
         height=340,
