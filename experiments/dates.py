@@ -77,17 +77,18 @@ def require_conversions(tables: Tables, dates: Dates) -> None:
     """Checks that a plan can be made: each of its objectives is a sum over conversions.
 
     Raises:
-        DataError: No row before the flight tells how many conversions there were.
+        DataError: No row that the predictor learns from tells how many conversions there were.
     """
-    before = tables.performance[tables.performance["date"] < pd.Timestamp(dates.start)]
-    if "conversions" in before and before["conversions"].notna().any():
-        return
-    rule = (
-        f"is needed by a plan, which weighs spend against conversions, and no row before "
-        f"{dates.start} has any"
-    )
+    learnt = _between(tables.performance, dates.fit_from, dates.start)
+    if "conversions" not in learnt or learnt["conversions"].isna().all():
+        raise no_conversions(f"no row from {dates.fit_from} on and before {dates.start} has any")
+
+
+def no_conversions(why: str) -> DataError:
+    """What a plan on clicks alone is refused with."""
+    rule = f"is needed by a plan, which weighs spend against conversions, and {why}"
     mend = "add the column; with clicks alone `promopilot predictor fit` still predicts them"
-    raise DataError([Problem("performance", None, "conversions", None, rule, mend)])
+    return DataError([Problem("performance", None, "conversions", None, rule, mend)])
 
 
 def _between(performance: pd.DataFrame, begin: date, end: date) -> pd.DataFrame:

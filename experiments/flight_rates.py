@@ -11,7 +11,7 @@ import pandas as pd
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.rates import Stage
 from promopilot.experiments.config import RunConfig
-from promopilot.experiments.dates import Dates
+from promopilot.experiments.dates import Dates, no_conversions
 from promopilot.experiments.economics import Floats
 from promopilot.experiments.supply import WEEK
 from promopilot.experiments.tables import Tables
@@ -47,7 +47,11 @@ class WeekStage:
 def flight_rates(
     tables: Tables, host: PredictorHost, items: pd.DataFrame, config: RunConfig, dates: Dates
 ) -> tuple[list[WeekStage], bool, pd.DataFrame]:
-    """Both stages, whether clicks were recorded, and the contract's rates.csv by date."""
+    """Both stages, whether clicks were recorded, and the contract's rates.csv by date.
+
+    Raises:
+        DataError: The predictor has learnt clicks alone.
+    """
     from promopilot.predictors import line_item_rows
     from promopilot.predictors.readable import shown_texts, warn_of_texts
 
@@ -58,6 +62,8 @@ def flight_rates(
     )
     warn_of_texts(host.readability(shown_texts(rows)))
     predicted = host.predict(rows)
+    if predicted.ctcvr is None:
+        raise no_conversions("the predictor has learnt from clicks alone")
     table: dict[str, Floats] = {
         name: np.ascontiguousarray(values.reshape(-1, WEEK).T)
         for name in ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")

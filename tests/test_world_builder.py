@@ -239,20 +239,42 @@ def test_a_line_item_whose_outcomes_nobody_recorded_is_known_by_others_only() ->
     assert basis == {"a": "data", "b": "prior", "c": "prior"}
 
 
-@pytest.mark.parametrize("column", ["absent", "empty", "only in the flight"])
+@pytest.mark.parametrize("column", ["absent", "empty", "only in the flight", "only before the fit"])
 def test_a_plan_needs_conversions(column: str) -> None:
     performance = tables().performance
     flight = {"start": "2025-02-20", "days": 7}
     if column == "absent":
         performance = performance.drop(columns="conversions")
     else:
-        late = performance["date"] >= ("2026-01-01" if column == "empty" else "2025-02-20")
-        performance["conversions"] = performance["conversions"].where(late)
+        kept = {
+            "empty": performance["date"] > "2026-01-01",
+            "only in the flight": performance["date"] >= "2025-02-20",
+            "only before the fit": performance["date"] < "2025-01-20",
+        }
+        performance["conversions"] = performance["conversions"].where(kept[column])
     given = tables(performance=performance)
-    dates = resolve_dates(make_config({"flight": flight}), performance)
-    with pytest.raises(DataError, match=r"conversions is needed by a plan.* no row before 2025"):
+    config = make_config({"flight": flight, "split": {"fit_from": "2025-01-20"}})
+    dates = resolve_dates(config, performance)
+    with pytest.raises(
+        DataError, match=r"conversions is needed by a plan.* no row from 2025-01-20"
+    ):
         require_conversions(given, dates)
     require_conversions(tables(), dates)
+
+
+class Clicks(Fixed):
+    """Has learnt from clicks alone."""
+
+    def predict(self, rows) -> Prediction:
+        both = super().predict(rows)
+        return Prediction(ctr=both.ctr, ctr_se=both.ctr_se)
+
+
+def test_a_predictor_of_clicks_alone_is_refused_by_name() -> None:
+    given = tables()
+    config = make_config({"flight": {"start": START.isoformat(), "days": 7}})
+    with pytest.raises(DataError, match=r"conversions is needed.* has learnt from clicks alone"):
+        build_world(given, Clicks(), config, resolve_dates(config, given.performance))
 
 
 def test_without_a_current_mix_the_budget_must_be_given() -> None:
