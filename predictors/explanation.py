@@ -43,7 +43,8 @@ def explain(host: Asked, rows: Rows, tokenizer: Any, max_tokens: int, seed: int 
     """
     first = np.sort(np.unique(rows.promotion, return_index=True)[1])
     promotion = rows.promotion[first]
-    texts, text = np.unique(rows.promotions.text[promotion].astype(str), return_inverse=True)
+    # As objects: numpy's own strings would each be as wide as the longest text.
+    texts, text = np.unique(rows.promotions.text[promotion], return_inverse=True)
     splits = split_texts(tokenizer, texts.tolist(), max_tokens, _MOST_PARTS)
     words = text_effects(host, rows, splits, _CONTEXTS_OF_WORDS, seed)
     return Explanation(

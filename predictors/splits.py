@@ -28,14 +28,15 @@ def families(promotions: Promotions) -> Names:
     stand on both sides of a split.
     """
     own = np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)
-    group = np.unique(own.astype(str), return_inverse=True)[1]
-    text = np.unique(promotions.text.astype(str), return_inverse=True)[1]
+    # As objects: numpy's own strings would each be as wide as the longest text.
+    group = np.unique(own, return_inverse=True)[1]
+    text = np.unique(promotions.text, return_inverse=True)[1]
     count = int(group.max(initial=-1)) + 1
     size = count + int(text.max(initial=-1)) + 1
     ones = np.ones(len(group), dtype=np.int8)
     graph = sparse.coo_matrix((ones, (group, count + text)), shape=(size, size))
     label: NDArray[np.int32] = connected_components(graph, directed=False)[1]
-    order = np.argsort(own.astype(str), kind="stable")
+    order = np.argsort(own, kind="stable")
     component = label[group]
     first = dict(zip(component[order[::-1]], own[order[::-1]], strict=True))
     return np.array([first[value] for value in component], dtype=object)
