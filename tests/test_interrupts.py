@@ -133,17 +133,18 @@ def test_every_stage_can_be_interrupted_inside_its_work_and_resumed(
 def test_interrupted_inside_an_operation_of_torch(
     config: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promopilot.predictors import learning
+    from promopilot.predictors import objective
 
-    original = learning.funnel_nll
+    original = objective.funnel_nll
 
     def interrupted_backwards(*arguments: Any) -> Any:
         losses = original(*arguments)
-        losses.register_hook(lambda gradient: interrupt())  # torch's C++ calls it
+        if losses.requires_grad:
+            losses.register_hook(lambda gradient: interrupt())  # torch's C++ calls it
         return losses
 
     with monkeypatch.context() as patch:
-        patch.setattr(learning, "funnel_nll", interrupted_backwards)
+        patch.setattr(objective, "funnel_nll", interrupted_backwards)
         stopped_in("predictor", config, tmp_path / "run")
     resumed_alike(config, tmp_path / "run", straight)
 
