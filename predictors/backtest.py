@@ -157,11 +157,9 @@ def _window_spread(rows: Rows, before: Masks, ahead: Masks) -> Floats | None:
     every = set(rows.promotions.fields)
     [(_, logits)] = _stand_in(shown, is_fit, ~is_fit, (_SEASON_PENALTY,), every)
     # A text that the fit never saw is another question, and its share changes with the season.
-    texts = rows.promotions.text
-    seen = np.isin(
-        texts[merged[1].rows.promotion].astype(str),
-        np.unique(texts[merged[0].rows.promotion].astype(str)),
-    )
+    # As objects: numpy's own strings would each be as wide as the longest text.
+    text = np.unique(rows.promotions.text, return_inverse=True)[1]
+    seen = np.isin(text[merged[1].rows.promotion], text[merged[0].rows.promotion])
     kept = _Merged(merged[1].rows.pick(seen), merged[1].trials[seen], merged[1].successes[seen])
     if len(np.unique(kept.rows.promotion)) < LEAST_PROMOTIONS:
         return None
@@ -187,8 +185,8 @@ def _stand_in(
     kept = {name: values for name, values in promotions.fields.items() if name in fields}
     rows = [replace(part, promotions=replace(promotions, fields=kept)) for part in rows]
     columns = Columns.from_rows(rows[0])
-    texts, code = np.unique(promotions.text.astype(str), return_inverse=True)
-    tfidf = Tfidf.fit(np.unique(texts[code[rows[0].promotion]]).tolist())
+    texts, code = np.unique(promotions.text, return_inverse=True)
+    tfidf = Tfidf.fit(texts[np.unique(code[rows[0].promotion])].tolist())
     features = tfidf.features(texts.tolist())
     designs = [
         Design(

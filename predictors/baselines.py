@@ -137,7 +137,8 @@ def fit_baselines(
 def distinct_texts(rows: Rows) -> tuple[list[str], Ints]:
     """Returns the distinct texts of rows, and of each row which one."""
     shown, inverse = np.unique(rows.promotion, return_inverse=True)
-    texts, code = np.unique(rows.promotions.text[shown].astype(str), return_inverse=True)
+    # As objects: numpy's own strings would each be as wide as the longest text.
+    texts, code = np.unique(rows.promotions.text[shown], return_inverse=True)
     return [str(text) for text in texts], code[inverse]
 
 

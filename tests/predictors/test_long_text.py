@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promopilot.predictors.dataset import Rows, line_item_rows
+from promopilot.predictors.backtest import look_back, stranger_spread
+from promopilot.predictors.baselines import distinct_texts
+from promopilot.predictors.dataset import Rows, line_item_rows, rows_from_tables
 from promopilot.predictors.explanation import explain
 from promopilot.predictors.predictor import Predictor
+from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.splits import families
 
 PROMOTIONS = 300
@@ -28,16 +31,16 @@ def at_most(most: float) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def rows() -> Rows:
+def promotions() -> pd.DataFrame:
     """Short texts and a long one: padded to it they would be 120 MB as numpy's strings."""
     texts = [f"{n}% off soup" for n in range(PROMOTIONS - 1)] + ["tea " * (LONG // 4)]
-    ids = [f"p{n}" for n in range(PROMOTIONS)]
-    return line_item_rows(
-        pd.DataFrame({"promotion_id": ids, "text": texts}),
-        None,
-        None,
-        pd.DataFrame({"promotion_id": ids, "weekday": 0}),
-    )
+    return pd.DataFrame({"promotion_id": [f"p{n}" for n in range(PROMOTIONS)], "text": texts})
+
+
+@pytest.fixture(scope="module")
+def rows(promotions: pd.DataFrame) -> Rows:
+    asked = promotions[["promotion_id"]].assign(weekday=0)
+    return line_item_rows(promotions, None, None, asked, PredictorSettings())
 
 
 def test_one_very_long_text_costs_no_more_than_itself(predictor: Predictor, rows: Rows) -> None:
@@ -50,6 +53,32 @@ def test_one_very_long_text_costs_no_more_than_itself(predictor: Predictor, rows
 def test_nor_does_it_when_parts_are_told_apart(rows: Rows) -> None:
     with at_most(30e6):
         assert len(set(families(rows.promotions))) == PROMOTIONS
+
+
+def test_nor_does_it_when_baselines_ask_for_the_distinct_texts(rows: Rows) -> None:
+    with at_most(30e6):
+        texts, code = distinct_texts(rows)
+    assert [texts[at] for at in code] == rows.promotions.text[rows.promotion].tolist()
+
+
+def test_nor_does_it_when_earlier_days_are_looked_back_at(promotions: pd.DataFrame) -> None:
+    days = 7
+    table = pd.DataFrame(
+        {
+            "date": pd.date_range("2024-01-01", periods=days).repeat(PROMOTIONS),
+            "promotion_id": np.tile(promotions["promotion_id"], days),
+            "impressions": 100,
+            "clicks": 10,
+        }
+    )
+    early = table["date"] < table["date"].max()
+    train, choose = (
+        rows_from_tables(promotions, None, None, table[chosen], PredictorSettings())
+        for chosen in (early, ~early)
+    )
+    with at_most(60e6):
+        assert stranger_spread(train) is not None
+        assert look_back(train, choose).windows == 3
 
 
 def test_nor_does_it_when_texts_are_explained(predictor: Predictor, rows: Rows) -> None:
