@@ -10,6 +10,7 @@ from promopilot.predictors.funnel import Funnel, FunnelShape
 from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import logit_sd
+from promopilot.predictors.vocabulary import digest_of
 
 Parts = tuple[Rows, Rows, Rows]
 
@@ -74,8 +75,10 @@ def test_untrained_it_predicts_the_base_rates(quick: PredictorSettings, parts: P
 
 def test_what_the_fit_never_saw_is_less_certain(predictor: Predictor, parts: Parts) -> None:
     rows = parts[2]
-    spread = dataclasses.replace(predictor.spreads[0], shared=0.1, own=0.1, shared_new=0.3)
-    known = logit_sd(spread, predictor.vocabulary.features(rows))
+    spread = dataclasses.replace(
+        predictor.spreads[0], shared=0.1, own=0.1, shared_new=0.3, group=0.5, known={}
+    )
+    known = logit_sd(spread, predictor.features(rows))
     assert known == pytest.approx(np.sqrt(0.02))
 
     def widths(**changes: object) -> float:
@@ -84,11 +87,30 @@ def test_what_the_fit_never_saw_is_less_certain(predictor: Predictor, parts: Par
         changed = dataclasses.replace(
             rows, promotions=dataclasses.replace(rows.promotions, **promotions), **rest
         )
-        return float(logit_sd(spread, predictor.vocabulary.features(changed))[0])
+        return float(logit_sd(spread, predictor.features(changed))[0])
 
     new = np.array(["A new text"] * 20, dtype=object)
     cars = np.array(["cars"] * 20, dtype=object)
     assert widths(text=new) == pytest.approx(np.sqrt(0.09 + 0.01))
-    assert widths(text=new, group_id=cars) > widths(text=new)
+    assert widths(text=new, group_id=cars) == pytest.approx(np.sqrt(0.09 + 0.25 + 0.01))
     assert widths(placement_ids=("x", "y", "z")) > known[0]
     assert widths(segment_ids=("x", "y")) >= known[0]
+
+
+def test_a_text_is_the_less_certain_the_less_the_fit_saw_of_it(
+    predictor: Predictor, parts: Parts
+) -> None:
+    rows = parts[2]
+    features = predictor.features(rows)
+    digests = [digest_of(text) for text in features.texts]
+    spread = dataclasses.replace(
+        predictor.spreads[0],
+        shared=0.1,
+        own=0.1,
+        shared_new=0.3,
+        half_events=30.0,
+        known=dict.fromkeys(digests, 1e9) | {digests[0]: 0.0, digests[1]: 30.0},
+    )
+    width = np.square(logit_sd(spread, features)) - 0.01
+    first_rows = [int(np.argmax(features.text == text)) for text in range(3)]
+    assert width[first_rows] == pytest.approx([0.09, 0.05, 0.01], rel=1e-4)
