@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
-    TfidfVectorizer,
-)
 
 from promopilot.predictors.dataset import Floats
 
@@ -70,4 +67,9 @@ class Frozen:
 
 
 def _vectorizer(**options: Any) -> Any:
+    # Late: it takes half a second, and whoever only predicts never needs it.
+    from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
+        TfidfVectorizer,
+    )
+
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, **options)
