@@ -207,9 +207,9 @@ class Stages:
         scores: dict[str, Any] = {}
         if int(seen["impressions"].sum()) > 0:
             predictor = Predictor.load(self.run / "predictor", self.config.predictor.device)
-            scores["test"] = evaluate(
-                predictor, rows_of(self.tables, seen, self.config.predictor), self.seeds.bootstrap
-            )
+            test = rows_of(self.tables, seen, self.config.predictor)
+            seed = self.seeds.bootstrap
+            scores["test"] = evaluate(predictor, test, seed, self.host.predict)
         write_text_atomic(work / SCORES, json.dumps(scores, indent=1, allow_nan=False) + "\n")
         explained = explain_run(
             self.run, self.host, self.tables, self.config.predictor, self.seeds.bootstrap

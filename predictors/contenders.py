@@ -3,6 +3,7 @@
 R is rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,14 +43,18 @@ class Outcome:
         )
 
 
-def outcomes(predictor: Predictor, rows: Rows) -> list[Outcome]:
+def outcomes(
+    predictor: Predictor, rows: Rows, predict: Callable[[Rows], Prediction] | None = None
+) -> list[Outcome]:
     """Returns every recorded stage, the last one being that of metrics.json.
+
+    `predict` gives the predictor's rates where a host of it knows texts already.
 
     Raises:
         PredictorDataError: `rows` record other stages than the predictor's, or no events of one.
     """
     _check(predictor, rows)
-    prediction = predictor.predict(rows)
+    prediction = (predict or predictor.predict)(rows)
     counts = StageCounts.of(rows)
     rivals = _baselines(predictor, rows)
     has_tests = rows.promotions.test_id is not None and bool(

@@ -10,7 +10,7 @@ from promopilot.predictors.bootstrap import DRAWS, Resampling, units
 from promopilot.predictors.comparison import Score, compare, rankable
 from promopilot.predictors.contenders import OURS, Outcome, outcomes
 from promopilot.predictors.dataset import Rows
-from promopilot.predictors.predictor import Predictor
+from promopilot.predictors.predictor import Prediction, Predictor
 from promopilot.predictors.reliability import Bin, Coverage, coverage, reliability
 from promopilot.predictors.scores import agreement, clear_pairs
 from promopilot.predictors.slices import Slice, known_parts, slices
@@ -47,6 +47,7 @@ def assess(
     draws: int = DRAWS,
     by_slice: bool = True,
     progress: Callable[[str, float], None] = lambda what, share: None,
+    predict: Callable[[Rows], Prediction] | None = None,
 ) -> Evaluation:
     """Scores a predictor and its baselines on rows that it has not used.
 
@@ -57,11 +58,12 @@ def assess(
         draws: of the intervals over all rows.
         by_slice: whether parts of the rows are scored too.
         progress: called with what is done and the share done.
+        predict: gives the predictor's rates where a host of it knows texts already.
 
     Raises:
         PredictorDataError: `rows` do not record what the predictor predicts.
     """
-    found = outcomes(predictor, rows)
+    found = outcomes(predictor, rows, predict)
     features = predictor.features(rows)
     again = Resampling.of(units(rows.promotions)[rows.promotion], draws, seed)
     tests = rows.promotions.test_id
@@ -88,13 +90,19 @@ def assess(
     )
 
 
-def evaluate(predictor: Predictor, test: Rows, seed: int = 0) -> dict[str, Any]:
+def evaluate(
+    predictor: Predictor,
+    test: Rows,
+    seed: int = 0,
+    predict: Callable[[Rows], Prediction] | None = None,
+) -> dict[str, Any]:
     """Scores a predictor on `test` for metrics.json's predictor.test.
 
     Args:
         predictor: with its baselines.
         test: rows that it has not used.
         seed: of the intervals' draws.
+        predict: gives the predictor's rates where a host of it knows texts already.
 
     Returns:
         `log_loss`, `log_loss_base`, `baselines` {one_hot, tfidf, frozen}, `ece`, `rows` and
@@ -105,7 +113,7 @@ def evaluate(predictor: Predictor, test: Rows, seed: int = 0) -> dict[str, Any]:
     Raises:
         PredictorDataError: `test` does not record what the predictor predicts.
     """
-    found = assess(predictor, test, seed, by_slice=False)
+    found = assess(predictor, test, seed, by_slice=False, predict=predict)
     stage = found.overall[-1].stage
     rivals = tuple(predictor.baselines.baselines.linear) if predictor.baselines else ()
 

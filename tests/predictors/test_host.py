@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from promopilot.predictors import PredictorHost, line_item_rows, open_host
+from promopilot.predictors import PredictorHost, evaluate, line_item_rows, open_host
 from promopilot.predictors.artifact import save_predictor
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.host import LocalHost, Measures
@@ -175,3 +175,12 @@ def test_a_folder_is_opened(
     host = open_host(tmp_path / "model", "cpu")
     found = host.predict(parts[2])
     assert found.ctcvr == pytest.approx(predictor.predict(parts[2]).ctcvr, rel=1e-6)
+
+
+def test_scoring_through_a_host_encodes_no_text_again(
+    spy: Any, predictor: Predictor, parts: tuple[Rows, Rows, Rows]
+) -> None:
+    host = LocalHost(spy)
+    host.predict(parts[2])
+    assert evaluate(spy, parts[2], predict=host.predict) == evaluate(predictor, parts[2])
+    assert len(spy.encoded) == 1
