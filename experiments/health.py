@@ -50,19 +50,20 @@ def _torch() -> list[Check]:
         torch = importlib.import_module("torch")
     except ImportError as error:
         return [Check("torch", f"cannot be imported ({error})", False, "pip install torch")]
-    if torch.cuda.is_available():
-        device, bf16 = torch.cuda.get_device_name(0), torch.cuda.is_bf16_supported()
-        kind = "CUDA"
-    elif torch.backends.mps.is_available():
-        kind, device, bf16 = "MPS", platform.processor(), False
+    from promopilot.predictors.device import choose_device, has_bf16
+
+    chosen = choose_device("auto")
+    if chosen.type == "cuda":
+        device = torch.cuda.get_device_name(0)
+    elif chosen.type == "mps":
+        device = platform.processor()
     else:
         able = torch.cpu.get_capabilities()
-        bf16 = bool(able.get("amx_bf16") or able.get("avx512_bf16"))
-        kind, device = "CPU", f"{able.get('cpu_name', platform.machine())}; no CUDA, no MPS"
+        device = f"{able.get('cpu_name', platform.machine())}; no CUDA, no MPS"
     threads = f"{torch.get_num_threads()} of torch, {os.cpu_count()} processors"
     return [
-        Check("device", f"{kind} ({device})"),
-        Check("bf16", "in hardware" if bf16 else "not in hardware: fp32 is used"),
+        Check("device", f"{chosen.type.upper()} ({device})"),
+        Check("bf16", "in hardware" if has_bf16(chosen) else "not in hardware: fp32 is used"),
         Check("threads", threads),
     ]
 

