@@ -21,7 +21,8 @@ from promopilot.experiments.run_folder import RunFolder
 README = Path(__file__).parent.parent / "README.md"
 COMMANDS = (
     *("demo", "init", "run", "doctor", "data build complete-journey", "data check"),
-    *("predictor fit", "predictor predict", "simulate", "ope", "plan", "report", "bench"),
+    *("predictor fit", "predictor predict", "predictor evaluate"),
+    *("simulate", "ope", "plan", "report", "bench"),
 )
 runner = CliRunner()
 
@@ -128,6 +129,7 @@ def test_a_mistake_is_one_sentence_and_exit_2(
         (["data", "check", "none"], "must be a folder with tables"),
         (["predictor", "fit", "--data", "none", "--out", "m"], "must be a folder with tables"),
         (["predictor", "predict", "none", "--data", "d"], "none"),
+        (["predictor", "evaluate", "none", "--data", "d"], "none"),
         (["ope", "none.csv", "--policy", "uniform", "--out", "o"], "none.csv"),
     ],
 )

@@ -16,6 +16,7 @@ from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.scores import log_loss
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.training import fit
+from promopilot.predictors.uncertainty import logit_sd
 
 Parts = tuple[Rows, Rows, Rows]
 
@@ -54,8 +55,11 @@ def test_rates_and_errors_are_consistent(predictor: Predictor, parts: Parts) -> 
     assert all(v.dtype == np.float64 for v in vars(rates).values())
     assert ((rates.ctcvr > 0) & (rates.ctcvr < 1)).all()
     assert (rates.ctcvr_se > 0).all()
-    sd = np.hypot(predictor.shared_sd, predictor.own_sd)
-    assert rates.ctr_se == pytest.approx(rates.ctr * (1 - rates.ctr) * sd)
+    # Each stage has its own spread, and so have both together: their shifts are not independent.
+    features = predictor.features(parts[2])
+    for name, spread in zip(("ctr", "cvr", "ctcvr"), predictor.spreads, strict=True):
+        rate, error = getattr(rates, name), getattr(rates, f"{name}_se")
+        assert error == pytest.approx(rate * (1 - rate) * logit_sd(spread, features))
 
 
 def test_the_calibrated_events_are_those_of_the_choose_rows(
@@ -132,8 +136,12 @@ def test_shifts_that_no_text_tells_are_found(
     # Each promotion's shift in the choose week is unknown to the fit weeks, which have another.
     train, choose, _ = shifted_world
     fitted = fit(train, choose, quick.model_copy(update={"epochs": 2}), tmp_path / "p", 0)
-    assert fitted.shared_sd > 0.2
-    assert fitted.own_sd < fitted.shared_sd
+    rates = fitted.predict(choose)
+    assert rates.ctr is not None
+    assert rates.ctr_se is not None
+    told = rates.ctr_se / (rates.ctr * (1 - rates.ctr))
+    assert told.mean() > 0.2
+    assert fitted.own_sd < 0.5 * told.mean()
 
 
 def test_an_unseen_promotion_is_told_by_its_text(
@@ -169,7 +177,10 @@ def _none(rows: Rows) -> Rows:
     [
         (lambda a, b: (_none(a), b), "The fit part of performance has no conversions"),
         (lambda a, b: (a, _none(b)), "The choose part of performance has no conversions"),
-        (lambda a, b: (a, dataclasses.replace(b, clicks=None)), "records ctr and cvr, the choose part ctcvr"),
+        (
+            lambda a, b: (a, dataclasses.replace(b, clicks=None)),
+            "records ctr and cvr, the choose part ctcvr",
+        ),
         (lambda a, b: (dataclasses.replace(a, clicks=a.impressions), b), "every impression is a"),
     ],
 )
