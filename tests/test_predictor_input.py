@@ -265,3 +265,25 @@ def test_a_broken_model_folder_is_one_sentence(
     assert result.exit_code == 2
     assert name in result.stderr
     assert not (tmp_path / "rates.csv").exists()
+
+
+def test_what_happened_is_not_read_where_rates_are_predicted(
+    shop: Path, model: Path, tmp_path: Path
+) -> None:
+    """Outcomes and impressions of the rows to be scored may be anything, or absent."""
+
+    def nonsense(frames: Frames) -> None:
+        table = frames["performance"]
+        frames["performance"] = table.assign(
+            impressions="unknown", clicks="n/a", conversions=-1, spend="12 EUR", subsidy="--"
+        )
+
+    told = []
+    plain = shop.parent / "shop" / "data"
+    for name, data in (("plain", plain), ("odd", changed(shop, tmp_path / "data", nonsense))):
+        out = tmp_path / f"{name}.csv"
+        arguments = ["predictor", "predict", str(model), "--data", str(data), "--out", str(out)]
+        result = runner.invoke(app, arguments)
+        assert result.exit_code == 0, result.stderr
+        told.append(out.read_bytes())
+    assert told[0] == told[1]

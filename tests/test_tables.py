@@ -458,8 +458,13 @@ def test_an_outcome_without_a_single_count_is_one_that_is_not_recorded(tmp_path:
 
 
 def test_the_rows_to_be_scored_need_no_sense_in_their_outcomes(tmp_path: Path) -> None:
-    folder = write(tmp_path, performance=swap("performance", "100,10,2", "0,10,2"))
-    assert len(read_tables(folder, outcomes=False).performance) == 3
+    for at, counts in enumerate(("0,10,2", "many,a few,-1", ",,")):
+        (tmp_path / str(at)).mkdir()
+        folder = write(tmp_path / str(at), performance=swap("performance", "100,10,2", counts))
+        performance = read_tables(folder, outcomes=False).performance
+        assert len(performance) == 3
+        assert not {"impressions", "clicks", "conversions"} & set(performance.columns)
+        assert not check_tables(folder, outcomes=False).notes
 
 
 def test_the_latest_reading_of_a_day_counts(tmp_path: Path) -> None:

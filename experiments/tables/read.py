@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from promopilot.experiments.errors import DataError, Problem
-from promopilot.experiments.tables.files import SUFFIXES, find_file, read_file
+from promopilot.experiments.tables.files import SUFFIXES, RawTable, find_file, read_file
 from promopilot.experiments.tables.parse import DATE_TYPE, Parsed, parse
 from promopilot.experiments.tables.readings import count_earlier, latest_readings
 from promopilot.experiments.tables.rules import (
@@ -21,6 +21,7 @@ from promopilot.experiments.tables.rules import (
     check_promotions,
 )
 from promopilot.experiments.tables.schema import (
+    COUNTED,
     PERFORMANCE,
     PLACEMENTS,
     PROMOTIONS,
@@ -72,8 +73,8 @@ class Report:
 def read_tables(folder: Path, *, outcomes: bool = True) -> Tables:
     """Reads and checks the tables of `folder`.
 
-    With `outcomes=False` performance may lack `impressions`: only its line items and dates are of
-    interest then.
+    With `outcomes=False` the columns of performance that tell what happened, `impressions` among
+    them, are left out unread: only its line items and dates are of interest then.
 
     Raises:
         DataError: listing every problem of every file.
@@ -114,7 +115,9 @@ def _read(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[str, st
         if raw is None:
             unreadable.add(table.name)
             continue
-        parsed[table.name], problems = parse(raw, _relaxed(table, outcomes))
+        if table is PERFORMANCE and not outcomes:
+            table, raw = _to_be_scored(table, raw)
+        parsed[table.name], problems = parse(raw, table)
         report.problems.extend(problems)
         report.problems.extend(check_key(parsed[table.name], table))
         report.rows[table.name] = len(raw.cells)
@@ -134,12 +137,14 @@ def _read(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[str, st
     return parsed, sources, report
 
 
-def _relaxed(table: Table, outcomes: bool) -> Table:
-    if outcomes or table is not PERFORMANCE:
-        return table
-    required = {k: v for k, v in table.required.items() if k != "impressions"}
-    optional = {k: v for k, v in table.columns.items() if k not in required}
-    return Table(table.name, required, optional, frozenset({"placement_id", "segment_id"}))
+def _to_be_scored(table: Table, raw: RawTable) -> tuple[Table, RawTable]:
+    """Both without the columns of what happened: whatever stands there, it is not read."""
+    required, optional = (
+        {name: kind for name, kind in columns.items() if name not in COUNTED}
+        for columns in (table.required, table.optional)
+    )
+    cells = raw.cells.drop(columns=[name for name in COUNTED if name in raw.cells])
+    return replace(table, required=required, optional=optional), replace(raw, cells=cells)
 
 
 def _missing(folder: Path, table: Table, report: Report) -> None:

@@ -98,5 +98,7 @@ PERFORMANCE = Table(
     # Clicks and conversions may be empty in some rows: not every source records them.
     filled=frozenset({"placement_id", "segment_id"}),
 )
+# What was shown and what came of it: not looked at where rows are only to be scored.
+COUNTED = ("impressions", "clicks", "conversions", "spend", "conversion_value", "subsidy")
 TABLES = (PROMOTIONS, PLACEMENTS, SEGMENTS, PERFORMANCE)
 SOURCES_FILE = "sources.json"
