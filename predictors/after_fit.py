@@ -18,6 +18,7 @@ from promopilot.predictors.objective import Part
 from promopilot.predictors.predictor import fuse
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import (
+    LEAST_STRANGERS,
     Residuals,
     StageSpread,
     estimate_spread,
@@ -61,7 +62,12 @@ def after_fit(
     calibration = calibrate(raw[1], trials, successes, promotion)
     logits = [_with_whole(calibration.apply(part)) for part in raw]
     counts = [_counts(part) for part in parts]
-    looked, strangers = look_back(train, choose), stranger_spread(train)
+    features = chosen.features
+    is_stranger = features.is_new_text & (features.group == UNKNOWN)
+    looked = look_back(train, choose)
+    # Where groups are held out, the choose part tells of unseen groups itself.
+    is_told = len(np.unique(promotion[is_stranger])) >= LEAST_STRANGERS
+    strangers = None if is_told else stranger_spread(train)
     spreads = []
     for z in range(logits[1].shape[1]):
         events = np.bincount(
@@ -76,7 +82,6 @@ def after_fit(
             spread_between(logits[0][:, z], level, weight)
             for level in (fitted.features.placement, fitted.features.segment, fitted.features.group)
         )
-        features = chosen.features
         seen = np.array([known.get(digest_of(text), 0.0) for text in features.texts])
         residuals = Residuals(
             promotion=promotion,
@@ -84,7 +89,7 @@ def after_fit(
             trials=counts[1][0][:, z],
             successes=counts[1][1][:, z],
             rate=sigmoid(logits[1][:, z]),
-            is_stranger=features.is_new_text & (features.group == UNKNOWN),
+            is_stranger=is_stranger,
             events=seen[features.text] if len(seen) else np.zeros(len(promotion)),
         )
         stranger = group if strangers is None else strangers[z]

@@ -26,7 +26,7 @@ from promopilot.predictors.vocabulary import UNKNOWN, Features, digest_of
 
 # Fewer promotions than this cannot tell a spread.
 LEAST_PROMOTIONS = 5
-_LEAST_STRANGERS = 20
+LEAST_STRANGERS = 20  # promotions of unseen groups, for the choose rows to tell of them
 # Without evidence: the mid case of the worlds in which re-planning was compared (s = .3, .5, .8).
 _FALLBACK_SD = 0.5
 # A new text is at least this much less certain than one that the fit has seen.
@@ -135,7 +135,7 @@ def estimate_spread(
     factor = central_factor(judged.counts(shared, own, shared_new, half))
     shared, own = max(shared * factor, floor), max(own * factor, floor)
     shared_new = max(shared_new * factor, shared)
-    if unknown.promotions() >= _LEAST_STRANGERS:
+    if unknown.promotions() >= LEAST_STRANGERS:
         stranger = constant_spread(unknown)[0]
     return StageSpread(
         shared=shared,
