@@ -1,6 +1,7 @@
 # Everything that a user, a contributor or CI runs. On a fresh machine with Python >= 3.11:
 #   make demo     installs into .venv and runs the whole pipeline on the packaged data
 #   make test     installs the dev extras and runs the test suite
+#   make bench-predictor UPWORTHY=FILE   also fits on headline tests; a killed one goes on
 # PYTHON=python3.12 picks the interpreter, VENV=folder the environment.
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 # One thread per worker: two torch threads beside another process are slower than one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-slow lint type format clean browser bench
+.PHONY: demo test test-slow lint type format clean browser bench bench-predictor
 
 demo: $(INSTALLED_DEMO)
 	$(BIN)/promopilot demo --out runs/demo --overwrite
@@ -50,6 +51,13 @@ browser:
 
 bench: $(INSTALLED_DEMO)
 	$(BIN)/promopilot bench --out runs/bench
+
+# UPWORTHY=FILE, headline tests: three fits of up to a quarter of an hour each on two cores, kept in
+# runs/bench/upworthy and taken up as long as code, config and file are the same. ABLATIONS=1: up to
+# six fits more, one of them with peft, which comes with the dev extras.
+bench-predictor: $(if $(ABLATIONS),$(INSTALLED_DEV),$(INSTALLED_DEMO))
+	$(BIN)/promopilot bench predictor --out runs/bench \
+	  $(if $(UPWORTHY),--upworthy "$(UPWORTHY)") $(if $(ABLATIONS),--ablations)
 
 bench-%: $(INSTALLED_DEMO)
 	$(BIN)/promopilot bench $* --out runs/bench

@@ -6,6 +6,7 @@ import difflib
 import importlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,35 @@ from promopilot.experiments.run_folder import RunFolder
 BENCHES = ("market", "predictor", "agents")
 FILE = "bench.json"
 
+STUDIED = "predictor"  # the bench that a study of headline tests belongs to
+STUDY = "upworthy"  # its module, and the folder beside `out` that keeps its fits
+
 Figures = dict[str, dict[str, Any]]  # figure -> value, unit, goal, holds
 
 
+@dataclass(frozen=True)
+class HeadlineStudy:
+    """A study that takes long, and a file of one's own."""
+
+    file: Path  # of headline tests
+    ablations: bool
+
+
 def measure_all(
-    names: Sequence[str], out: Path, run: Path | None, progress: Callable[[str, float], None]
+    names: Sequence[str],
+    out: Path,
+    run: Path | None,
+    progress: Callable[[str, float], None],
+    study: HeadlineStudy | None = None,
 ) -> dict[str, Figures]:
     """Runs the benches named (all where none is) and puts their figures into the file `out`.
 
-    Figures of other benches in it are kept. With `run`, "stages" holds that run's seconds.
+    Figures of other benches in it are kept, and those of an earlier study. With `run`, "stages"
+    holds that run's seconds. With `study` the bench `predictor` has its figures too.
 
     Raises:
-        ConfigError: No bench has that name.
+        ConfigError: No bench has that name, or a study is wanted without the bench `predictor`.
+        DataError: The study's file is missing or breaks its rules; nothing is measured then.
         RunFolderError: `run` is no run folder, or `out` cannot be written.
     """
     for name in names:
@@ -37,21 +55,43 @@ def measure_all(
             near = difflib.get_close_matches(name, BENCHES, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BENCHES)}"
             raise ConfigError(f"no bench is called {name!r}; {hint}")
+    if study is not None and names and STUDIED not in names:
+        raise ConfigError(f"headline tests are a study of the bench {STUDIED}: name it too")
     stages = {} if run is None else _stages(run)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunFolderError(f"cannot write to {out}: {(error.strerror or '').lower()}") from error
     measured: dict[str, Figures] = {}
+    later = None if study is None else _prepared(study, out.parent / STUDY, progress)
     for name in names or BENCHES:
         with stage_of(progress, f"bench {name}"):
             module = importlib.import_module(f"promopilot.experiments.bench.{name}")
             measured[name] = module.measure()
             _merge(out, {name: measured[name]})  # at once: a later bench may be interrupted
+        if name == STUDIED and later is not None:
+            measured[name] |= later()
+            _merge(out, {name: measured[name]})
     if stages:
         measured["stages"] = stages
         _merge(out, {"stages": stages})
     return measured
+
+
+def _prepared(
+    study: HeadlineStudy, out: Path, progress: Callable[[str, float], None]
+) -> Callable[[], Figures]:
+    """Reads the study's file at once, so that a fault in it is told first; returns the rest."""
+    from promopilot.experiments.bench import upworthy
+    from promopilot.experiments.bench.upworthy_tables import write_stories
+
+    stories = write_stories(study.file, out)
+
+    def measure() -> Figures:
+        found = upworthy.measure(stories, out, progress, study.ablations)
+        return {name: dict(one) for name, one in found.items()}
+
+    return measure
 
 
 def _stages(run: Path) -> Figures:
@@ -66,4 +106,8 @@ def _merge(path: Path, measured: dict[str, Figures]) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = {}
+    if STUDIED in measured:  # a study may be hours old, and is not done anew each time
+        rows = before.get(STUDIED, {})
+        studied = {name: row for name, row in rows.items() if name.startswith(f"{STUDY}_")}
+        measured = measured | {STUDIED: studied | measured[STUDIED]}
     write_text_atomic(path, json.dumps(before | measured, indent=2) + "\n")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from promopilot.experiments.cli import options
-from promopilot.experiments.cli.outcome import Outcome, guarded
+from promopilot.experiments.cli.outcome import Outcome, guarded, under_way
 
 
 def register(app: typer.Typer) -> None:
@@ -27,18 +27,42 @@ def bench(
     run: Annotated[
         Path | None, typer.Option("--run", help="A finished run: adds its seconds per stage.")
     ] = None,
+    upworthy: Annotated[
+        Path | None,
+        typer.Option(
+            "--upworthy",
+            metavar="FILE",
+            help="Headline tests: how well the predictor orders unseen ones (three long fits).",
+        ),
+    ] = None,
+    ablations: Annotated[
+        bool,
+        typer.Option("--ablations", help="With --upworthy: what each part is worth (six more)."),
+    ] = False,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
-    """Measure speed and write bench.json; benches not named keep the figures they had."""
-    from promopilot.experiments.bench.suite import FILE, measure_all
+    """Measure speed and write bench.json; benches not named keep the figures they had.
+
+    Each finished fit of the headline tests is kept beside bench.json, and taken up by the next
+    call as long as the predictor's code, the config and the file are the same.
+    """
+    from promopilot.experiments.bench.suite import FILE, STUDY, HeadlineStudy, measure_all
+    from promopilot.experiments.errors import ConfigError
     from promopilot.experiments.progress import Progress
 
     file = out if out.suffix == ".json" else out / FILE
+    study = None
+    if upworthy is not None:
+        study = HeadlineStudy(upworthy, ablations)
+        kept = f"finished fits are kept in {file.parent / STUDY}; the same command goes on there"
+        under_way.resumable = lambda: kept
+    elif ablations:
+        raise ConfigError("--ablations needs --upworthy FILE, the headline tests to fit on")
     with Progress() as progress:
-        figures = measure_all(list(names or ()), file, run, progress)
+        figures = measure_all(list(names or ()), file, run, progress, study)
     lines = [
-        f"{name:<10} {figure:<40} {row['value']:>14,.6g} {row['unit']}"
+        f"{name:<10} {figure:<46} {row['value']:>14,.6g} {row['unit']}"
         + ("" if row["holds"] is None else f"  goal {row['goal']:,.6g}: {_held(row['holds'])}")
         for name, rows in figures.items()
         for figure, row in rows.items()
