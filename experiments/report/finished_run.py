@@ -39,6 +39,7 @@ class FinishedRun:
     plan_value: dict[str, Any]
     scores: dict[str, Any]  # empty where the flight's days are not in the data
     explanations: dict[str, Any]  # empty where the run was made before there were any
+    readability: dict[str, Any]  # of the promotions' texts; empty where it was not measured
     ope: dict[str, Any]
     parameter_sources: dict[str, str]
     seconds: dict[str, float]  # by stage
@@ -130,6 +131,7 @@ def read_run(path: Path) -> FinishedRun:
             plan_value=_json(path / "plan_value.json"),
             scores=_json(path / "scores.json").get("test", {}),
             explanations=_json(explained) if (explained := path / EXPLANATIONS).exists() else {},
+            readability=_readability(path / "predictor" / "predictor.json"),
             ope=_json(path / "ope" / "ope.json"),
             parameter_sources=_json(path / "market" / "sources.json"),
             seconds={
@@ -150,6 +152,12 @@ _NUMBERS = {
     name: [""]
     for name in ("change_pct", "max_budget", "expected_roas", "expected_poas", "expected_cpa")
 }
+
+
+def _readability(path: Path) -> dict[str, Any]:
+    record = _json(path).get("record", {}) if path.exists() else {}
+    found: dict[str, Any] = record.get("readability") or {}
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from promopilot.experiments.report import trust, words
 from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout
 from promopilot.experiments.report.numbers import NONE, marked
 from promopilot.experiments.report.section import Page, Section
+from promopilot.predictors.readable import MOST_UNREAD
 
 # Differences in error below this share of the one-rate error decide nothing.
 EVEN = 0.005
@@ -19,11 +20,38 @@ def section(page: Page) -> Section:
     view = {
         "charts": [_chart(page), *trust.charts(page)] if scores else [],
         "facts": [*_facts(page), *trust.facts(page)] if scores else [],
+        "warnings": _warnings(page),
         "missing": not scores,
         "first_event": page.run.first_event,
         "second_event": page.run.second_event,
     }
     return Section("predictor", "How good the predictions are", "predictor.html", view, "Predictor")
+
+
+def _warnings(page: Page) -> list[Markup]:
+    """What the language model could not read, where that is worth a warning in a fit too."""
+    found, key = page.run.readability, "predictor:record.readability"
+    unread, cut = found.get("unread_share", 0.0), found.get("cut_share", 0.0)
+    warnings = []
+    if unread > MOST_UNREAD:
+        warnings.append(
+            Markup(
+                "The language model cannot read {} of the letters of the promotions' texts: its "
+                "vocabulary lacks them. There its predictions rest on the other columns; a "
+                "multilingual base model would read them."
+            ).format(page.numbers.share(f"{key}.unread_share", unread))
+        )
+    if cut > 0:
+        warnings.append(
+            Markup(
+                "Of the promotions' texts {} are longer than the {} pieces of words that the "
+                "language model reads; what comes after plays no part."
+            ).format(
+                marked(f"{key}.cut_share", cut, f"{100 * cut:.0f} %" if cut >= 0.01 else "few"),
+                page.numbers.count(f"{key}.max_tokens", found["max_tokens"]),
+            )
+        )
+    return warnings
 
 
 def _errors(page: Page) -> dict[str, tuple[str, float]]:

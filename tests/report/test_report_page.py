@@ -259,6 +259,33 @@ def test_how_far_predictions_can_be_trusted_is_told_in_words(
         assert raw not in text
 
 
+@pytest.mark.parametrize(
+    ("unread", "cut", "told"),
+    [
+        (0.42, 0.0, ["cannot read 42 % of the letters"]),
+        (0.1, 0.0, []),
+        (0.0, 0.25, ["Of the promotions' texts 25 % are longer than the 64 pieces of words"]),
+        (0.0, 0.001, ["Of the promotions' texts few are longer"]),
+        (0.6, 0.5, ["cannot read 60 % of the letters", "texts 50 % are longer"]),
+    ],
+)
+def test_texts_that_the_language_model_cannot_read_are_told(
+    run: Path, tmp_path: Path, unread: float, cut: float, told: list[str]
+) -> None:
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    (again / "predictor").mkdir()
+    found = {"texts": 8, "unread_share": unread, "cut_share": cut, "max_tokens": 64}
+    (again / "predictor" / "predictor.json").write_text(
+        json.dumps({"record": {"readability": found}}), encoding="utf-8"
+    )
+    page = read(render_report(again))
+    assert all(sentence in page.text for sentence in told)
+    assert page.text.count("language model cannot read") + page.text.count(
+        "pieces of words"
+    ) == len(told)
+
+
 def test_scores_without_these_figures_have_no_such_charts(
     make_run: Callable[..., Path], run: Path
 ) -> None:
