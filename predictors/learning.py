@@ -6,7 +6,6 @@ with all their cells, the judge is a running average of the weights, and the pha
 pass that is best on the choose part.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,9 @@ from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.device import autocast
 from promopilot.predictors.encoder import TextEncoder, Tokens, encode
 from promopilot.predictors.funnel import Funnel
-from promopilot.predictors.objective import Part, Units
+from promopilot.predictors.objective import Part
 from promopilot.predictors.passes import Phase, Scribe, run_phase
+from promopilot.predictors.recipes import Recipe
 from promopilot.predictors.settings import PredictorSettings
 
 Progress = Callable[[str, float], None]
@@ -33,6 +33,7 @@ def learn(
     train: Part,
     choose: Part,
     settings: PredictorSettings,
+    recipe: Recipe,
     seed: int,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
@@ -45,6 +46,7 @@ def learn(
         train: what it learns from.
         choose: what passes are judged on.
         settings: see PredictorSettings.
+        recipe: how long and how fast it learns.
         seed: of the order of texts; dropout draws from torch's own state.
         progress: called with what is done and the share done.
         checkpoint: where the state after each pass is kept, and a killed fit's is found.
@@ -55,15 +57,7 @@ def learn(
     funnel.start_from(vectors)
     generator = torch.Generator().manual_seed(seed)
     tunes = encoder.learns
-    a_pass = Units.of(train).steps(settings.batch_texts * settings.accumulate)
-    head_passes, passes = (
-        min(epochs, math.ceil(steps / a_pass))
-        for epochs, steps in (
-            (settings.head_epochs, settings.head_steps),
-            (settings.epochs, settings.steps),
-        )
-    )
-    most = head_passes + (passes if tunes else 0)
+    most = recipe.head_epochs + (recipe.epochs if tunes else 0)
 
     def phase(name: str, before: int, **parts: Any) -> Phase:
         return Phase(
@@ -71,6 +65,7 @@ def learn(
             train=train,
             choose=choose,
             settings=settings,
+            averaging=recipe.averaging,
             generator=generator,
             tell=lambda done, loss: progress(
                 f"{name}, pass {done}: loss {loss:.6f}", (before + done) / most
@@ -87,8 +82,8 @@ def learn(
             "head",
             0,
             finished={},
-            passes=head_passes,
-            groups=_groups([(funnel.head_parameters(), settings.head_learning_rate)], settings),
+            passes=recipe.head_epochs,
+            groups=_groups([(funnel.head_parameters(), recipe.head_learning_rate)], settings),
             vectors=lambda _, batch: vectors[batch],
             judged=lambda _: chosen,
         ),
@@ -102,10 +97,10 @@ def learn(
         funnel,
         phase(
             "fine-tuning",
-            head_passes,
+            recipe.head_epochs,
             finished={"head": head.losses},
-            passes=passes,
-            groups=_tuning_groups(funnel, settings),
+            passes=recipe.epochs,
+            groups=_tuning_groups(funnel, settings, recipe),
             vectors=lambda learner, batch: _vectors(
                 learner.encoder, train.tokens, below[0], batch, settings
             ),
@@ -166,11 +161,13 @@ def _groups(
     return groups
 
 
-def _tuning_groups(funnel: Funnel, settings: PredictorSettings) -> list[dict[str, Any]]:
+def _tuning_groups(
+    funnel: Funnel, settings: PredictorSettings, recipe: Recipe
+) -> list[dict[str, Any]]:
     """The head at its own rate, each encoder layer slower than the one above it."""
-    share = settings.head_learning_rate * settings.second_phase_share
+    share = recipe.head_learning_rate * recipe.second_phase_share
     rates = [(funnel.head_parameters(), share)]
-    rate = settings.encoder_learning_rate
+    rate = recipe.encoder_learning_rate
     for layer in reversed(funnel.encoder.layers):
         rates.append((list(layer.parameters()), rate))
         rate *= settings.layer_decay

@@ -34,6 +34,7 @@ class Phase:
     train: Part
     choose: Part
     settings: PredictorSettings
+    averaging: float  # share of the judge's weights that stays per step
     passes: int  # at most
     groups: list[dict[str, Any]]  # of the optimizer: parameters and their rates
     vectors: Callable[[Funnel, Tensor], Tensor]  # of the learner and texts [B] -> [B, H]
@@ -135,7 +136,7 @@ class _Run:
         self.optimizer.step()
         self.taken += 1
         self.losses.append(value)
-        _follow(self.judge, self.funnel, min(settings.averaging, self.taken / (self.taken + 9)))
+        _follow(self.judge, self.funnel, min(phase.averaging, self.taken / (self.taken + 9)))
 
     def mean_loss(self) -> float:
         """Mean over the pass's steps, which it forgets."""

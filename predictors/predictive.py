@@ -2,10 +2,11 @@ r"""Are counts as uncertain as the predictor says? Its predictive distribution, 
 
 A line item shown n times at rate p has Binomial(n, sigmoid(logit p + d)) events with d ~ N(0, s^2),
 s being its standard error on the logit. F is that mixture's distribution, a mean over equally
-probable shifts: where counts are large F is a step in d, and no single shift may weigh much. Where the predictor is honest, F(y - 1) + u (F(y) - F(y - 1)) with u uniform is uniform
-(randomised probability integral transform; Czado, Gneiting & Held 2009, Biometrics 65). u is
-integrated out, so that nothing here depends on a seed: a count y lies inside the central 80 %
-interval to the share of [F(y - 1), F(y)] that lies in [0.1, 0.9], which is 80 % in the mean.
+probable shifts: where counts are large F is a step in d, and no single shift may weigh much. Where
+the predictor is honest, F(y - 1) + u (F(y) - F(y - 1)) with u uniform is uniform (randomised
+probability integral transform; Czado, Gneiting & Held 2009, Biometrics 65). u is integrated out, so
+that nothing here depends on a seed: a count y lies inside the central 80 % interval to the share of
+[F(y - 1), F(y)] that lies in [0.1, 0.9], which is 80 % in the mean.
 
 I is line items, Q shifts, B bins.
 """

@@ -6,7 +6,7 @@ On the processor the same rows, settings, seed and number of threads give the sa
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from promopilot.predictors.objective import Part
 from promopilot.predictors.passes import Scribe
 from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.readable import readability, shown_texts, warn_of_texts
+from promopilot.predictors.recipes import Recipe, recipe_for
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.vocabulary import Vocabulary
 
@@ -69,6 +70,8 @@ def fit(
         ArtifactError: the base model is unreadable or altered, or `out` holds something else.
         MissingPackageError: the packaged model is wanted and not installed.
     """
+    recipe = recipe_for(settings, train)
+    settings = settings.model_copy(update=asdict(recipe))  # the model remembers what was used
     _check_parts(train, choose)
     check_target(out)
     device = choose_device(settings.device)
@@ -82,14 +85,14 @@ def fit(
     calendar = Calendar.fit(train, settings.extra_sd, settings.time_offset)
     with _repeatable(device):
         torch.manual_seed(seed)
-        encoder = load_encoder(base_model, _learning_layers(settings))
-        if settings.mode == "lora":
+        encoder = load_encoder(base_model, _learning_layers(recipe, settings))
+        if recipe.mode == "lora":
             encoder = AdaptedEncoder(encoder, settings.lora_rank)
         shape = FunnelShape.of(
             vocabulary,
             len(train.stages),
             (settings.text_width, settings.hidden_width),
-            (settings.dropout, _group_dropout(train, choose, settings)),
+            (recipe.dropout, _group_dropout(train, choose, settings)),
         )
         funnel = Funnel(encoder, shape).to(device)
 
@@ -104,7 +107,7 @@ def fit(
         kept = None
         if checkpoint is not None:
             kept = Checkpoint(checkpoint, _fit_key(train, choose, settings, told, seed))
-        record = learn(funnel, fitted, chosen, settings, seed, progress, kept, scribe)
+        record = learn(funnel, fitted, chosen, settings, recipe, seed, progress, kept, scribe)
     if isinstance(funnel.encoder, AdaptedEncoder):
         funnel.encoder = funnel.encoder.merged()
     funnel.eval()
@@ -146,9 +149,9 @@ def fit(
     return predictor
 
 
-def _learning_layers(settings: PredictorSettings) -> int | None:
+def _learning_layers(recipe: Recipe, settings: PredictorSettings) -> int | None:
     """Top layers that learn as they are: all (None), some or none."""
-    return {"full": None, "top_k": settings.trainable_layers}.get(settings.mode, 0)
+    return {"full": None, "top_k": settings.trainable_layers}.get(recipe.mode, 0)
 
 
 def _group_dropout(train: Rows, choose: Rows, settings: PredictorSettings) -> float:

@@ -139,4 +139,5 @@ def _scaled(values: Floats, scale: tuple[float, float]) -> NDArray[np.float32]:
 
 
 def digest_of(text: str) -> str:
+    """Returns the first 16 hex digits of a text's sha256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

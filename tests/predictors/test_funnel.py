@@ -52,25 +52,26 @@ def test_a_constant_dimension_does_not_explode(quick: PredictorSettings) -> None
     vectors = torch.randn((50, 32), generator=torch.Generator().manual_seed(0))
     vectors[:, 3] = 0.25
     vectors[:, 4] = 0.25 + 1e-7 * vectors[:, 4]
-    funnel.start_from(vectors, torch.tensor([-2.0, -3.0]))
+    funnel.start_from(vectors)
     assert funnel.inverse_scale[3] == 0
     assert funnel.inverse_scale[4] == 0
     scaled = (vectors - funnel.centre) * funnel.inverse_scale
     assert scaled.std(0, correction=0)[5:].tolist() == pytest.approx([1.0] * 27, abs=1e-4)
 
 
-def test_untrained_it_predicts_the_base_rates(quick: PredictorSettings, parts: Parts) -> None:
+def test_untrained_it_predicts_the_offset(quick: PredictorSettings, parts: Parts) -> None:
     from promopilot.predictors.funnel import Context
     from promopilot.predictors.vocabulary import Vocabulary
 
     assert quick.base_model is not None
     vocabulary = Vocabulary.from_rows(parts[0])
-    shape = FunnelShape.of(vocabulary, True, (8, 8), (0.1, 0.1))
+    shape = FunnelShape.of(vocabulary, 2, (8, 8), (0.1, 0.1))
     funnel = Funnel(load_encoder(quick.base_model, 0), shape).eval()
-    funnel.start_from(torch.randn(20, 32), torch.tensor([-2.0, -3.0]))
-    context = Context.from_features(vocabulary.features(parts[0]), torch.device("cpu"))
-    logits = funnel(torch.randn(20, 32), context)
-    assert torch.equal(logits, torch.tensor([-2.0, -3.0]).expand_as(logits))
+    funnel.start_from(torch.randn(20, 32))
+    offset = np.random.default_rng(0).normal(-3.0, 1.0, (len(parts[0]), 2))
+    features = vocabulary.features(parts[0], offset)
+    logits = funnel(torch.randn(20, 32), Context.from_features(features, torch.device("cpu")))
+    assert torch.equal(logits, torch.tensor(offset, dtype=torch.float32))
 
 
 def test_what_the_fit_never_saw_is_less_certain(predictor: Predictor, parts: Parts) -> None:

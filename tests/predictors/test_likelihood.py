@@ -21,7 +21,7 @@ def test_the_funnel_is_two_binomials(
 ) -> None:
     clicks = data.draw(st.integers(0, shown))
     bought = data.draw(st.integers(0, clicks))
-    trials, successes = stage_counts(counts(shown), counts(clicks), counts(bought))
+    trials, successes = counts(shown, clicks)[None], counts(clicks, bought)[None]
     nll = funnel_nll(counts(first, second)[None], trials, successes).item()
     ctr, cvr = 1 / (1 + np.exp(-first)), 1 / (1 + np.exp(-second))
     # The coefficients left out are what remains at any other rates too.
@@ -41,25 +41,21 @@ def test_the_two_outcomes_share_all_probability(first: float, second: float) -> 
 
 @pytest.mark.parametrize("logit", [-800.0, 800.0])
 def test_extreme_logits_stay_finite(logit: float) -> None:
-    logits = torch.full((1, 2), logit, requires_grad=True)
-    trials, successes = stage_counts(torch.ones(1), torch.ones(1), torch.zeros(1))
-    loss = funnel_nll(logits, trials, successes).sum()
-    loss = loss + ctcvr_log_loss(logits, torch.ones(1), torch.zeros(1))
+    logits = torch.full((2, 2), logit, requires_grad=True)
+    one, none = torch.ones((2, 2)), torch.zeros((2, 2))
+    loss = funnel_nll(logits, one, none).sum() + whole_nll(logits, one[:, 0], none[:, 0]).sum()
+    entry, test = torch.arange(2), torch.zeros(2, dtype=torch.int64)
+    loss = loss + shares_nll(logits, one, one, entry, test, one)
     loss.backward()
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
-def test_without_clicks_one_stage_is_left() -> None:
-    trials, successes = stage_counts(counts(10, 20), None, counts(1, 5))
-    assert trials.tolist() == [[10], [20]]
-    assert successes.tolist() == [[1], [5]]
+def test_the_product_is_both_stages() -> None:
     log_rate, _ = log_product(counts(0.0, 1.0)[:, None])
     assert log_rate.exp().tolist() == pytest.approx([0.5, 1 / (1 + np.exp(-1))])
-
-
-def test_log_loss_is_per_impression() -> None:
     logits = torch.zeros((2, 2), dtype=torch.float64)  # CTCVR is a quarter
-    loss = ctcvr_log_loss(logits, counts(3, 5), counts(1, 2)).item()
-    assert loss == pytest.approx(-(3 * np.log(0.25) + 5 * np.log(0.75)) / 8)
+    nll = whole_nll(logits, counts(3, 5), counts(1, 2)).tolist()
+    expected = [-(np.log(0.25) + 2 * np.log(0.75)), -(2 * np.log(0.25) + 3 * np.log(0.75))]
+    assert nll == pytest.approx(expected)
