@@ -63,7 +63,7 @@ def fit_from_folder(
         parts = parts_before(tables.known_on(dates.start), dates, config)
     metrics: dict[str, Any] = {"predictor": {}}
     with atomic_folder(out) as work:
-        kept = out.with_name(f".{out.name}.checkpoint")
+        kept = checkpoint_of(out)
         with _scribe(logs) as scribe:
             predictor = fit(parts.fit, parts.choose, settings, work, seed, progress, kept, scribe)
         if parts.test is not None:
@@ -73,6 +73,11 @@ def fit_from_folder(
         write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
         write_model_card(work)
     return metrics
+
+
+def checkpoint_of(out: Path) -> Path:
+    """Where a fit that writes to `out` keeps its state until it is done."""
+    return out.with_name(f".{out.name}.checkpoint")
 
 
 def predict_to_csv(
@@ -169,6 +174,8 @@ def _every_item(tables: Tables) -> pd.DataFrame:
 
 
 def _check_model_folder(out: Path) -> None:
+    if not out.name:
+        raise RunFolderError(f"{out} is no new folder: name one for the model with --out")
     if out.is_file():
         raise RunFolderError(f"{out} is a file: name a folder for the model with --out")
     if out.is_dir() and any(out.iterdir()) and not (out / "predictor.json").is_file():

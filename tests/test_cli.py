@@ -49,6 +49,19 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
     assert all(option in result.stdout for option in common)
 
 
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("fit", ["--device", "--tensorboard", "cuda", "the same command goes on"]),
+        ("predict", ["--device", "cuda"]),
+        ("evaluate", ["--device", "cuda"]),
+    ],
+)
+def test_the_predictor_s_help_names_what_is_its_own(command: str, named: list[str]) -> None:
+    shown = runner.invoke(app, ["predictor", command, "--help"]).stdout
+    assert all(word in " ".join(shown.split()) for word in named)
+
+
 @pytest.mark.parametrize("group", [[], ["data"], ["data", "build"], ["predictor"]])
 def test_groups_have_an_example_too(group: list[str]) -> None:
     assert "Example: promopilot" in runner.invoke(app, [*group, "--help"]).stdout

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from promopilot.experiments.cli import options
-from promopilot.experiments.cli.outcome import Outcome, guarded
+from promopilot.experiments.cli.outcome import Outcome, guarded, under_way
 
 app = typer.Typer(
-    help="Fit the model that reads promotion texts, and predict rates with it.",
+    help="Fit the model that reads promotion texts, predict rates with it, and score it.",
     epilog="Example: promopilot predictor fit --data my-shop/data --out models/my-shop",
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -25,7 +25,10 @@ Device = Annotated[
 @guarded
 def fit(
     data: options.Data,
-    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the model.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="A folder for the model: new, empty or an earlier model's."),
+    ],
     config: options.Config = None,
     sets: options.Sets = None,
     device: Device = None,
@@ -36,11 +39,20 @@ def fit(
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
-    """Fine-tune BERT on a folder of tables; writes the model and metrics.json."""
+    """Fine-tune BERT on a folder of tables; writes the model, metrics.json and model_card.md.
+
+    After Ctrl-C the same command goes on from the last finished pass.
+    """
     from promopilot.experiments.cli.settings import configured
     from promopilot.experiments.progress import Progress
-    from promopilot.experiments.scoring import fit_from_folder
+    from promopilot.experiments.scoring import checkpoint_of, fit_from_folder
 
+    def resumable() -> str:
+        if out.name and checkpoint_of(out).is_dir():
+            return f"kept in {checkpoint_of(out)}: the same command goes on from the last pass"
+        return "no pass was finished, and nothing was left half-written"
+
+    under_way.resumable = resumable
     if device is not None:
         sets = [*(sets or ()), f"predictor.device={device}"]
     settings = configured(config, sets, seed)
@@ -83,7 +95,10 @@ def evaluate(
         Path | None, typer.Option("--out", help="A new folder for evaluation.json and CSV tables.")
     ] = None,
     device: Device = None,
-    seed: options.Seed = None,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=2**32 - 1, help="Of the draws behind the intervals."),
+    ] = 0,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """Score a model on what it has not learnt from, beside every simpler way of predicting."""
@@ -91,5 +106,5 @@ def evaluate(
     from promopilot.experiments.progress import Progress
 
     with Progress() as progress, progress.stage("predictor evaluate"):
-        table, summary = evaluate_folder(model, data, out, progress, device or "auto", seed or 0)
+        table, summary = evaluate_folder(model, data, out, progress, device or "auto", seed)
     return Outcome(f"Wrote {out}\n{table}" if out else table, summary)
