@@ -109,6 +109,15 @@ def test_the_model_of_a_run_has_its_scores_and_card_beside_it(run: Path, metrics
     assert f"| this model | {metrics['predictor']['test']['log_loss']:.6f} |" in card
 
 
+def test_the_promotions_of_the_plan_are_explained(run: Path) -> None:
+    found = json.loads((run / "explanations.json").read_text(encoding="utf-8"))
+    planned = set(pd.read_csv(run / "plan.csv")["promotion_id"])
+    assert {part["promotion_id"] for part in found["promotions"]} == planned
+    for part in found["promotions"]:
+        assert set(part["rates"]) == {"ctr", "cvr", "ctcvr"}
+    assert "explanations.json" in json.loads((run / "manifest.json").read_text())["outputs"]
+
+
 def test_overwrite_knows_every_name_that_a_finished_run_holds(run: Path) -> None:
     assert {path.name for path in run.iterdir()} <= set(OUTPUTS)
 
