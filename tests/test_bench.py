@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from promopilot.experiments.bench.figure import Figure, figure
-from promopilot.experiments.bench.suite import BENCHES
+from promopilot.experiments.bench.suite import BENCHES, MODULES
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.run_folder import RunFolder
@@ -20,10 +20,11 @@ runner = CliRunner()
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for place, name in enumerate(BENCHES):
-        module = ModuleType(name)
-        figures: dict[str, Figure] = {"speed": figure(10.0 + place, "rows/s", at_least=11.0)}
-        module.measure = lambda figures=figures: figures  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, f"promopilot.experiments.bench.{name}", module)
+        for part in MODULES[name]:
+            module = ModuleType(part)
+            figures: dict[str, Figure] = {"speed": figure(10.0 + place, "rows/s", at_least=11.0)}
+            module.measure = lambda figures=figures: figures  # type: ignore[attr-defined]
+            monkeypatch.setitem(sys.modules, f"promopilot.experiments.bench.{part}", module)
 
 
 @pytest.mark.usefixtures("quick")

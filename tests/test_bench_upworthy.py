@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from promopilot.experiments.bench import prediction as quality
 from promopilot.experiments.bench import predictor as speed
 from promopilot.experiments.bench import upworthy, upworthy_fits
 from promopilot.experiments.bench.figure import figure
@@ -270,6 +271,7 @@ def test_a_later_bench_keeps_the_studys_figures(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed, "measure", lambda: {"speed": figure(1.0, "x")})
+    monkeypatch.setattr(quality, "measure", lambda: {"gap": figure(0.0, "%")})
     asked: list[tuple[Path, bool]] = []
 
     def study(stories, out, progress, ablations):

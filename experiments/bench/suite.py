@@ -15,8 +15,13 @@ from promopilot.experiments.errors import ConfigError, RunFolderError
 from promopilot.experiments.progress import stage_of
 from promopilot.experiments.run_folder import RunFolder
 
-# Each is a module of this package with `measure()`, which returns figures by name.
-BENCHES = ("market", "predictor", "agents")
+# Each is made of modules of this package with `measure()`, which returns figures by name.
+MODULES = {
+    "market": ("market",),
+    "predictor": ("predictor", "prediction"),  # how fast, how good
+    "agents": ("agents",),
+}
+BENCHES = tuple(MODULES)
 FILE = "bench.json"
 
 STUDIED = "predictor"  # the bench that a study of headline tests belongs to
@@ -66,9 +71,11 @@ def measure_all(
     later = None if study is None else _prepared(study, out.parent / STUDY, progress)
     for name in names or BENCHES:
         with stage_of(progress, f"bench {name}"):
-            module = importlib.import_module(f"promopilot.experiments.bench.{name}")
-            measured[name] = module.measure()
-            _merge(out, {name: measured[name]})  # at once: a later bench may be interrupted
+            measured[name] = {}
+            for part in MODULES[name]:
+                module = importlib.import_module(f"promopilot.experiments.bench.{part}")
+                measured[name] |= module.measure()
+                _merge(out, {name: measured[name]})  # at once: a later one may be interrupted
         if name == STUDIED and later is not None:
             measured[name] |= later()
             _merge(out, {name: measured[name]})
