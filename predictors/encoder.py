@@ -3,7 +3,7 @@
 T texts are padded to W word pieces; H is the encoder's width.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,24 +191,38 @@ def tokenize(tokenizer: Any, texts: list[str], max_tokens: int, device: torch.de
     return Tokens(out["input_ids"].to(device), out["attention_mask"].to(device))
 
 
-@torch.no_grad()
 def encode(encoder: TextEncoder, tokens: Tokens, precision: Precision = "fp32") -> Tensor:
-    """Returns the vectors [T, H] of texts, each encoded once, as float32.
-
-    Texts of like length share a batch, so that little padding is computed, and a batch is as many
-    texts as make `_TOKENS_AT_ONCE` word pieces.
-    """
+    """Returns the vectors [T, H] of texts, each encoded once, as float32."""
     device = tokens.ids.device
     vectors = torch.zeros((len(tokens.ids), encoder.width), device=device)
     was_training = encoder.training
     encoder.eval()
-    halving = Halving()
-    with fast_linear(device), autocast(device, precision):
-        for batch in _batches(tokens.mask.sum(1), _TOKENS_AT_ONCE.get(device.type, 1 << 14)):
-            parts = halving(lambda part: encoder(tokens.pick(part)).float(), batch)
-            vectors[batch] = torch.cat(parts)
+    with autocast(device, precision):
+        fill(vectors, tokens, lambda part: encoder(tokens.pick(part)).float())
     encoder.train(was_training)
     return vectors
+
+
+@torch.no_grad()
+def fill(out: Tensor, tokens: Tokens, work: Callable[[Tensor], Tensor]) -> Tensor:
+    """Writes into `out` [T, K, ...] what `work` makes of texts, without gradients; returns `out`.
+
+    Texts of like length share a batch, so that little padding is computed, and a batch is as many
+    texts as make `_TOKENS_AT_ONCE` word pieces.
+
+    Args:
+        out: zeros.
+        tokens: the T texts.
+        work: from indices of texts [B] to [B, k, ...] with k <= K; what lies beyond k stays 0.
+    """
+    device, halving = tokens.ids.device, Halving()
+    with fast_linear(device):
+        for batch in _batches(tokens.mask.sum(1), _TOKENS_AT_ONCE.get(device.type, 1 << 14)):
+            done = 0
+            for part in halving(work, batch):
+                out[batch[done : done + len(part)], : part.shape[1]] = part
+                done += len(part)
+    return out
 
 
 def _batches(lengths: Tensor, most: int) -> Iterator[Tensor]:

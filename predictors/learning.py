@@ -14,7 +14,7 @@ from torch import Tensor
 
 from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.device import autocast
-from promopilot.predictors.encoder import TextEncoder, Tokens, encode
+from promopilot.predictors.encoder import TextEncoder, Tokens, encode, fill
 from promopilot.predictors.funnel import Funnel
 from promopilot.predictors.objective import Part
 from promopilot.predictors.passes import Phase, Scribe, run_phase
@@ -25,7 +25,6 @@ Progress = Callable[[str, float], None]
 
 # Hidden states below the trainable layers are kept when they fit here, else computed each step.
 _CACHE_BYTES = 1 << 29
-_TEXTS_AT_ONCE = 64  # per pass where nothing is learnt
 
 
 def learn(
@@ -127,24 +126,24 @@ def _vectors(
     return vectors.float()
 
 
-@torch.no_grad()
 def _judged(
     encoder: TextEncoder, tokens: Tokens, below: Tensor | None, settings: PredictorSettings
 ) -> Tensor:
-    every = torch.arange(len(tokens.ids), device=tokens.ids.device)
-    parts = torch.split(every, _TEXTS_AT_ONCE)
-    return torch.cat([_vectors(encoder, tokens, below, part, settings) for part in parts])
+    vectors = torch.zeros((len(tokens.ids), encoder.width), device=tokens.ids.device)
+    return fill(vectors, tokens, lambda part: _vectors(encoder, tokens, below, part, settings))
 
 
-@torch.no_grad()
 def _lower_states(encoder: TextEncoder, tokens: Tokens) -> Tensor | None:
-    """Hidden states [T, W, H] below the learning layers, or None where they change or are many."""
+    """Hidden states [T, W, H] below the learning layers, or None where they change or are many.
+
+    Where no word piece stands they may be 0: nothing looks at them there.
+    """
     texts, width = tokens.ids.shape
     if encoder.learns_embeddings or 4 * texts * width * encoder.width > _CACHE_BYTES:
         return None
     encoder.eval()
-    parts = (torch.split(part, _TEXTS_AT_ONCE) for part in (tokens.ids, tokens.mask))
-    return torch.cat([encoder.lower(Tokens(*part)) for part in zip(*parts, strict=True)])
+    states = torch.zeros((texts, width, encoder.width), device=tokens.ids.device)
+    return fill(states, tokens, lambda part: encoder.lower(tokens.pick(part)))
 
 
 def _groups(

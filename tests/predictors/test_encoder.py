@@ -6,9 +6,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
+from promopilot.predictors import encoder as encoder_module
 from promopilot.predictors.encoder import (
     Tokens,
     encode,
+    fill,
     load_encoder,
     load_tokenizer,
     mean_pool,
@@ -48,9 +50,23 @@ def test_only_the_top_layers_learn(base_model: Path) -> None:
     encoder = load_encoder(base_model, 1)
     learning = {name.split(".")[1] for name, p in encoder.named_parameters() if p.requires_grad}
     assert learning == {"1"}
-    every = load_encoder(base_model, 2)
-    assert every.trains_embeddings
+    layers = load_encoder(base_model, 2)
+    assert not any(parameter.requires_grad for parameter in layers.embeddings.parameters())
+    assert all(parameter.requires_grad for parameter in layers.layers.parameters())
+    every = load_encoder(base_model, None)
     assert all(parameter.requires_grad for parameter in every.parameters())
+
+
+@pytest.mark.parametrize("at_once", [1, 8, 512])
+def test_kept_states_stand_where_their_texts_do(
+    base_model: Path, tokens: Tokens, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(encoder_module._TOKENS_AT_ONCE, "cpu", at_once)
+    encoder = load_encoder(base_model, 1).eval()
+    states = torch.zeros((*tokens.ids.shape, encoder.width))
+    fill(states, tokens, lambda part: encoder.lower(tokens.pick(part)))
+    with torch.no_grad():
+        assert torch.allclose(encoder.upper(states, tokens.mask), encoder(tokens), atol=1e-5)
 
 
 def test_padding_does_not_enter_the_mean() -> None:
