@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promopilot.predictors.dataset import Floats, Ints, Names, Rows
+from promopilot.predictors.wording import WORDINGS, wordings
 
 UNKNOWN = 0
-NUMERIC = 4  # discount, discount missing, log price, log price missing
+# discount, discount missing, log price, log price missing, and how the text is put
+NUMERIC = 4 + WORDINGS
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Vocabulary:
     texts: tuple[str, ...]  # first 16 hex digits of each text's sha256
     discount: tuple[float, float]  # mean, standard deviation
     log_price: tuple[float, float]  # mean, standard deviation
+    wording: tuple[tuple[float, float], ...]  # the same of each of `wording.NAMES`, over texts
 
     @classmethod
     def from_rows(cls, rows: Rows) -> "Vocabulary":
@@ -54,6 +57,9 @@ class Vocabulary:
             texts=tuple(sorted({digest_of(text) for text in promotions.text[shown]})),
             discount=_scale(promotions.discount[shown]),
             log_price=_scale(promotions.log_price[shown]),
+            wording=tuple(
+                _scale(column) for column in wordings(sorted(set(promotions.text[shown]))).T
+            ),
         )
 
     @classmethod
@@ -70,7 +76,8 @@ class Vocabulary:
         discount, log_price = (
             (float(value[key][0]), float(value[key][1])) for key in ("discount", "log_price")
         )
-        return cls(**names, discount=discount, log_price=log_price)
+        put = tuple((float(pair[0]), float(pair[1])) for pair in value["wording"])  # type: ignore[index]
+        return cls(**names, discount=discount, log_price=log_price, wording=put)
 
     def to_json(self) -> dict[str, object]:
         """Returns plain lists and numbers."""
@@ -90,10 +97,13 @@ class Vocabulary:
         known = set(self.texts)
         is_new = np.array([digest_of(str(value)) not in known for value in texts], dtype=bool)
         groups = _indices(promotions.group_id[shown], self.groups)
+        mean, spread = np.array(self.wording).T
+        put = ((wordings(texts.tolist()) - mean) / spread).astype(np.float32)
         numeric = np.concatenate(
             [
                 _scaled(promotions.discount[shown], self.discount),
                 _scaled(promotions.log_price[shown], self.log_price),
+                put[text],
             ],
             axis=1,
         )

@@ -8,12 +8,15 @@ from promopilot.predictors.dataset import Rows
 from promopilot.predictors.vocabulary import Vocabulary
 
 
+NO_OFFSET = np.zeros((1, 2))
+
+
 def test_names_of_the_fit_have_an_index_and_strangers_have_zero(
     parts: tuple[Rows, Rows, Rows],
 ) -> None:
     train = parts[0]
     vocabulary = Vocabulary.from_rows(train)
-    features = vocabulary.features(train)
+    features = vocabulary.features(train, NO_OFFSET)
     assert set(features.placement) == {1, 2, 3}
     assert set(features.segment) == {1, 2}
     assert set(features.group) == {1, 2, 3, 4, 5}
@@ -27,7 +30,7 @@ def test_names_of_the_fit_have_an_index_and_strangers_have_zero(
             text=np.array(["A new car"] * 20, dtype=object),
         ),
     )
-    seen = vocabulary.features(stranger)
+    seen = vocabulary.features(stranger, NO_OFFSET)
     assert set(seen.placement[stranger.placement == 1]) == {0}
     assert 0 not in seen.placement[stranger.placement != 1]
     assert set(seen.group) == {0}
@@ -37,7 +40,7 @@ def test_names_of_the_fit_have_an_index_and_strangers_have_zero(
 
 def test_each_distinct_text_stands_once(parts: tuple[Rows, Rows, Rows]) -> None:
     train = parts[0]
-    features = Vocabulary.from_rows(train).features(train)
+    features = Vocabulary.from_rows(train).features(train, NO_OFFSET)
     assert len(features.texts) == len(set(features.texts)) == 20
     by_row = np.array(features.texts, dtype=object)[features.text]
     assert (by_row == train.promotions.text[train.promotion]).all()
@@ -49,11 +52,11 @@ def test_what_is_missing_is_zero_and_flagged(parts: tuple[Rows, Rows, Rows]) -> 
     gone = dataclasses.replace(
         train, promotions=dataclasses.replace(train.promotions, discount=np.full(20, np.nan))
     )
-    numeric = vocabulary.features(gone).numeric
+    numeric = vocabulary.features(gone, NO_OFFSET).numeric
     assert (numeric[:, 0] == 0).all()
     assert (numeric[:, 1] == 1).all()
     assert (numeric[:, 3] == 0).all()
-    assert np.isfinite(Vocabulary.from_rows(gone).features(train).numeric).all()
+    assert np.isfinite(Vocabulary.from_rows(gone).features(train, NO_OFFSET).numeric).all()
 
 
 def test_it_survives_json(parts: tuple[Rows, Rows, Rows]) -> None:
