@@ -6,7 +6,7 @@ groups no group and no text stands on both sides: for randomised tests, whose te
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -36,13 +36,14 @@ class Parts:
 def split_by(split: SplitConfig, tables: Tables) -> str:
     """How the parts are told apart: `time` or `group`.
 
+    Unless told, by group where most impressions are those of randomised tests.
+
     Raises:
         ConfigError: By group is asked for, and the promotions have none.
     """
     promotions = tables.promotions
     if split.by == "auto":
-        has_tests = "test_id" in promotions and promotions["test_id"].fillna("").ne("").any()
-        return "group" if has_tests else "time"
+        return "group" if _tested_share(tables) >= 0.5 else "time"
     if split.by == "group" and not {"group_id", "category"} & set(promotions.columns):
         raise ConfigError(
             "`$.split.by` is group, but `promotions` has neither a column group_id nor category: "
@@ -52,7 +53,7 @@ def split_by(split: SplitConfig, tables: Tables) -> str:
 
 
 def parts_before(tables: Tables, dates: Dates, config: RunConfig) -> Parts:
-    """What days before a flight teach; the flight's own test.
+    """What days before a flight teach; nothing dated in the flight is read.
 
     By time earlier days fit and later ones choose; by group some groups choose, on all days.
 
@@ -60,14 +61,11 @@ def parts_before(tables: Tables, dates: Dates, config: RunConfig) -> Parts:
         ConfigError: Too few groups: one of the parts has none.
     """
     settings, history = config.predictor, tables.performance
-    flight = dates.flight(history)
-    test = rows_of(tables, flight, settings) if flight["impressions"].sum() > 0 else None
     early, late = dates.fit(history), dates.choose(history)
     if split_by(config.split, tables) == "time":
-        return Parts(rows_of(tables, early, settings), rows_of(tables, late, settings), test)
+        return Parts(rows_of(tables, early, settings), rows_of(tables, late, settings), None)
     split = config.split.model_copy(update={"test_share": 0.0})
-    parts = parts_by_group(tables, pd.concat([early, late]), split, settings)
-    return replace(parts, test=test)
+    return parts_by_group(tables, pd.concat([early, late]), split, settings)
 
 
 def parts_by_group(
@@ -100,3 +98,13 @@ def rows_of(tables: Tables, performance: pd.DataFrame, settings: PredictorSettin
     return rows_from_tables(
         tables.promotions, tables.placements, tables.segments, performance, settings
     )
+
+
+def _tested_share(tables: Tables) -> float:
+    """Share of all impressions that promotions with a `test_id` had."""
+    if "test_id" not in tables.promotions:
+        return 0.0
+    tested = tables.promotions.loc[tables.promotions["test_id"].fillna("").ne(""), "promotion_id"]
+    shown = tables.performance["impressions"]
+    inside = tables.performance["promotion_id"].isin(tested)
+    return float(shown[inside].sum() / max(shown.sum(), 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.fast_csv import write_csv
-from promopilot.experiments.parts import parts_before, parts_by_group, split_by
+from promopilot.experiments.parts import parts_before, parts_by_group, rows_of, split_by
 from promopilot.experiments.tables import Tables, read_tables
 
 Progress = Callable[[str, float], None]
@@ -51,6 +52,7 @@ def fit_from_folder(
     import json
 
     from promopilot.predictors import evaluate, fit
+    from promopilot.predictors.checkpoint import forget
     from promopilot.predictors.model_card import write_model_card
 
     _check_model_folder(out)
@@ -60,10 +62,14 @@ def fit_from_folder(
         parts = parts_by_group(tables, tables.performance, config.split, settings)
     else:
         dates = _dates(config, tables.performance)
-        parts = parts_before(tables.known_on(dates.start), dates, config)
+        tables = tables.known_on(dates.start)
+        flight = dates.flight(tables.performance)
+        parts = parts_before(tables, dates, config)
+        if flight["impressions"].sum() > 0:
+            parts = replace(parts, test=rows_of(tables, flight, settings))
     metrics: dict[str, Any] = {"predictor": {}}
+    kept = checkpoint_of(out)
     with atomic_folder(out) as work:
-        kept = checkpoint_of(out)
         with _scribe(logs) as scribe:
             predictor = fit(parts.fit, parts.choose, settings, work, seed, progress, kept, scribe)
         if parts.test is not None:
@@ -72,6 +78,7 @@ def fit_from_folder(
             progress("evaluate", 1.0)
         write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
         write_model_card(work)
+    forget(kept)
     return metrics
 
 

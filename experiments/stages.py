@@ -115,7 +115,9 @@ class Stages:
     def market(self, work: Path) -> None:
         """Predict rates for the flight and build its market."""
         from promopilot.experiments.world_builder import build_world
+        from promopilot.predictors.checkpoint import forget
 
+        forget(self.run / CHECKPOINT)  # the predictor is in its place
         out = work / "market"
         out.mkdir()
         built = build_world(self.tables, self.host, self.config, self.dates)

@@ -105,7 +105,7 @@ def after_fit(
 
 
 def _numpy(values: Any) -> Floats:
-    return np.asarray(values.double().cpu().numpy())
+    return np.asarray(values.cpu().double().numpy())
 
 
 def _counts(part: Part) -> tuple[Floats, Floats]:

@@ -147,16 +147,16 @@ def _write(predictor: Predictor, base_model: Path, draft: Path) -> None:
 
 
 def _swap(draft: Path, folder: Path) -> None:
-    """Puts the draft under the final name; an earlier predictor stands there until the rename."""
+    """Puts the draft under the final name, or back what stood there where that fails."""
     if folder.exists():
         earlier = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         folder.rename(earlier / "earlier")
         try:
             os.replace(draft, folder)
-        except OSError:
+        except BaseException:  # an interrupt too: what stood there is all there is
             (earlier / "earlier").rename(folder)
+            earlier.rmdir()
             raise
-        finally:
-            shutil.rmtree(earlier, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
     else:
         os.replace(draft, folder)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from promopilot.predictors.dataset import Floats, Ints, Promotions
 from promopilot.predictors.scores import entropy, equal_bins
+from promopilot.predictors.splits import linked
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -62,19 +62,7 @@ class Resampling:
 
 def units(promotions: Promotions) -> Ints:
     """Returns what to resample [P]: the group, else the promotion; a test stays in one piece."""
-    own = np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)
-    group = np.unique(own.astype(str), return_inverse=True)[1]
-    if promotions.test_id is None:
-        return np.asarray(group, dtype=np.int64)
-    tests, test = np.unique(promotions.test_id.astype(str), return_inverse=True)
-    inside = promotions.test_id != ""
-    size = int(group.max(initial=-1)) + 1
-    ones = np.ones(int(inside.sum()), dtype=np.int8)
-    graph = sparse.coo_matrix(
-        (ones, (group[inside], size + test[inside])), shape=(size + len(tests),) * 2
-    )
-    label: NDArray[np.int32] = connected_components(graph, directed=False)[1]
-    return np.asarray(label[group], dtype=np.int64)
+    return linked(promotions, by_text=False)
 
 
 def interval(draws: Floats) -> tuple[float, float] | None:

@@ -113,6 +113,8 @@ def _fit_form(free: int, logit: Floats, trials: Floats, successes: Floats) -> Fl
     out = np.array([beta[0] - beta[1:] @ centre[1:], beta[1], beta[2]])
     if free == FORMS["beta"] and (out[1] <= 0 or out[1] + out[2] <= 0):
         return _fit_form(FORMS["slope"], logit, trials, successes)  # else it would not increase
+    if free == FORMS["slope"] and out[1] <= 0:
+        return _fit_form(FORMS["level"], logit, trials, successes)
     return out
 
 

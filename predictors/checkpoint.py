@@ -53,10 +53,11 @@ class Checkpoint:
                 continue
         return None
 
-    def remove(self) -> None:
-        """Forgets the state: the fit is done."""
-        for suffix in ("", ".new", ".old"):
-            shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
+
+def forget(folder: Path) -> None:
+    """Removes a fit's state: the fit is done."""
+    for suffix in ("", ".new", ".old"):
+        shutil.rmtree(folder.with_name(folder.name + suffix), ignore_errors=True)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ from promopilot.predictors.dataset import Floats, Rows
 class StageCounts:
     """Binomial counts; where a label is absent both are 0, so that it says nothing.
 
-    Conversions not yet seen when a row was read are no failures: trials are those matured.
+    Conversions not yet seen when a row was read are no failures: trials are those matured, though
+    never fewer than the conversions that have come.
     """
 
     trials: Floats  # [R, Z]
@@ -37,14 +38,15 @@ class StageCounts:
         matured = shown * rows.matured
         if rows.stages == ("ctcvr",):
             known = rows.conversions_known
-            trials, successes = np.where(known, matured, 0.0), np.where(known, bought, 0.0)
+            successes = np.where(known, bought, 0.0)
+            trials = np.maximum(np.where(known, matured, 0.0), successes)
             return cls(trials[:, None], successes[:, None], trials, successes, nothing, nothing)
         first = np.where(rows.clicks_known, shown, 0.0)
         if rows.stages == ("ctr",):
             return cls(first[:, None], clicks[:, None], first, clicks, nothing, nothing)
         both = rows.clicks_known & rows.conversions_known
-        second = np.where(both, clicks * rows.matured, 0.0)
-        last = np.where(rows.conversions_known, matured, 0.0)
+        second = np.maximum(np.where(both, clicks * rows.matured, 0.0), np.where(both, bought, 0.0))
+        last = np.maximum(np.where(rows.conversions_known, matured, 0.0), bought)
         share = np.where(both, entire_space, 1.0)
         return cls(
             np.stack([first, second], axis=1),

@@ -130,12 +130,12 @@ def rows_from_tables(
         )
     if not pd.api.types.is_datetime64_any_dtype(performance["date"]):
         raise PredictorDataError("performance.date must hold dates (datetime64), not text.")
-    shown = performance[performance["impressions"] > 0]
+    latest = _latest_reading(performance)
+    shown = latest[latest["impressions"] > 0]
     if shown.empty:
         raise PredictorDataError(
             "performance has no row with impressions in the dates asked for: widen the dates."
         )
-    shown = _latest_reading(shown)
     counts, masks = _counts(shown)
     known = _promotions(promotions, settings.text_template)
     placement_ids = _known_ids(placements, shown, "placement_id")

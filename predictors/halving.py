@@ -1,4 +1,4 @@
-"""What does not fit into memory is halved, and the work goes on with the same result.
+"""What does not fit into memory is halved, and the work goes on with the same sums.
 
 The limit found is kept, so that memory runs out once and not at every batch.
 """

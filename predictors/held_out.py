@@ -11,14 +11,16 @@ from promopilot.predictors.vocabulary import digest_of
 
 def split_record(train: Rows, choose: Rows) -> dict[str, Any]:
     """Returns what a predictor keeps of the rows that it has used, for `unused`."""
-    if int(train.day.max()) < int(choose.day.min()):
+    shown = [(rows.promotions, np.unique(rows.promotion)) for rows in (train, choose)]
+    groups = [set(_groups(promotions)[used]) for promotions, used in shown]
+    if groups[0] & groups[1]:
         return {"by": "time", "learned_until": int(choose.day.max())}
-    names = {
-        str(name)
-        for rows in (train, choose)
-        for name in _groups(rows.promotions)[np.unique(rows.promotion)]
+    texts = {text for promotions, used in shown for text in promotions.text[used]}
+    return {
+        "by": "group",
+        "groups": sorted(digest_of(str(name)) for name in groups[0] | groups[1]),
+        "texts": sorted(digest_of(str(text)) for text in texts),
     }
-    return {"by": "group", "groups": sorted(digest_of(name) for name in names)}
 
 
 def unused(rows: Rows, record: dict[str, Any]) -> Masks:
@@ -46,9 +48,10 @@ def unused(rows: Rows, record: dict[str, Any]) -> Masks:
         is_known = np.array(
             [digest_of(str(name)) in known for name in _groups(promotions)], dtype=np.bool_
         )
-        # A text keeps its digest when it stands in another group.
-        used = set(promotions.text[is_known])
-        is_known |= np.array([text in used for text in promotions.text], dtype=np.bool_)
+        texts = set(split["texts"])
+        is_known |= np.array(
+            [digest_of(str(text)) in texts for text in promotions.text], dtype=np.bool_
+        )
         chosen = ~is_known[rows.promotion]
         rule = "the predictor has learnt from all their groups: give it promotions of other groups"
     if not chosen.any():

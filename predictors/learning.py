@@ -82,7 +82,7 @@ def learn(
             0,
             finished={},
             passes=recipe.head_epochs,
-            groups=_groups([(funnel.head_parameters(), recipe.head_learning_rate)], settings),
+            groups=_groups([(funnel.head_parameters(), recipe.head_learning_rate)], recipe),
             vectors=lambda _, batch: vectors[batch],
             judged=lambda _: chosen,
         ),
@@ -147,7 +147,7 @@ def _lower_states(encoder: TextEncoder, tokens: Tokens) -> Tensor | None:
 
 
 def _groups(
-    rates: list[tuple[list[torch.nn.Parameter], float]], settings: PredictorSettings
+    rates: list[tuple[list[torch.nn.Parameter], float]], recipe: Recipe
 ) -> list[dict[str, Any]]:
     """AdamW's groups: matrices decay, biases and norms do not."""
     groups: list[dict[str, Any]] = []
@@ -155,7 +155,7 @@ def _groups(
         for decays in (True, False):
             chosen = [p for p in parameters if p.requires_grad and (p.ndim > 1) == decays]
             if chosen:
-                decay = settings.weight_decay if decays else 0.0
+                decay = recipe.weight_decay if decays else 0.0
                 groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
     return groups
 
@@ -171,4 +171,4 @@ def _tuning_groups(
         rates.append((list(layer.parameters()), rate))
         rate *= settings.layer_decay
     rates.append((list(funnel.encoder.embeddings.parameters()), rate))
-    return _groups(rates, settings)
+    return _groups(rates, recipe)

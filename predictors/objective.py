@@ -128,8 +128,10 @@ class Part:
         Both are per impression, in nats. In tests the log-loss is mostly their level's.
         """
         if not self.has_tests:
-            total = whole_nll(logits.double(), self.last_trials, self.last_successes).sum()
-            return float(total / self.last_trials.sum().clamp(min=1.0))
+            # On the processor: not every device has float64.
+            counts = (self.last_trials.cpu().double(), self.last_successes.cpu().double())
+            total = whole_nll(logits.cpu().double(), *counts).sum()
+            return float(total / counts[0].sum().clamp(min=1.0))
         every = torch.arange(len(logits), device=logits.device)
         return float(self.loss(logits, every)) / self.scale()
 

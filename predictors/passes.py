@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from promopilot.predictors.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
+from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.funnel import Funnel
 from promopilot.predictors.halving import Halving, add_gradients
 from promopilot.predictors.objective import Part, Units
@@ -52,8 +53,13 @@ class Search:
 
     losses: list[float] = field(default_factory=list)  # on the choose part, per trial
     best: float = math.inf
-    best_pass: int = 0  # counted from 1
+    best_pass: int = 0  # counted from 1; 0 is what the phase started from
     state: dict[str, Tensor] = field(default_factory=dict)
+
+    def start(self, loss: float, judge: Funnel, names: list[str]) -> None:
+        """Takes what a phase starts from as its first candidate."""
+        own = dict(judge.named_parameters())
+        self.best, self.state = loss, {name: own[name].detach().clone() for name in names}
 
     def judge(self, loss: float, judge: Funnel, names: list[str]) -> None:
         """Notes a pass and keeps its weights if it is the best."""
@@ -77,6 +83,9 @@ def run_phase(funnel: Funnel, phase: Phase) -> Search:
         # What this phase learnt is in the state of the one that was killed.
         return Search([float(loss) for loss in found[1]["finished"][phase.name]])
     done = 0 if found is None else run.restore(phase, *found)
+    if done == 0:
+        # What a phase starts from is a candidate: it must not make things worse.
+        run.search.start(_judge(judge.eval(), phase), judge, names)
     units = Units.of(phase.train)
     most = settings.batch_texts * settings.accumulate
     steps = phase.passes * units.steps(most)
@@ -88,6 +97,11 @@ def run_phase(funnel: Funnel, phase: Phase) -> Search:
             run.step(phase, units, batch, steps, halving)
         judge.eval()
         loss = _judge(judge, phase)
+        if not math.isfinite(loss):
+            raise PredictorDataError(
+                f"the loss is {loss} after pass {done + 1} of {phase.name}: lower "
+                "predictor.head_learning_rate or predictor.encoder_learning_rate."
+            )
         run.search.judge(loss, judge, names)
         done += 1
         if phase.scribe is not None:
@@ -161,6 +175,7 @@ class _Run:
                 "done": done,
                 "taken": self.taken,
                 "losses": search.losses,
+                "best": search.best,
                 "best_pass": search.best_pass,
                 "finished": phase.finished,
             },
@@ -181,8 +196,7 @@ class _Run:
         device = next(self.funnel.parameters()).device
         best = {name: tensors[f"best.{name}"].to(device) for name in self.names}
         losses = [float(loss) for loss in state["losses"]]
-        place = int(state["best_pass"])
-        self.search = Search(losses, losses[place - 1], place, best)
+        self.search = Search(losses, float(state["best"]), int(state["best_pass"]), best)
         self.taken = int(state["taken"])
         return int(state["done"])
 

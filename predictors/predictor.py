@@ -173,7 +173,7 @@ def fuse(funnel: Funnel, vectors: torch.Tensor, context: Context) -> Floats:
     rows = torch.arange(len(context.text), device=vectors.device)
     with fast_linear(vectors.device):
         parts = halving(
-            lambda part: funnel(vectors, context.pick(part, context.text[part])).double().cpu(),
+            lambda part: funnel(vectors, context.pick(part, context.text[part])).cpu().double(),
             rows,
         )
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)

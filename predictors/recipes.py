@@ -28,6 +28,7 @@ class Recipe:
     second_phase_share: float
     averaging: float
     dropout: float
+    weight_decay: float
 
 
 REPEATED = Recipe(
@@ -40,6 +41,7 @@ REPEATED = Recipe(
     second_phase_share=0.05,
     averaging=0.95,
     dropout=0.1,
+    weight_decay=0.01,
 )
 TESTED = Recipe(
     mode="full",
@@ -50,15 +52,23 @@ TESTED = Recipe(
     second_phase_share=0.2,
     averaging=0.99,
     dropout=0.2,
+    weight_decay=0.1,
 )
 
 
 def recipe_for(settings: PredictorSettings, train: Rows) -> Recipe:
     """Returns what the settings say, and where they leave it open what suits `train`.
 
-    TESTED where its promotions come from randomised tests, else REPEATED.
+    TESTED where most of its impressions are those of randomised tests, else REPEATED.
     """
-    tests = train.promotions.test_id
-    suited = REPEATED if tests is None or not (tests != "").any() else TESTED
+    suited = TESTED if tested_share(train) >= 0.5 else REPEATED
     told = {name: getattr(settings, name) for name in asdict(suited)}
     return replace(suited, **{name: value for name, value in told.items() if value is not None})
+
+
+def tested_share(rows: Rows) -> float:
+    """Returns the share of the impressions that promotions with a `test_id` had."""
+    if rows.promotions.test_id is None:
+        return 0.0
+    inside = (rows.promotions.test_id != "")[rows.promotion]
+    return float(rows.impressions[inside].sum() / max(rows.impressions.sum(), 1))

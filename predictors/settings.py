@@ -50,7 +50,7 @@ class PredictorSettings(BaseModel):
     # events: there rows differ by their promotion alone. 0: off.
     rank_loss: float = Field(default=1.0, ge=0, le=100)
     # Weight of the plain likelihood inside tests, whose level is mostly not the text's doing.
-    level_loss: float = Field(default=0.1, ge=0, le=1)
+    level_loss: float = Field(default=0.03, ge=0, le=1)
     # Weight of the entire-space term, the likelihood of conversions per impression (Ma et al.
     # 2018); rows without clicks always have it. 0: the funnel's two stages say it all.
     entire_space: float = Field(default=0.0, ge=0, le=100)
@@ -82,7 +82,7 @@ class PredictorSettings(BaseModel):
     # Share of that step which the head keeps once the encoder learns too.
     second_phase_share: float | None = Field(default=None, ge=0, le=1)
     # AdamW weight decay of matrices (not of biases and norms).
-    weight_decay: float = Field(default=0.01, ge=0, le=10)
+    weight_decay: float | None = Field(default=None, ge=0, le=10)
     # Share of the steps in which the rates rise from 0; after it they fall linearly to 0.
     warmup_share: float = Field(default=0.1, ge=0, lt=1)
     # What is judged and kept is a running average of the weights; this share of it stays per step.

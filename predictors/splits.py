@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from promopilot.predictors.dataset import Masks, Names, Promotions, Rows
+from promopilot.predictors.dataset import Ints, Masks, Names, Promotions, Rows
 
 _FULL = float(1 << 32)
 
@@ -22,24 +22,43 @@ def hashed_share(name: str, salt: str) -> float:
 
 
 def families(promotions: Promotions) -> Names:
-    """Returns a name [P] per promotion, the same for all that share a group or a text.
+    """Returns a name [P] per promotion, the same for all that share a group, a test or a text.
 
-    Groups that share a text are one family, named by the first of their ids: otherwise a text could
-    stand on both sides of a split.
+    Groups that share a test or a text are one family, named by the first of their ids: otherwise
+    either could stand on both sides of a split.
     """
-    own = np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)
-    # As objects: numpy's own strings would each be as wide as the longest text.
-    group = np.unique(own, return_inverse=True)[1]
-    text = np.unique(promotions.text, return_inverse=True)[1]
-    count = int(group.max(initial=-1)) + 1
-    size = count + int(text.max(initial=-1)) + 1
-    ones = np.ones(len(group), dtype=np.int8)
-    graph = sparse.coo_matrix((ones, (group, count + text)), shape=(size, size))
-    label: NDArray[np.int32] = connected_components(graph, directed=False)[1]
+    own = _own_group(promotions)
     order = np.argsort(own, kind="stable")
-    component = label[group]
+    component = linked(promotions, by_text=True)
     first = dict(zip(component[order[::-1]], own[order[::-1]], strict=True))
     return np.array([first[value] for value in component], dtype=object)
+
+
+def linked(promotions: Promotions, by_text: bool) -> Ints:
+    """Returns a number [P] per promotion, the same for all that a group, test or text links.
+
+    Args:
+        promotions: without a group each is one of its own.
+        by_text: whether a shared text links.
+    """
+    # As objects: numpy's own strings would each be as wide as the longest text.
+    group = np.unique(_own_group(promotions), return_inverse=True)[1]
+    size = int(group.max(initial=-1)) + 1
+    ends = []
+    if by_text:
+        ends.append((group, np.unique(promotions.text, return_inverse=True)[1]))
+    if promotions.test_id is not None:
+        inside = promotions.test_id != ""
+        ends.append((group[inside], np.unique(promotions.test_id, return_inverse=True)[1][inside]))
+    rows, columns = [group], [group]
+    for start, end in ends:
+        rows.append(start)
+        columns.append(size + end)
+        size += int(end.max(initial=-1)) + 1
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    graph = sparse.coo_matrix((np.ones(len(row), dtype=np.int8), (row, column)), shape=(size, size))
+    label: NDArray[np.int32] = connected_components(graph, directed=False)[1]
+    return np.asarray(label[group], dtype=np.int64)
 
 
 def held_out(rows: Rows, share: float, salt: str) -> Masks:
@@ -55,3 +74,7 @@ def held_out(rows: Rows, share: float, salt: str) -> Masks:
         dtype=np.bool_,
     )
     return chosen[rows.promotion]
+
+
+def _own_group(promotions: Promotions) -> Names:
+    return np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)

@@ -6,7 +6,7 @@ On the processor the same rows, settings, seed and number of threads give the sa
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ def fit(
         seed: of the initial head, the order of texts and dropout.
         progress: called with what is done and the share done, 0 to 1.
         checkpoint: folder that keeps the state after each pass; a killed fit of the same rows,
-            settings and seed goes on from it, to the same result. It is removed in the end.
+            settings and seed goes on from it, to the same result. The caller removes it
+            (`checkpoint.forget`) when the predictor is where it is to stay.
         scribe: takes each pass's losses, for TensorBoard.
 
     Raises:
@@ -103,7 +104,9 @@ def fit(
             tokens = tokenize(tokenizer, features.texts, settings.max_tokens, device)
             return Part.of(cells, features, tokens, settings, device)
 
-        fitted, chosen = part(train), part(choose)
+        # Recency weighs what is learnt; what is judged is counted as it was.
+        counted = replace(choose, weight=np.ones(len(choose)))
+        fitted, chosen = part(train), part(counted)
         kept = None
         if checkpoint is not None:
             kept = Checkpoint(checkpoint, _fit_key(train, choose, settings, told, seed))
@@ -143,8 +146,6 @@ def fit(
         baselines=StoredBaselines(baselines, changed_weights(base, funnel.encoder)),
     )
     save_predictor(predictor, base_model, out)
-    if kept is not None:
-        kept.remove()
     progress("predictor written", 1.0)
     return predictor
 
@@ -197,10 +198,11 @@ def _check_parts(train: Rows, choose: Rows) -> None:
                 raise PredictorDataError(
                     f"The {name} part of performance has no {what}: widen its dates."
                 )
-            if stage == "ctr" and successes >= trials:
+            if successes >= trials:
+                of = {"cvr": "click"}.get(stage, "impression")
                 raise PredictorDataError(
-                    f"In the {name} part of performance every impression is a click: leave out "
-                    "clicks."
+                    f"In the {name} part of performance every {of} has its {what}, so that nothing "
+                    f"can be told apart: check the column, or leave out {what}."
                 )
 
 
@@ -215,8 +217,14 @@ def _fit_key(
             value = getattr(rows, field.name)
             if isinstance(value, np.ndarray):
                 digest.update(np.ascontiguousarray(value).tobytes())
-        for names in (rows.promotions.promotion_id, rows.promotions.text):
-            digest.update("\0".join(names).encode())
+        digest.update(repr((rows.placement_ids, rows.segment_ids)).encode())
+        known = rows.promotions
+        for column in (known.promotion_id, known.text, known.group_id, known.test_id):
+            digest.update(repr(None if column is None else column.tolist()).encode())
+        for numbers in (known.discount, known.log_price):
+            digest.update(numbers.tobytes())
+        for field_name, values in sorted(known.fields.items()):
+            digest.update(repr((field_name, values.tolist())).encode())
     return digest.hexdigest()
 
 

@@ -135,8 +135,10 @@ def estimate_spread(
     factor = central_factor(judged.counts(shared, own, shared_new, half))
     shared, own = max(shared * factor, floor), max(own * factor, floor)
     shared_new = max(shared_new * factor, shared)
-    if unknown.promotions() >= LEAST_STRANGERS:
-        stranger = constant_spread(unknown)[0]
+    if judged is unknown:
+        stranger = shared_new  # these were strangers themselves
+    elif unknown.promotions() >= LEAST_STRANGERS:
+        stranger = constant_spread(unknown)[0] * factor
     return StageSpread(
         shared=shared,
         own=own,

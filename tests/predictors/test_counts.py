@@ -68,6 +68,26 @@ def test_conversions_still_to_come_are_no_failures() -> None:
     assert counts.trials[:, 1] == pytest.approx([100 * share, 100], rel=1e-4)
 
 
+def test_more_conversions_than_were_expected_by_now_are_still_possible() -> None:
+    rows = rows_of(
+        impressions=[100], clicks=[20], conversions=[12], as_of=[pd.Timestamp("2024-01-01")]
+    )
+    counts = StageCounts.of(rows)
+    assert rows.matured[0] < 0.5
+    assert counts.trials[0].tolist() == [100, 12]
+    assert (counts.successes <= counts.trials).all()
+
+
+def test_a_reading_that_takes_impressions_back_counts() -> None:
+    rows = rows_of(
+        impressions=[1000, 0, 10],
+        clicks=[50, 0, 1],
+        placement_id=["a", "a", "b"],
+        as_of=[pd.Timestamp(f"2024-01-0{day}") for day in (2, 9, 9)],
+    )
+    assert rows.impressions.tolist() == [10]
+
+
 def test_the_latest_reading_counts() -> None:
     rows = rows_of(
         impressions=[10, 10],

@@ -1,13 +1,15 @@
 """A killed fit goes on where it was, to the same bytes."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.predictors.conftest import Parts
 
-from promopilot.predictors.checkpoint import Checkpoint
+from promopilot.predictors.checkpoint import Checkpoint, forget
 from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.training import fit
@@ -50,7 +52,43 @@ def test_a_killed_fit_ends_as_the_undisturbed_one(
     assert same(whole, resumed)
     assert resumed.record == whole.record
     assert resumed.spreads == whole.spreads
+    forget(kept)
     assert not list(tmp_path.glob("kept*"))
+
+
+def other(parts: Parts, column: str) -> Parts:
+    """The same rows with something else known of the promotions."""
+    known = parts[0].promotions
+    changed = {
+        "discount": known.discount / 2,
+        "group_id": np.array([f"own {i}" for i in range(len(known.group_id))], dtype=object),
+    }[column]
+    promotions = dataclasses.replace(known, **{column: changed})
+    fitted, chosen, test = (dataclasses.replace(rows, promotions=promotions) for rows in parts)
+    return fitted, chosen, test
+
+
+@pytest.mark.parametrize("column", ["discount", "group_id"])
+def test_other_data_s_state_is_not_taken_up(
+    parts: Parts, quick: PredictorSettings, tmp_path: Path, column: str
+) -> None:
+    few = quick.model_copy(update={"mode": "frozen", "head_epochs": 3})
+    kept = tmp_path / "kept"
+    fit(parts[0], parts[1], few, tmp_path / "a", 0, checkpoint=kept)
+    assert kept.exists()
+    told: list[str] = []
+    changed = other(parts, column)
+    fit(*changed[:2], few, tmp_path / "b", 0, lambda what, _: told.append(what), kept)
+    assert sum("pass" in line for line in told) == 3
+
+
+def test_tuning_that_makes_things_worse_is_not_kept(
+    parts: Parts, quick: PredictorSettings, tmp_path: Path
+) -> None:
+    wild = quick.model_copy(update={"head_epochs": 10, "epochs": 2, "encoder_learning_rate": 0.5})
+    fitted = fit(parts[0], parts[1], wild, tmp_path / "p", 0)
+    assert min(fitted.record["fine_tuned_loss"]) > min(fitted.record["head_loss"])
+    assert fitted.record["best"] == pytest.approx(min(fitted.record["head_loss"]), rel=1e-5)
 
 
 def test_another_fit_s_state_is_not_taken_up(

@@ -64,3 +64,21 @@ def test_about_the_share_is_held_out_and_another_salt_holds_out_others() -> None
 def test_the_share_is_the_hash_of_the_name() -> None:
     # sha256("abc") starts with ba7816bf.
     assert hashed_share("bc", "a") == 0xBA7816BF / 2**32
+
+
+def test_a_test_is_never_cut_in_two() -> None:
+    count = 200
+    promotions = pd.DataFrame(
+        {
+            "promotion_id": [f"p{i}" for i in range(4 * count)],
+            "text": [f"text {i}" for i in range(4 * count)],
+            "test_id": [f"t{i // 4}" for i in range(4 * count)],
+        }
+    )
+    performance = promotions[["promotion_id"]].assign(
+        date=pd.Timestamp("2024-01-01"), impressions=10, clicks=1
+    )
+    rows = rows_from_tables(promotions, None, None, performance, PredictorSettings())
+    out = held_out(rows, 0.3, "x").reshape(count, 4)
+    assert 0.2 < out.mean() < 0.4
+    assert (out.all(axis=1) | ~out.any(axis=1)).all()

@@ -7,7 +7,6 @@ import pytest
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.vocabulary import Vocabulary
 
-
 NO_OFFSET = np.zeros((1, 2))
 
 
