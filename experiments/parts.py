@@ -44,10 +44,10 @@ def split_by(split: SplitConfig, tables: Tables) -> str:
     promotions = tables.promotions
     if split.by == "auto":
         return "group" if _tested_share(tables) >= 0.5 else "time"
-    if split.by == "group" and not {"group_id", "category"} & set(promotions.columns):
+    if split.by == "group" and not {"group_id", "category", "test_id"} & set(promotions.columns):
         raise ConfigError(
-            "`$.split.by` is group, but `promotions` has neither a column group_id nor category: "
-            "add one, or split by time"
+            "`$.split.by` is group, but `promotions` has neither a column group_id nor category "
+            "nor test_id: add one, or split by time"
         )
     return split.by
 

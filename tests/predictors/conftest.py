@@ -127,8 +127,9 @@ def quick(base_model: Path) -> PredictorSettings:
     return PredictorSettings(
         base_model=base_model,
         trainable_layers=1,
-        head_epochs=25,
+        head_epochs=15,
         epochs=5,
+        encoder_learning_rate=1e-4,
         patience=30,
         batch_texts=4,
         head_learning_rate=1e-2,

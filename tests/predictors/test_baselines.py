@@ -16,9 +16,10 @@ from promopilot.predictors.counts import StageCounts
 from promopilot.predictors.dataset import Floats, Rows
 from promopilot.predictors.encoder import load_encoder
 from promopilot.predictors.logistic import Design, fit_logistic, sigmoid
-from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.scores import log_loss
+from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.text_features import Frozen, Tfidf
+from promopilot.predictors.training import fit
 
 Parts = tuple[Rows, Rows, Rows]
 
@@ -157,8 +158,10 @@ def _weights() -> torch.Tensor:
 
 
 def test_the_base_model_comes_back_from_what_the_fit_changed(
-    predictor: Predictor, base_model: Path
+    parts: Parts, quick: PredictorSettings, base_model: Path, tmp_path: Path
 ) -> None:
+    raw = quick.model_copy(update={"head_epochs": 1, "encoder_learning_rate": 1e-3})
+    predictor = fit(parts[0], parts[1], raw, tmp_path / "p", 0)
     stored = predictor.baselines
     assert stored is not None
     assert stored.base_weights  # the top layer learnt

@@ -141,13 +141,13 @@ def test_rows_that_the_fit_has_used_are_told_by_group(parts: Parts) -> None:
     renamed = dataclasses.replace(
         rows, promotions=dataclasses.replace(rows.promotions, group_id=moved)
     )
-    # Renamed groups are other groups, unless a text that was learnt stands in them too.
-    assert "another name of soup" in moved[renamed.promotion][unused(renamed, record)]
-    shared = renamed.promotions.text.copy()
-    shared[moved == "another name of soup"] = shared[moved == "milk"][0]
-    same = dataclasses.replace(
-        renamed, promotions=dataclasses.replace(renamed.promotions, text=shared)
+    # What was learnt is told by its texts too, wherever they stand.
+    assert "another name of soup" not in moved[renamed.promotion][unused(renamed, record)]
+    other = renamed.promotions.text.copy()
+    other[moved == "another name of soup"] = "something never read"
+    new = dataclasses.replace(
+        renamed, promotions=dataclasses.replace(renamed.promotions, text=other)
     )
-    assert "another name of soup" not in moved[same.promotion][unused(same, record)]
+    assert "another name of soup" in moved[new.promotion][unused(new, record)]
     with pytest.raises(PredictorDataError, match="from all their groups"):
         unused(second, record)

@@ -66,6 +66,7 @@ def test_accumulated_steps_are_those_of_large_batches(
 ) -> None:
     # Without dropout the parts of a batch add up to it.
     still = {"dropout": 0.0, "group_dropout": 0.0, "encoder_dropout": False, "head_epochs": 3}
+    still |= {"encoder_learning_rate": 1e-5}  # AdamW enlarges rounding where gradients vanish
     whole, halves = (
         fit(
             *parts[:2],
