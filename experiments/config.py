@@ -53,10 +53,10 @@ class SplitConfig(Section):
     # time: later days choose. group: other stories or product types (`group_id`) choose, on all
     # days. auto: group where `promotions` has randomised tests (`test_id`), else time.
     by: Literal["auto", "time", "group"] = "auto"
-    # By group: the share of them that chooses.
-    choose_share: float = Field(default=0.1, gt=0, lt=0.5)
-    # By group, and only in `predictor fit`: the share of them that nothing sees but the scores.
-    test_share: float = Field(default=0.1, ge=0, lt=0.5)
+    # By group: the share of them that chooses, and, in `predictor fit` alone, the share that nothing
+    # sees but the scores. Small, because what is held out teaches nothing.
+    choose_share: float = Field(default=0.05, gt=0, lt=0.5)
+    test_share: float = Field(default=0.05, ge=0, lt=0.5)
     fit_from: date | None = None  # first day used; null: the first day of `performance`
     choose_from: date | None = None  # rows from here to the flight choose; null: the last eighth
 
