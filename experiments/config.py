@@ -51,10 +51,10 @@ class SplitConfig(Section):
     """Which rows before the flight fit the predictor, and which choose its settings."""
 
     # time: later days choose. group: other stories or product types (`group_id`) choose, on all
-    # days. auto: group where `promotions` has randomised tests (`test_id`), else time.
+    # days. auto: group where most impressions are those of randomised tests (`test_id`), else time.
     by: Literal["auto", "time", "group"] = "auto"
-    # By group: the share of them that chooses, and, in `predictor fit` alone, the share that nothing
-    # sees but the scores. Small, because what is held out teaches nothing.
+    # By group: the share of them that chooses, and, in `predictor fit` alone, the share that only
+    # the scores see. Small, because what is held out teaches nothing.
     choose_share: float = Field(default=0.05, gt=0, lt=0.5)
     test_share: float = Field(default=0.05, ge=0, lt=0.5)
     fit_from: date | None = None  # first day used; null: the first day of `performance`
