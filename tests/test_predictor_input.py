@@ -97,7 +97,7 @@ REFUSED = {
     ),
     "no conversion": (everywhere(conversions=0), "has no conversions: widen its dates"),
     "no click": (everywhere(clicks=0, conversions=0), "has no clicks: widen its dates"),
-    "all clicked": (every_impression_clicked, "every impression is a click"),
+    "all clicked": (every_impression_clicked, "every impression has its clicks"),
     "NaN price": (at("promotions", "price", "nan"), "promotions.csv, row 2, column price: 'nan'"),
     "no impressions": (
         without("impressions"),
