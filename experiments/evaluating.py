@@ -11,6 +11,7 @@ import pandas as pd
 
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.parts import rows_of
 from promopilot.experiments.tables import read_tables
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def evaluate_folder(
         ArtifactError: the model is missing or altered, or this machine has no such device.
         RunFolderError: `out` holds something else or cannot be written.
     """
-    from promopilot.predictors import Predictor, rows_from_tables
+    from promopilot.predictors import Predictor
     from promopilot.predictors.evaluation import assess
     from promopilot.predictors.held_out import unused
 
@@ -76,13 +77,7 @@ def evaluate_folder(
     progress("reading", 0.0)
     predictor = Predictor.load(model, device)
     tables = read_tables(data)
-    rows = rows_from_tables(
-        tables.promotions,
-        tables.placements,
-        tables.segments,
-        tables.performance,
-        predictor.settings,
-    )
+    rows = rows_of(tables, tables.performance, predictor.settings)
     fresh = unused(rows, predictor.record)
     found = assess(predictor, rows.pick(fresh), seed, progress=progress)
     summary = {"rows_left_out": int((~fresh).sum()), "seed": seed, **_document(found)}

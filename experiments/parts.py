@@ -43,7 +43,7 @@ def split_by(split: SplitConfig, tables: Tables) -> str:
     """
     promotions = tables.promotions
     if split.by == "auto":
-        return "group" if _tested_share(tables) >= 0.5 else "time"
+        return "group" if _has_tests(tables) else "time"
     if split.by == "group" and not {"group_id", "category", "test_id"} & set(promotions.columns):
         raise ConfigError(
             "`$.split.by` is group, but `promotions` has neither a column group_id nor category "
@@ -100,11 +100,13 @@ def rows_of(tables: Tables, performance: pd.DataFrame, settings: PredictorSettin
     )
 
 
-def _tested_share(tables: Tables) -> float:
-    """Share of all impressions that promotions with a `test_id` had."""
+def _has_tests(tables: Tables) -> bool:
+    """Whether most impressions are those of promotions with a `test_id`."""
+    from promopilot.predictors.recipes import mostly_tested
+
     if "test_id" not in tables.promotions:
-        return 0.0
+        return False
     tested = tables.promotions.loc[tables.promotions["test_id"].fillna("").ne(""), "promotion_id"]
-    shown = tables.performance["impressions"]
-    inside = tables.performance["promotion_id"].isin(tested)
-    return float(shown[inside].sum() / max(shown.sum(), 1))
+    shown = tables.performance
+    inside = shown["promotion_id"].isin(tested).to_numpy(dtype=bool)
+    return mostly_tested(inside, shown["impressions"].to_numpy())

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from promopilot.predictors.dataset import WEEKDAYS, Floats, Names, Rows
 from promopilot.predictors.logistic import one_hot
+from promopilot.predictors.vocabulary import scale_of, scaled
 
 _FEW_LEVELS = 20  # a discount with at most so many values is one-hot coded too
 
@@ -49,8 +50,8 @@ class Columns:
             segments=tuple(sorted({rows.segment_ids[i] for i in np.unique(rows.segment)})),
             discounts=discounts if len(discounts) <= _FEW_LEVELS else (),
             fields=fields,
-            discount=_scale(promotions.discount[shown]),
-            log_price=_scale(promotions.log_price[shown]),
+            discount=scale_of(promotions.discount[shown]),
+            log_price=scale_of(promotions.log_price[shown]),
         )
 
     def matrix(self, rows: Rows, with_fields: bool) -> Any:
@@ -61,8 +62,8 @@ class Columns:
             sparse.csr_matrix(
                 np.concatenate(
                     [
-                        _scaled(promotions.discount, self.discount),
-                        _scaled(promotions.log_price, self.log_price),
+                        scaled(promotions.discount, self.discount),
+                        scaled(promotions.log_price, self.log_price),
                     ],
                     axis=1,
                 )
@@ -129,17 +130,3 @@ def _rounded(values: Floats) -> Names:
 
 def _levels(values: Names) -> tuple[str, ...]:
     return tuple(sorted({str(value) for value in values} - {"", "nan"}))
-
-
-def _scale(values: Floats) -> tuple[float, float]:
-    present = values[np.isfinite(values)]
-    if len(present) == 0:
-        return 0.0, 1.0
-    spread = float(present.std())
-    return float(present.mean()), spread if spread > 1e-9 else 1.0
-
-
-def _scaled(values: Floats, scale: tuple[float, float]) -> Floats:
-    missing = ~np.isfinite(values)
-    centred = (np.where(missing, scale[0], values) - scale[0]) / scale[1]
-    return np.stack([centred, missing.astype(np.float64)], axis=1)

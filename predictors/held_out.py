@@ -4,15 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from promopilot.predictors.dataset import Masks, Names, Promotions, Rows
+from promopilot.predictors.dataset import Masks, Rows
 from promopilot.predictors.errors import PredictorDataError
+from promopilot.predictors.splits import own_group
 from promopilot.predictors.vocabulary import digest_of
 
 
 def split_record(train: Rows, choose: Rows) -> dict[str, Any]:
     """Returns what a predictor keeps of the rows that it has used, for `unused`."""
     shown = [(rows.promotions, np.unique(rows.promotion)) for rows in (train, choose)]
-    groups = [set(_groups(promotions)[used]) for promotions, used in shown]
+    groups = [set(own_group(promotions)[used]) for promotions, used in shown]
     if groups[0] & groups[1]:
         return {"by": "time", "learned_until": int(choose.day.max())}
     texts = {text for promotions, used in shown for text in promotions.text[used]}
@@ -46,7 +47,7 @@ def unused(rows: Rows, record: dict[str, Any]) -> Masks:
         known = set(split["groups"])
         promotions = rows.promotions
         is_known = np.array(
-            [digest_of(str(name)) in known for name in _groups(promotions)], dtype=np.bool_
+            [digest_of(str(name)) in known for name in own_group(promotions)], dtype=np.bool_
         )
         texts = set(split["texts"])
         is_known |= np.array(
@@ -57,7 +58,3 @@ def unused(rows: Rows, record: dict[str, Any]) -> Masks:
     if not chosen.any():
         raise PredictorDataError(f"performance has no row left to be scored on, because {rule}.")
     return np.asarray(chosen)
-
-
-def _groups(promotions: Promotions) -> Names:
-    return np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)

@@ -190,7 +190,8 @@ class LocalHost:
             request.vectors = self._predictor.vectors([])
         if request.error is not None:
             raise request.error
-        assert request.vectors is not None
+        if request.vectors is None:
+            raise RuntimeError("the host gave a request back without an answer")
         place = {key: index for index, key in enumerate(request.texts)}
         return request.vectors[[place[key] for key in keys]]
 

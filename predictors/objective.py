@@ -5,6 +5,7 @@ texts, or else one text with all its cells.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -40,11 +41,6 @@ class Part:
     entry_test: Tensor  # [P]
     unit: Tensor  # [C]
     unit_texts: Tensor  # [U] texts in each unit
-
-    @property
-    def texts(self) -> int:
-        """T, the number of distinct texts."""
-        return len(self.features.texts)
 
     @classmethod
     def of(
@@ -98,7 +94,7 @@ class Part:
             unit_texts=torch.tensor(np.bincount(pairs[0])),
         )
 
-    @property
+    @cached_property
     def has_tests(self) -> bool:
         """Whether anything is ranked."""
         return bool((self.entry_weight > 0).any())
@@ -133,8 +129,9 @@ class Part:
             total = whole_nll(logits.cpu().double(), *counts).sum()
             return float(total / counts[0].sum().clamp(min=1.0))
         every = torch.arange(len(logits), device=logits.device)
-        return float(self.loss(logits, every)) / self.scale()
+        return float(self.loss(logits, every)) / self.scale
 
+    @cached_property
     def scale(self) -> float:
         """Trials of the first stage, weighed: what losses are divided by."""
         return max(float((self.trials[:, 0] * self.weight).sum() + self.whole_trials.sum()), 1.0)

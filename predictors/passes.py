@@ -56,18 +56,17 @@ class Search:
     best_pass: int = 0  # counted from 1; 0 is what the phase started from
     state: dict[str, Tensor] = field(default_factory=dict)
 
-    def start(self, loss: float, judge: Funnel, names: list[str]) -> None:
-        """Takes what a phase starts from as its first candidate."""
-        own = dict(judge.named_parameters())
-        self.best, self.state = loss, {name: own[name].detach().clone() for name in names}
-
     def judge(self, loss: float, judge: Funnel, names: list[str]) -> None:
         """Notes a pass and keeps its weights if it is the best."""
         self.losses.append(loss)
         if loss < self.best:
-            self.best, self.best_pass = loss, len(self.losses)
-            own = dict(judge.named_parameters())
-            self.state = {name: own[name].detach().clone() for name in names}
+            self.keep(loss, len(self.losses), judge, names)
+
+    def keep(self, loss: float, place: int, judge: Funnel, names: list[str]) -> None:
+        """Takes weights as the best; what a phase starts from has place 0."""
+        own = dict(judge.named_parameters())
+        self.best, self.best_pass = loss, place
+        self.state = {name: own[name].detach().clone() for name in names}
 
 
 def run_phase(funnel: Funnel, phase: Phase) -> Search:
@@ -85,7 +84,7 @@ def run_phase(funnel: Funnel, phase: Phase) -> Search:
     done = 0 if found is None else run.restore(phase, *found)
     if done == 0:
         # What a phase starts from is a candidate: it must not make things worse.
-        run.search.start(_judge(judge.eval(), phase), judge, names)
+        run.search.keep(_judge(judge.eval(), phase), 0, judge, names)
     units = Units.of(phase.train)
     most = settings.batch_texts * settings.accumulate
     steps = phase.passes * units.steps(most)
@@ -132,7 +131,7 @@ class _Run:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * _rise_and_fall(self.taken, steps, settings.warmup_share)
         # Per trial, and each batch standing for all texts: an unbiased gradient.
-        share = float(units.texts.sum()) / float(units.texts[batch].sum()) / part.scale()
+        share = float(units.texts.sum()) / float(units.texts[batch].sum()) / part.scale
         learning = [p for group in self.optimizer.param_groups for p in group["params"]]
 
         def loss(chosen: Tensor) -> Tensor:
@@ -214,14 +213,10 @@ def _judge(judge: Funnel, phase: Phase) -> float:
     """Score of the choose part."""
     part = phase.choose
     vectors, every = phase.judged(judge), torch.arange(len(part.unit))
-    return part.score(
-        torch.cat(
-            [
-                judge(vectors, part.context.pick(cells, part.context.text[cells]))
-                for cells in torch.split(every, _CELLS_AT_ONCE)
-            ]
-        )
+    parts = Halving(limit=_CELLS_AT_ONCE)(
+        lambda cells: judge(vectors, part.context.pick(cells, part.context.text[cells])), every
     )
+    return part.score(torch.cat(parts))
 
 
 def _rise_and_fall(step: int, steps: int, warmup_share: float) -> float:

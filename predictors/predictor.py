@@ -42,15 +42,7 @@ class Prediction:
     @property
     def last(self) -> Floats:
         """Rate per impression of the last recorded stage: CTCVR, else CTR."""
-        return self._one(self.ctcvr, self.ctr)
-
-    @property
-    def last_se(self) -> Floats:
-        """Standard error of `last`."""
-        return self._one(self.ctcvr_se, self.ctr_se)
-
-    def _one(self, whole: Floats | None, first: Floats | None) -> Floats:
-        rate = first if whole is None else whole
+        rate = self.ctr if self.ctcvr is None else self.ctcvr
         if rate is None:
             raise ValueError("a prediction without rates")
         return rate

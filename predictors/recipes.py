@@ -8,9 +8,11 @@ retail panel (weeks 36 to 45) and of the Upworthy archive's training stories.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from promopilot.predictors.dataset import Rows
+from numpy.typing import NDArray
+
+from promopilot.predictors.dataset import Masks, Rows
 from promopilot.predictors.settings import PredictorSettings
 
 Mode = Literal["frozen", "top_k", "full", "lora"]
@@ -61,14 +63,15 @@ def recipe_for(settings: PredictorSettings, train: Rows) -> Recipe:
 
     TESTED where most of its impressions are those of randomised tests, else REPEATED.
     """
-    suited = TESTED if tested_share(train) >= 0.5 else REPEATED
+    tests = train.promotions.test_id
+    is_tested = tests is not None and mostly_tested(
+        (tests != "")[train.promotion], train.impressions
+    )
+    suited = TESTED if is_tested else REPEATED
     told = {name: getattr(settings, name) for name in asdict(suited)}
     return replace(suited, **{name: value for name, value in told.items() if value is not None})
 
 
-def tested_share(rows: Rows) -> float:
-    """Returns the share of the impressions that promotions with a `test_id` had."""
-    if rows.promotions.test_id is None:
-        return 0.0
-    inside = (rows.promotions.test_id != "")[rows.promotion]
-    return float(rows.impressions[inside].sum() / max(rows.impressions.sum(), 1))
+def mostly_tested(is_tested: Masks, impressions: NDArray[Any]) -> bool:
+    """Whether at least half of the impressions [R] are those of randomised tests."""
+    return bool(2 * impressions[is_tested].sum() >= max(impressions.sum(), 1))

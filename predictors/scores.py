@@ -152,16 +152,3 @@ def agreement(rate: Floats, trials: Floats, promotion: Ints, pairs: Pairs) -> Fl
     expected = np.bincount(promotion, trials * rate, minlength=count)
     mean = np.divide(expected, shown, out=np.zeros(count), where=shown > 0)
     return np.asarray(0.5 + 0.5 * np.sign(mean[pairs.first] - mean[pairs.second]))
-
-
-def pair_accuracy(
-    rate: Floats, trials: Floats, events: Floats, promotion: Ints, test_id: Names
-) -> float | None:
-    """Share of clear pairs that are ordered as observed, equal predictions counting half.
-
-    None where no pair differs; arguments as of `clear_pairs`.
-    """
-    pairs = clear_pairs(trials, events, promotion, test_id)
-    if not len(pairs.z):
-        return None
-    return float(agreement(rate, trials, promotion, pairs).mean())

@@ -27,7 +27,7 @@ def families(promotions: Promotions) -> Names:
     Groups that share a test or a text are one family, named by the first of their ids: otherwise
     either could stand on both sides of a split.
     """
-    own = _own_group(promotions)
+    own = own_group(promotions)
     order = np.argsort(own, kind="stable")
     component = linked(promotions, by_text=True)
     first = dict(zip(component[order[::-1]], own[order[::-1]], strict=True))
@@ -42,7 +42,7 @@ def linked(promotions: Promotions, by_text: bool) -> Ints:
         by_text: whether a shared text links.
     """
     # As objects: numpy's own strings would each be as wide as the longest text.
-    group = np.unique(_own_group(promotions), return_inverse=True)[1]
+    group = np.unique(own_group(promotions), return_inverse=True)[1]
     size = int(group.max(initial=-1)) + 1
     ends = []
     if by_text:
@@ -76,5 +76,6 @@ def held_out(rows: Rows, share: float, salt: str) -> Masks:
     return chosen[rows.promotion]
 
 
-def _own_group(promotions: Promotions) -> Names:
+def own_group(promotions: Promotions) -> Names:
+    """Returns the group [P] of each promotion; one without is its own."""
     return np.where(promotions.group_id == "", promotions.promotion_id, promotions.group_id)

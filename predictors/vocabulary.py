@@ -55,10 +55,10 @@ class Vocabulary:
             segments=_used(rows.segment_ids, rows.segment),
             groups=tuple(sorted(set(promotions.group_id[shown]) - {""})),
             texts=tuple(sorted({digest_of(text) for text in promotions.text[shown]})),
-            discount=_scale(promotions.discount[shown]),
-            log_price=_scale(promotions.log_price[shown]),
+            discount=scale_of(promotions.discount[shown]),
+            log_price=scale_of(promotions.log_price[shown]),
             wording=tuple(
-                _scale(column) for column in wordings(sorted(set(promotions.text[shown]))).T
+                scale_of(column) for column in wordings(sorted(set(promotions.text[shown]))).T
             ),
         )
 
@@ -98,15 +98,15 @@ class Vocabulary:
         is_new = np.array([digest_of(str(value)) not in known for value in texts], dtype=bool)
         groups = _indices(promotions.group_id[shown], self.groups)
         mean, spread = np.array(self.wording).T
-        put = ((wordings(texts.tolist()) - mean) / spread).astype(np.float32)
+        put = (wordings(texts.tolist()) - mean) / spread
         numeric = np.concatenate(
             [
-                _scaled(promotions.discount[shown], self.discount),
-                _scaled(promotions.log_price[shown], self.log_price),
+                scaled(promotions.discount[shown], self.discount),
+                scaled(promotions.log_price[shown], self.log_price),
                 put[text],
             ],
             axis=1,
-        )
+        ).astype(np.float32)
         return Features(
             texts=[str(value) for value in texts],
             text=text[inverse],
@@ -133,7 +133,7 @@ def _indices(values: Names, known: Iterable[str]) -> Ints:
     return np.array([place.get(value, UNKNOWN) for value in values], dtype=np.int64)
 
 
-def _scale(values: Floats) -> tuple[float, float]:
+def scale_of(values: Floats) -> tuple[float, float]:
     """Mean and standard deviation; (0, 1) where there is nothing to scale by."""
     present = values[np.isfinite(values)]
     if len(present) == 0:
@@ -142,10 +142,11 @@ def _scale(values: Floats) -> tuple[float, float]:
     return float(present.mean()), spread if spread > 1e-9 else 1.0
 
 
-def _scaled(values: Floats, scale: tuple[float, float]) -> NDArray[np.float32]:
+def scaled(values: Floats, scale: tuple[float, float]) -> Floats:
+    """Returns [P, 2]: standardised values, 0 where missing, and a flag for that."""
     missing = ~np.isfinite(values)
     centred = (np.where(missing, scale[0], values) - scale[0]) / scale[1]
-    return np.stack([centred, missing], axis=1).astype(np.float32)
+    return np.stack([centred, missing.astype(np.float64)], axis=1)
 
 
 def digest_of(text: str) -> str:

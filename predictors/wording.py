@@ -1,8 +1,8 @@
 """How a text is put, as against what it says: length, capitals, figures and punctuation.
 
 An encoder that lowers all letters and averages its word pieces loses these, though readers do not.
-On held-out training stories of the Upworthy archive they raise the rank correlation over texts by
-.01; pairs inside a test a fine-tuned encoder orders as well without them.
+They help to tell how well a text does on the whole; inside a test a fine-tuned encoder orders about
+as well without them.
 """
 
 import re

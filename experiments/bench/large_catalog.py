@@ -61,8 +61,7 @@ def _peak_mb(command: list[str]) -> float:
         RuntimeError: it failed; its last words are told.
     """
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        said = process.stderr.read().decode(errors="replace")
+        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
         _, status, usage = os.wait4(process.pid, 0)  # Popen.wait would not tell this one's memory
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

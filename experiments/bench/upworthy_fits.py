@@ -17,9 +17,10 @@ from promopilot import experiments, predictors
 from promopilot.experiments.atomic import remove, write_text_atomic
 from promopilot.experiments.bench.upworthy_tables import StoryFolders
 from promopilot.experiments.config import RunConfig
+from promopilot.experiments.parts import rows_of
 from promopilot.experiments.scoring import fit_from_folder
 from promopilot.experiments.tables import read_tables
-from promopilot.predictors import Predictor, rows_from_tables
+from promopilot.predictors import Predictor
 from promopilot.predictors.comparison import Score
 from promopilot.predictors.evaluation import assess
 
@@ -99,13 +100,7 @@ class Bench:
         import torch
 
         tables = read_tables(self.stories.test)
-        rows = rows_from_tables(
-            tables.promotions,
-            tables.placements,
-            tables.segments,
-            tables.performance,
-            predictor.settings,
-        )
+        rows = rows_of(tables, tables.performance, predictor.settings)
         found = assess(predictor, rows, _DRAWS_SEED, by_slice=False)
         return KeptFit(
             seed=seed,

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from promopilot.predictors.scores import (
+    agreement,
     area_under_curve,
     calibration_error,
     clear_pairs,
     equal_bins,
     log_loss,
     normalised_entropy,
-    pair_accuracy,
     ranked_items,
     spearman,
 )
@@ -97,6 +97,17 @@ def test_bins_follow_the_rate_and_hold_like_many_trials(seed: int, rows: int) ->
     assert (np.diff(code[np.argsort(rate)]) >= 0).all()
     held = np.bincount(code, trials, minlength=10)
     assert held.max() <= trials.sum() / 10 + trials.max() + 1e-9
+
+
+def pair_accuracy(
+    rate: np.ndarray,
+    shown: np.ndarray,
+    bought: np.ndarray,
+    promotion: np.ndarray,
+    tests: np.ndarray,
+) -> float | None:
+    pairs = clear_pairs(shown, bought, promotion, tests)
+    return float(agreement(rate, shown, promotion, pairs).mean()) if len(pairs.z) else None
 
 
 def test_pairs_count_only_inside_a_test_and_where_clear() -> None:
