@@ -21,7 +21,7 @@ class AdaptedEncoder(TextEncoder):
 
     def __init__(self, encoder: TextEncoder, rank: int) -> None:
         nn.Module.__init__(self)
-        self.embeddings, self.layers, self.width = encoder.embeddings, encoder.layers, encoder.width
+        _take(self, encoder)
         self.frozen_layers, self.learns_embeddings = 0, False
         peft = _peft()
         config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS)
@@ -45,10 +45,16 @@ class AdaptedEncoder(TextEncoder):
                     setattr(module, name, child.get_base_layer())
         plain = TextEncoder.__new__(TextEncoder)
         nn.Module.__init__(plain)
-        plain.embeddings, plain.layers, plain.width = self.embeddings, self.layers, self.width
+        _take(plain, self)
         plain.frozen_layers, plain.learns_embeddings = len(self.layers), False
         plain.free()
         return plain
+
+
+def _take(encoder: TextEncoder, source: TextEncoder) -> None:
+    """Makes the layers of `source` an encoder's own, and its vector alike."""
+    encoder.embeddings, encoder.layers = source.embeddings, source.layers
+    encoder.every_layer, encoder.hidden_width = source.every_layer, source.hidden_width
 
 
 def _peft() -> Any:

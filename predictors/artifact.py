@@ -80,7 +80,8 @@ def load_predictor(folder: Path, device: str) -> Predictor:
         parts = _parts_of(record)
         if {TENSORS, TEXTS} <= set(record["digests"]):  # else nobody vouches for what lies there
             parts["baselines"] = read_baselines(folder)
-        funnel = Funnel(empty_encoder(folder / ENCODER, 0), FunnelShape(**record["shape"]))
+        shape = FunnelShape(**record["shape"])
+        funnel = Funnel(empty_encoder(folder / ENCODER, 0, shape.every_layer), shape)
         funnel.load_state_dict(load_file(folder / WEIGHTS))
         tokenizer = load_tokenizer(folder / ENCODER)
     except ArtifactError:

@@ -18,7 +18,7 @@ from promopilot.predictors.packaged import sha256_of
 RECORD = "predictor.json"
 ENCODER = "encoder"  # config and tokenizer of the base model
 # Rises when an older promopilot could not read, or would misread, what is written now.
-FORMAT = 2
+FORMAT = 3
 _NEEDED = (WEIGHTS, f"{ENCODER}/{CONFIG}")
 
 

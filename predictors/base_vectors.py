@@ -32,6 +32,7 @@ def restored(fitted: TextEncoder, weights: dict[str, Tensor]) -> TextEncoder:
         RuntimeError: a weight is of another shape or name.
     """
     encoder = copy.deepcopy(fitted)
+    encoder.every_layer = False  # the baseline's vector is the usual one
     unknown = encoder.load_state_dict(weights, strict=False).unexpected_keys
     if unknown:
         raise RuntimeError(f"the encoder has no weight {unknown[0]}")

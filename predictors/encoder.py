@@ -1,6 +1,9 @@
-"""A local BERT as one vector per text: mean of the last hidden states over its word pieces.
+"""A local BERT as one vector per text: mean of hidden states over its word pieces.
 
-T texts are padded to W word pieces; H is the encoder's width.
+Either of the last layer's, as sentence encoders are made to be used, or of every layer's side by
+side: lower layers keep wording that the last one, trained to tell what a text is about, gives up
+(Tenney et al. 2019, arXiv 1905.05950).
+T texts are padded to W word pieces; H is the width of a text's vector.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,11 +53,12 @@ class TextEncoder(nn.Module):
     The model must have `embeddings` and `encoder.layer`, as BERT, RoBERTa and XLM-R have.
     """
 
-    def __init__(self, model: Any, trainable_layers: int | None) -> None:
+    def __init__(self, model: Any, trainable_layers: int | None, every_layer: bool) -> None:
         super().__init__()
         self.embeddings: Any = model.embeddings
         self.layers: Any = model.encoder.layer
-        self.width = int(model.config.hidden_size)
+        self.every_layer = every_layer  # whether the vector is all layers' or the last one's
+        self.hidden_width = int(model.config.hidden_size)
         if trainable_layers is not None and trainable_layers > len(self.layers):
             raise ArtifactError(
                 f"predictor.trainable_layers is {trainable_layers}, but the base model has only "
@@ -64,6 +68,11 @@ class TextEncoder(nn.Module):
         self.frozen_layers = len(self.layers) - learning
         self.learns_embeddings = trainable_layers is None
         self.free()
+
+    @property
+    def width(self) -> int:
+        """H; the word vectors count as a layer."""
+        return self.hidden_width * (len(self.layers) + 1 if self.every_layer else 1)
 
     @property
     def learns(self) -> bool:
@@ -85,27 +94,39 @@ class TextEncoder(nn.Module):
                 layer.train()
 
     def lower(self, tokens: Tokens) -> Tensor:
-        """Returns the hidden states [T, W, H] that enter the first trainable layer."""
-        hidden: Tensor = self.embeddings(input_ids=tokens.ids)
-        return self._through(hidden, tokens.mask, 0, self.frozen_layers)
+        """Returns the hidden states [T, W, K] that enter the first trainable layer.
+
+        Only of use where the last layer alone is the vector.
+        """
+        *_, hidden = self._through(self._embed(tokens), tokens.mask, 0, self.frozen_layers)
+        return hidden
 
     def upper(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Returns text vectors [T, H] from what `lower` gave."""
-        hidden = self._through(hidden, mask, self.frozen_layers, len(self.layers))
-        return mean_pool(hidden, mask)
+        *_, last = self._through(hidden, mask, self.frozen_layers, len(self.layers))
+        return mean_pool(last, mask)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Returns text vectors [T, H]."""
-        return self.upper(self.lower(tokens), tokens.mask)
+        if not self.every_layer:
+            return self.upper(self.lower(tokens), tokens.mask)
+        states = self._through(self._embed(tokens), tokens.mask, 0, len(self.layers))
+        return torch.cat([mean_pool(hidden, tokens.mask) for hidden in states], dim=1)
 
-    def _through(self, hidden: Tensor, mask: Tensor, first: int, last: int) -> Tensor:
+    def _embed(self, tokens: Tokens) -> Tensor:
+        hidden: Tensor = self.embeddings(input_ids=tokens.ids)
+        return hidden
+
+    def _through(self, hidden: Tensor, mask: Tensor, first: int, last: int) -> Iterator[Tensor]:
+        """Yields the states that enter the first of some layers, and what each makes of them."""
+        yield hidden
         # Added to the attention logits: 0 where a word piece stands, else the lowest number.
         floor = torch.finfo(hidden.dtype).min
         bias = (1.0 - mask[:, None, None, :].to(hidden.dtype)) * floor
         for layer in self.layers[first:last]:
             out = layer(hidden, attention_mask=bias)
             hidden = out if isinstance(out, Tensor) else out[0]
-        return hidden
+            yield hidden
 
 
 def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
@@ -114,7 +135,9 @@ def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
 
 
-def load_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
+def load_encoder(
+    folder: Path, trainable_layers: int | None, every_layer: bool = False
+) -> TextEncoder:
     """Loads a BERT from a local folder, on the processor, with nothing fetched.
 
     Raises:
@@ -126,7 +149,7 @@ def load_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
                 f"{folder / name} is missing: predictor.base_model must be a folder with "
                 f"{CONFIG}, tokenizer.json and {WEIGHTS}."
             )
-    encoder = empty_encoder(folder, trainable_layers)
+    encoder = empty_encoder(folder, trainable_layers, every_layer)
     try:
         stored = load_file(folder / WEIGHTS)
     except (SafetensorError, OSError) as error:
@@ -143,7 +166,9 @@ def load_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
     return encoder
 
 
-def empty_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
+def empty_encoder(
+    folder: Path, trainable_layers: int | None, every_layer: bool = False
+) -> TextEncoder:
     """Builds the encoder that a folder's config.json describes, weights yet to be loaded.
 
     Raises:
@@ -163,7 +188,7 @@ def empty_encoder(folder: Path, trainable_layers: int | None) -> TextEncoder:
             f"{folder} holds a {config.model_type} model, which is not of BERT's kind: "
             "choose a BERT, RoBERTa or XLM-R folder as predictor.base_model."
         )
-    return TextEncoder(model, trainable_layers)
+    return TextEncoder(model, trainable_layers, every_layer)
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -78,6 +78,7 @@ class FunnelShape:
     hidden_width: int
     dropout: float
     group_dropout: float
+    every_layer: bool = False  # what the encoder's vector is made of
 
     @classmethod
     def of(
@@ -86,6 +87,7 @@ class FunnelShape:
         stages: int,
         widths: tuple[int, int],
         dropouts: tuple[float, float],
+        every_layer: bool = False,
     ) -> "FunnelShape":
         """Sizes the network for a vocabulary; `widths` text, hidden; `dropouts` inputs, group."""
         return cls(
@@ -97,6 +99,7 @@ class FunnelShape:
             hidden_width=widths[1],
             dropout=dropouts[0],
             group_dropout=dropouts[1],
+            every_layer=every_layer,
         )
 
 

@@ -3,7 +3,9 @@
 Training the head first keeps its random start from spoiling the encoder's features (LP-FT, Kumar
 et al. 2022), and is cheap: the vectors are computed once. In both phases a batch is some texts
 with all their cells, the judge is a running average of the weights, and the phase ends with the
-pass that is best on the choose part.
+pass that is best on the choose part. What fine-tuning made of the encoder may then be taken back
+by a share: between the base model's weights and the tuned ones lie better ones than either
+(WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
 """
 
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.device import autocast
-from promopilot.predictors.encoder import TextEncoder, Tokens, encode, fill
+from promopilot.predictors.encoder import TextEncoder, Tokens, fill
 from promopilot.predictors.funnel import Funnel
 from promopilot.predictors.objective import Part
 from promopilot.predictors.passes import Phase, Scribe, run_phase
@@ -31,6 +33,7 @@ def learn(
     funnel: Funnel,
     train: Part,
     choose: Part,
+    vectors: tuple[Tensor, Tensor],
     settings: PredictorSettings,
     recipe: Recipe,
     seed: int,
@@ -44,6 +47,7 @@ def learn(
         funnel: its encoder is the base model, with the layers of the mode free to learn.
         train: what it learns from.
         choose: what passes are judged on.
+        vectors: of the texts of both [T, H], by the base model as it is.
         settings: see PredictorSettings.
         recipe: how long and how fast it learns.
         seed: of the order of texts; dropout draws from torch's own state.
@@ -52,8 +56,6 @@ def learn(
         scribe: writes each pass's figures, for TensorBoard.
     """
     encoder = funnel.encoder
-    vectors, chosen = encode(encoder, train.tokens), encode(encoder, choose.tokens)
-    funnel.start_from(vectors)
     generator = torch.Generator().manual_seed(seed)
     tunes = encoder.learns
     most = recipe.head_epochs + (recipe.epochs if tunes else 0)
@@ -83,14 +85,15 @@ def learn(
             finished={},
             passes=recipe.head_epochs,
             groups=_groups([(funnel.head_parameters(), recipe.head_learning_rate)], recipe),
-            vectors=lambda _, batch: vectors[batch],
-            judged=lambda _: chosen,
+            vectors=lambda _, batch: vectors[0][batch],
+            judged=lambda _: vectors[1],
         ),
     )
     record: dict[str, Any] = {"seed": seed, "head_loss": head.losses, "best": head.best}
     if not tunes:
         return record
     encoder.free()
+    untuned = [parameter.detach().clone() for parameter in encoder.parameters()]
     below = [_lower_states(encoder, part.tokens) for part in (train, choose)]
     tuned = run_phase(
         funnel,
@@ -106,6 +109,9 @@ def learn(
             judged=lambda judge: _judged(judge.encoder, choose.tokens, below[1], settings),
         ),
     )
+    with torch.no_grad():
+        for tuned_weight, weight in zip(encoder.parameters(), untuned, strict=True):
+            tuned_weight.copy_(torch.lerp(weight, tuned_weight, recipe.tuned_share))
     return record | {"fine_tuned_loss": tuned.losses, "best": tuned.best}
 
 
@@ -120,7 +126,7 @@ def _vectors(
     picked = tokens.pick(batch)
     with autocast(tokens.ids.device, settings.precision):
         if below is None:
-            vectors = encoder.upper(encoder.lower(picked), picked.mask)
+            vectors: Tensor = encoder(picked)
         else:
             vectors = encoder.upper(below[batch, : picked.ids.shape[1]], picked.mask)
     return vectors.float()
@@ -139,7 +145,11 @@ def _lower_states(encoder: TextEncoder, tokens: Tokens) -> Tensor | None:
     Where no word piece stands they may be 0: nothing looks at them there.
     """
     texts, width = tokens.ids.shape
-    if encoder.learns_embeddings or 4 * texts * width * encoder.width > _CACHE_BYTES:
+    if (
+        encoder.learns_embeddings
+        or encoder.every_layer
+        or 4 * texts * width * encoder.width > _CACHE_BYTES
+    ):
         return None
     encoder.eval()
     states = torch.zeros((texts, width, encoder.width), device=tokens.ids.device)

@@ -4,7 +4,7 @@ T texts, C cells, Z stages. A unit is what must not be cut in two: a randomised 
 texts, or else one text with all its cells.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -69,9 +69,8 @@ class Part:
         np.add.at(successes, cells.rows.promotion, cells.counts.successes)
         tempered = np.where(in_test[:, None], _tempered(test, in_test, successes, settings), 0.0)
         inside = in_test[cells.rows.promotion]
-        weight = np.where(
-            inside, settings.level_loss * tempered[cells.rows.promotion].mean(axis=1), 1.0
-        )
+        level = _of_level(test, in_test, successes, settings)
+        weight = np.where(inside, level[cells.rows.promotion].mean(axis=1), 1.0)
         unit = _units(np.where(inside, test[cells.rows.promotion], -1), features.text)
         pairs = np.unique(np.stack([unit, features.text]), axis=1)
         return cls(
@@ -93,6 +92,21 @@ class Part:
             unit=torch.tensor(unit, device=device),
             unit_texts=torch.tensor(np.bincount(pairs[0])),
         )
+
+    def ranked(self) -> "Part":
+        """Returns the part without the levels of its tests: rows in them are ranked, no more."""
+        in_test = (self.entry_weight > 0).any(1)[self.entry]
+        return replace(self, weight=self.weight.masked_fill(in_test, 0.0))
+
+    def on_processor(self) -> "Part":
+        """Returns the part with what a loss needs where float64 is to be had."""
+        moved = {
+            each.name: getattr(self, each.name).cpu()
+            for each in fields(self)
+            if isinstance(getattr(self, each.name), Tensor)
+        }
+        context = {each.name: getattr(self.context, each.name).cpu() for each in fields(Context)}
+        return replace(self, **moved, context=Context(**context))
 
     @cached_property
     def has_tests(self) -> bool:
@@ -133,8 +147,8 @@ class Part:
 
     @cached_property
     def scale(self) -> float:
-        """Trials of the first stage, weighed: what losses are divided by."""
-        return max(float((self.trials[:, 0] * self.weight).sum() + self.whole_trials.sum()), 1.0)
+        """Trials of the first stage: what losses are divided by."""
+        return max(float(self.trials[:, 0].sum() + self.whole_trials.sum()), 1.0)
 
 
 @dataclass(frozen=True)
@@ -185,6 +199,20 @@ def _tempered(
         axis=1,
     )
     return np.asarray(1.0 / (1.0 + settings.extra_sd**2 * mean[test]))
+
+
+def _of_level(
+    test: Ints, in_test: np.ndarray, successes: np.ndarray, settings: PredictorSettings
+) -> np.ndarray:
+    """Weight [P, Z] of the plain likelihood in a promotion's test: the same rule for its level.
+
+    Tests differ by `level_sd` in what all their promotions share; all K events of a test then say
+    as much of its text as K / (1 + level_sd^2 K).
+    """
+    events = np.stack(
+        [np.bincount(test, np.where(in_test, of_stage, 0.0)) for of_stage in successes.T], axis=1
+    )
+    return np.asarray(1.0 / (1.0 + settings.level_sd**2 * events[test]))
 
 
 def _units(test: Ints, text: Ints) -> Ints:

@@ -23,11 +23,14 @@ class Recipe:
     """Values of the settings of the same names."""
 
     mode: Mode
+    text_layers: Literal["last", "every"]
+    linear_start: bool
     head_epochs: int
     head_learning_rate: float
     epochs: int
     encoder_learning_rate: float
     second_phase_share: float
+    tuned_share: float
     averaging: float
     dropout: float
     weight_decay: float
@@ -35,23 +38,29 @@ class Recipe:
 
 REPEATED = Recipe(
     mode="top_k",
+    text_layers="last",
+    linear_start=False,
     head_epochs=40,
     head_learning_rate=3e-3,
     epochs=10,
     # 2e-5 to 5e-5 is what the BERT paper (Devlin 2019) tried, for the whole encoder.
     encoder_learning_rate=2e-5,
     second_phase_share=0.05,
+    tuned_share=1.0,
     averaging=0.95,
     dropout=0.1,
     weight_decay=0.01,
 )
 TESTED = Recipe(
     mode="full",
-    head_epochs=2,
-    head_learning_rate=1e-3,
+    text_layers="every",
+    linear_start=True,
+    head_epochs=1,
+    head_learning_rate=1e-4,
     epochs=2,
-    encoder_learning_rate=2e-4,
+    encoder_learning_rate=1e-4,
     second_phase_share=0.2,
+    tuned_share=0.5,
     averaging=0.99,
     dropout=0.2,
     weight_decay=0.1,

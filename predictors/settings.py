@@ -31,6 +31,12 @@ class PredictorSettings(BaseModel):
     mode: Literal["frozen", "top_k", "full", "lora"] | None = None
     trainable_layers: int = Field(default=2, ge=1, le=48)  # of mode top_k, counted from the top
     lora_rank: int = Field(default=8, ge=1, le=256)  # of mode lora; 8 is the paper's usual choice
+    # What a text's vector is: the mean of the last layer's states, or of each layer's side by side.
+    text_layers: Literal["last", "every"] | None = None
+    # Whether the linear part is first fitted as a penalised regression, see `linear_start`, with
+    # this prior standard deviation of what a text's vector adds to a logit.
+    linear_start: bool | None = None
+    text_sd: float = Field(default=0.16, gt=0, le=3)
     # Width of the projected text vector, and of the hidden layer that fuses it with the context.
     text_width: int = Field(default=64, ge=1, le=4096)
     hidden_width: int = Field(default=64, ge=1, le=4096)
@@ -49,8 +55,10 @@ class PredictorSettings(BaseModel):
     # Weight of the likelihood inside randomised tests (`test_id`), given each test's total of
     # events: there rows differ by their promotion alone. 0: off.
     rank_loss: float = Field(default=1.0, ge=0, le=100)
-    # Weight of the plain likelihood inside tests, whose level is mostly not the text's doing.
-    level_loss: float = Field(default=0.03, ge=0, le=1)
+    # Standard deviation of a test's level, in logits, for reasons that are not its texts' doing:
+    # its total of events says no more of them than that leaves. Upworthy's tests differ by .58; a
+    # little more orders better inside tests, and tells levels a little worse.
+    level_sd: float = Field(default=0.75, ge=0, le=3)
     # Weight of the entire-space term, the likelihood of conversions per impression (Ma et al.
     # 2018); rows without clicks always have it. 0: the funnel's two stages say it all.
     entire_space: float = Field(default=0.0, ge=0, le=100)
@@ -81,6 +89,8 @@ class PredictorSettings(BaseModel):
     head_learning_rate: float | None = Field(default=None, gt=0, le=1)
     # Share of that step which the head keeps once the encoder learns too.
     second_phase_share: float | None = Field(default=None, ge=0, le=1)
+    # How far the encoder goes from the base model's weights to the tuned ones.
+    tuned_share: float | None = Field(default=None, ge=0, le=1)
     # AdamW weight decay of matrices (not of biases and norms).
     weight_decay: float | None = Field(default=None, ge=0, le=10)
     # Share of the steps in which the rates rise from 0; after it they fall linearly to 0.

@@ -25,11 +25,12 @@ from promopilot.predictors.checkpoint import Checkpoint
 from promopilot.predictors.counts import StageCounts
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.device import choose_device
-from promopilot.predictors.encoder import load_encoder, load_tokenizer, tokenize
+from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer, tokenize
 from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.funnel import Funnel, FunnelShape
 from promopilot.predictors.held_out import split_record
 from promopilot.predictors.learning import Progress, learn
+from promopilot.predictors.linear_start import start_linearly
 from promopilot.predictors.objective import Part
 from promopilot.predictors.passes import Scribe
 from promopilot.predictors.predictor import Predictor
@@ -86,7 +87,8 @@ def fit(
     calendar = Calendar.fit(train, settings.extra_sd, settings.time_offset)
     with _repeatable(device):
         torch.manual_seed(seed)
-        encoder = load_encoder(base_model, _learning_layers(recipe, settings))
+        every_layer = recipe.text_layers == "every"
+        encoder = load_encoder(base_model, _learning_layers(recipe, settings), every_layer)
         if recipe.mode == "lora":
             encoder = AdaptedEncoder(encoder, settings.lora_rank)
         shape = FunnelShape.of(
@@ -94,6 +96,7 @@ def fit(
             len(train.stages),
             (settings.text_width, settings.hidden_width),
             (recipe.dropout, _group_dropout(train, choose, settings)),
+            every_layer,
         )
         funnel = Funnel(encoder, shape).to(device)
 
@@ -110,7 +113,25 @@ def fit(
         kept = None
         if checkpoint is not None:
             kept = Checkpoint(checkpoint, _fit_key(train, choose, settings, told, seed))
-        record = learn(funnel, fitted, chosen, settings, recipe, seed, progress, kept, scribe)
+        vectors = encode(encoder, fitted.tokens), encode(encoder, chosen.tokens)
+        funnel.start_from(vectors[0])
+        if recipe.linear_start:
+            progress("fitting the linear part", 0.0)
+            start_linearly(funnel, fitted, vectors[0], settings.text_sd)
+        # The linear part knows tests' levels; what else learns is only to rank inside them.
+        ranked = recipe.linear_start
+        record = learn(
+            funnel,
+            fitted.ranked() if ranked else fitted,
+            chosen.ranked() if ranked else chosen,
+            vectors,
+            settings,
+            recipe,
+            seed,
+            progress,
+            kept,
+            scribe,
+        )
     if isinstance(funnel.encoder, AdaptedEncoder):
         funnel.encoder = funnel.encoder.merged()
     funnel.eval()

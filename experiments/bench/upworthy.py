@@ -32,7 +32,7 @@ _RIVALS = ("tfidf", "frozen")  # whose log-loss is to be undercut
 # What each part is worth: settings of one more fit, seed 0.
 ABLATIONS: dict[str, dict[str, Any]] = {
     "default": {},
-    "rank_loss_off": {"rank_loss": 0.0, "level_loss": 1.0},
+    "rank_loss_off": {"rank_loss": 0.0, "level_sd": 0.0},
     "offset_off": {"time_offset": False},
     "mode_frozen": {"mode": "frozen"},
     "mode_top_2": {"mode": "top_k", "trainable_layers": 2},

@@ -173,9 +173,9 @@ BROKEN = {
     "format of a kind": (_edit(format="2"), "names no format"),
     "newer": (
         _edit(format=99, promopilot="7.1"),
-        r"written by promopilot 7\.1 with format 99, and this one .* up to 2: upgrade promopilot",
+        r"written by promopilot 7\.1 with format 99, and this one .* up to 3: upgrade promopilot",
     ),
-    "older": (_edit(format=1), r"with format 1, and this one .* reads 2: fit the predictor again"),
+    "older": (_edit(format=1), r"with format 1, and this one .* reads 3: fit the predictor again"),
     "another number": (_edit(False, calibration={"intercept": [9.0], "slope": [1.0]}), ALTERED),
     "no seal": (_edit(False, seal=None), ALTERED),
     "no digests": (_edit(digests=None), ALTERED),

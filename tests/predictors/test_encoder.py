@@ -38,6 +38,19 @@ def test_the_split_model_gives_what_the_whole_gives(
     assert torch.allclose(vectors, mean_pool(hidden, tokens.mask), atol=1e-5)
 
 
+def test_every_layer_has_its_mean_in_the_vector(base_model: Path, tokens: Tokens) -> None:
+    whole = AutoModel.from_pretrained(base_model, local_files_only=True).eval()
+    with torch.no_grad():
+        out = whole(
+            input_ids=tokens.ids, attention_mask=tokens.mask, output_hidden_states=True
+        ).hidden_states
+    encoder = load_encoder(base_model, None, every_layer=True)
+    vectors = encode(encoder, tokens)
+    assert vectors.shape == (len(TEXTS), encoder.width) == (len(TEXTS), 3 * 32)
+    means = torch.cat([mean_pool(hidden, tokens.mask) for hidden in out], dim=1)
+    assert torch.allclose(vectors, means, atol=1e-5)
+
+
 def test_a_text_has_the_same_vector_alone_and_among_longer_ones(
     base_model: Path, tokens: Tokens
 ) -> None:

@@ -61,6 +61,27 @@ def test_merging_adapters_changes_nothing(base_model: Path, predictor: Predictor
     assert not torch.allclose(encode(load_encoder(base_model, 0), tokens), before, atol=1e-3)
 
 
+def test_fine_tuning_can_be_taken_back_by_a_share(
+    parts: Parts, quick: PredictorSettings, tmp_path: Path
+) -> None:
+    tuning = {"mode": "full", "head_epochs": 2, "epochs": 2, "encoder_learning_rate": 1e-3}
+    none, half, whole = (
+        fit(
+            *parts[:2],
+            quick.model_copy(update=tuning | {"tuned_share": share}),
+            tmp_path / str(share),
+            0,
+        ).funnel.encoder.state_dict()
+        for share in (0.0, 0.5, 1.0)
+    )
+    assert isinstance(quick.base_model, Path)
+    base = load_encoder(quick.base_model, 0).state_dict()
+    for name, weight in base.items():
+        assert torch.equal(none[name], weight)
+        assert torch.allclose(half[name], (weight + whole[name]) / 2, atol=1e-6)
+    assert any(not torch.equal(whole[name], weight) for name, weight in base.items())
+
+
 def test_accumulated_steps_are_those_of_large_batches(
     parts: Parts, quick: PredictorSettings, tmp_path: Path
 ) -> None:

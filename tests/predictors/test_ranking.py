@@ -102,7 +102,7 @@ def test_ranking_inside_tests_finds_what_levels_hide(
     right = {}
     for weight in (0.0, 1.0):
         config = frozen.model_copy(
-            update={"rank_loss": weight, "level_loss": 1.0 if weight == 0 else 0.2}
+            update={"rank_loss": weight, "level_sd": 0.0 if weight == 0 else 0.55}
         )
         fitted = fit(rows_of(train), rows_of(choose), config, tmp_path / str(weight), 0)
         rates = fitted.predict(rows_of(new)).ctr

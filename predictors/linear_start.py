@@ -1,0 +1,105 @@
+r"""The linear part of the network before anything else learns: a penalised regression.
+
+It minimises the objective of `objective` plus \|u\|^2 / 2 over coefficients u of features scaled so
+that a priori a text's vector moves its logit by a stated standard deviation (a normal prior; ridge
+regression, Hoerl & Kennard 1970). AdamW's steps are of one size for all coefficients, and a few
+thousand correlated ones learn noise under it: on held-out training stories of the Upworthy archive
+this start ordered .74 of the clear pairs right, AdamW's .67, from the same vectors.
+
+It then stays as it is: what is learnt on top of it is what it leaves open.
+C cells, T texts, H the width of a text's vector, N numeric columns, Z stages.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from promopilot.predictors.dataset import Floats
+from promopilot.predictors.funnel import Funnel
+from promopilot.predictors.logistic import one_hot
+from promopilot.predictors.objective import Part
+
+# Of the log-odds that the columns of `vocabulary.NUMERIC` may move each.
+_NUMERIC_SD = 0.03
+_STEPS = 500
+_TOLERANCE = 1e-9  # of the loss, relatively
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Coefficients of each stage's logit."""
+
+    bias: Floats  # [Z]
+    numeric: Floats  # [N, Z]
+    text: Floats  # [H, Z] of the scaled text vectors
+
+
+def start_linearly(funnel: Funnel, fitted: Part, vectors: Tensor, text_sd: float) -> None:
+    """Fits the linear part and puts it into `funnel`, whose linear text part learns no more after.
+
+    Args:
+        funnel: with the scale of `vectors`.
+        fitted: the fit part.
+        vectors: of its texts [T, H].
+        text_sd: see `penalised`.
+    """
+    scaled = ((vectors - funnel.centre) * funnel.inverse_scale).cpu().numpy()
+    found = penalised(fitted.on_processor(), scaled, text_sd)
+    with torch.no_grad():
+        for place, values in (
+            (funnel.wide_numeric.bias, found.bias),
+            (funnel.wide_numeric.weight, found.numeric.T),
+            (funnel.wide_text.weight, found.text.T),
+        ):
+            place.copy_(torch.tensor(values))
+    funnel.wide_text.requires_grad_(False)
+
+
+def penalised(part: Part, vectors: NDArray[np.float32], text_sd: float) -> Linear:
+    """Fits the linear part on a part's cells.
+
+    Args:
+        part: on the processor.
+        vectors: [T, H], each column of mean 0 and standard deviation 1, or 0 throughout.
+        text_sd: prior standard deviation of what a text's vector adds to its logit.
+    """
+    stages, text = part.trials.shape[1], part.context.text.numpy()
+    gather = one_hot(text, len(vectors))
+    scale = text_sd / np.sqrt(max(int(vectors.any(axis=0).sum()), 1))
+    numeric = part.context.numeric.double().numpy() * _NUMERIC_SD
+    offset = part.context.offset.double().numpy()
+    every = torch.arange(len(text))
+    ends = np.cumsum([1, numeric.shape[1], vectors.shape[1]])
+
+    def parts(flat: Floats) -> list[Floats]:
+        return np.split(flat.reshape(-1, stages), ends[:-1])
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        bias, by_numeric, by_vector = parts(flat)
+        told = scale * (vectors @ by_vector.astype(np.float32))
+        logits = torch.tensor(offset + bias + numeric @ by_numeric + gather @ told)
+        logits.requires_grad_()
+        value = part.loss(logits, every)
+        value.backward()  # type: ignore[no-untyped-call]
+        assert logits.grad is not None
+        slope = logits.grad.numpy()
+        per_text = (gather.T @ slope).astype(np.float32)
+        slopes = [slope.sum(0, keepdims=True), numeric.T @ slope, scale * (vectors.T @ per_text)]
+        penalty = flat.copy()
+        penalty[:stages] = 0.0  # the bias is free
+        total = value.item() + 0.5 * float(penalty @ penalty)
+        return total / part.scale, (np.concatenate(slopes).ravel() + penalty) / part.scale
+
+    found = minimize(
+        loss,
+        np.zeros(int(ends[-1]) * stages),
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxiter": _STEPS, "ftol": _TOLERANCE, "gtol": 1e-12},
+    )
+    bias, by_numeric, by_vector = parts(np.asarray(found.x))
+    return Linear(bias[0], by_numeric * _NUMERIC_SD, by_vector * scale)
