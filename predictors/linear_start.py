@@ -3,8 +3,9 @@ r"""The linear part of the network before anything else learns: a penalised regr
 It minimises the objective of `objective` plus \|u\|^2 / 2 over coefficients u of features scaled so
 that a priori a text's vector moves its logit by a stated standard deviation (a normal prior; ridge
 regression, Hoerl & Kennard 1970). AdamW's steps are of one size for all coefficients, and a few
-thousand correlated ones learn noise under it: on held-out training stories of the Upworthy archive
-this start ordered .74 of the clear pairs right, AdamW's .67, from the same vectors.
+thousand correlated ones learn noise under it. On held-out training stories of the Upworthy archive
+such a regression ordered .69 of the clear pairs right from the last layer's means, AdamW .67; from
+all layers' it ordered .74 right.
 
 It then stays as it is: what is learnt on top of it is what it leaves open.
 C cells, T texts, H the width of a text's vector, N numeric columns, Z stages.
