@@ -85,6 +85,10 @@ class TextEncoder(nn.Module):
         for depth, layer in enumerate(self.layers):
             layer.requires_grad_(depth >= self.frozen_layers)
 
+    def tuned(self) -> list[nn.Parameter]:
+        """Returns the parameters whose change is the encoder's, in proportion."""
+        return list(self.parameters())
+
     def set_dropout(self, acts: bool) -> None:
         """Lets dropout act in the layers that learn, or nowhere."""
         self.eval()
@@ -166,9 +170,7 @@ def load_encoder(
     return encoder
 
 
-def empty_encoder(
-    folder: Path, trainable_layers: int | None, every_layer: bool = False
-) -> TextEncoder:
+def empty_encoder(folder: Path, trainable_layers: int | None, every_layer: bool) -> TextEncoder:
     """Builds the encoder that a folder's config.json describes, weights yet to be loaded.
 
     Raises:

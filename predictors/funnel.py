@@ -78,7 +78,7 @@ class FunnelShape:
     hidden_width: int
     dropout: float
     group_dropout: float
-    every_layer: bool = False  # what the encoder's vector is made of
+    every_layer: bool  # what the encoder's vector is made of
 
     @classmethod
     def of(
@@ -87,7 +87,7 @@ class FunnelShape:
         stages: int,
         widths: tuple[int, int],
         dropouts: tuple[float, float],
-        every_layer: bool = False,
+        every_layer: bool,
     ) -> "FunnelShape":
         """Sizes the network for a vocabulary; `widths` text, hidden; `dropouts` inputs, group."""
         return cls(

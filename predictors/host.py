@@ -132,7 +132,9 @@ class LocalHost:
         settings = predictor.settings
         precision = prediction_precision(predictor.device, settings.precision)
         self._digest = model_digest(
-            predictor.funnel.encoder, predictor.tokenizer, f"{settings.max_tokens} {precision}"
+            predictor.funnel.encoder,
+            predictor.tokenizer,
+            f"{settings.max_tokens} {precision} {predictor.funnel.encoder.every_layer}",
         )
         self._counts = _Counts()
         self._waiting: list[_Request] = []

@@ -8,6 +8,7 @@ by a share: between the base model's weights and the tuned ones lie better ones 
 (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +94,14 @@ def learn(
     if not tunes:
         return record
     encoder.free()
-    untuned = [parameter.detach().clone() for parameter in encoder.parameters()]
+    untuned = [weight.detach().clone() for weight in encoder.tuned()]
+
+    def judged(judge: Funnel) -> Tensor:
+        """Of the encoder as it will be kept."""
+        kept = copy.deepcopy(judge.encoder)
+        _take_back(kept, untuned, recipe.tuned_share)
+        return _judged(kept, choose.tokens, below[1], settings)
+
     below = [_lower_states(encoder, part.tokens) for part in (train, choose)]
     tuned = run_phase(
         funnel,
@@ -106,13 +114,18 @@ def learn(
             vectors=lambda learner, batch: _vectors(
                 learner.encoder, train.tokens, below[0], batch, settings
             ),
-            judged=lambda judge: _judged(judge.encoder, choose.tokens, below[1], settings),
+            judged=judged,
         ),
     )
-    with torch.no_grad():
-        for tuned_weight, weight in zip(encoder.parameters(), untuned, strict=True):
-            tuned_weight.copy_(torch.lerp(weight, tuned_weight, recipe.tuned_share))
+    _take_back(encoder, untuned, recipe.tuned_share)
     return record | {"fine_tuned_loss": tuned.losses, "best": tuned.best}
+
+
+@torch.no_grad()
+def _take_back(encoder: TextEncoder, untuned: list[Tensor], share: float) -> None:
+    """Leaves the encoder a share of the way from its untuned weights to the tuned ones."""
+    for tuned, weight in zip(encoder.tuned(), untuned, strict=True):
+        tuned.copy_(torch.lerp(weight, tuned, share))
 
 
 def _vectors(
@@ -140,7 +153,9 @@ def _judged(
 
 
 def _lower_states(encoder: TextEncoder, tokens: Tokens) -> Tensor | None:
-    """Hidden states [T, W, H] below the learning layers, or None where they change or are many.
+    """Hidden states [T, W, K] below the learning layers, or None.
+
+    None where they change, are many, or are themselves in the vector.
 
     Where no word piece stands they may be 0: nothing looks at them there.
     """

@@ -7,16 +7,18 @@ thousand correlated ones learn noise under it. On held-out training stories of t
 such a regression ordered .69 of the clear pairs right from the last layer's means, AdamW .67; from
 all layers' it ordered .74 right.
 
-It then stays as it is: what is learnt on top of it is what it leaves open.
+Its text part then stays as it is: what is learnt on top of it is what it leaves open.
 C cells, T texts, H the width of a text's vector, N numeric columns, Z stages.
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.sparse import csr_matrix, hstack
 from torch import Tensor
 
 from promopilot.predictors.dataset import Floats
@@ -26,8 +28,10 @@ from promopilot.predictors.objective import Part
 
 # Of the log-odds that the columns of `vocabulary.NUMERIC` may move each.
 _NUMERIC_SD = 0.03
+_CONTEXT_SD = 0.5  # of the log-odds that a segment or a weekday may move; places have their offset
+_CONTEXTS = ("segment", "weekday")
 _STEPS = 500
-_TOLERANCE = 1e-9  # of the loss, relatively
+_TOLERANCE = 1e-7  # of the loss, relatively
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Linear:
 
     bias: Floats  # [Z]
     numeric: Floats  # [N, Z]
+    context: dict[str, Floats]  # of each of `_CONTEXTS` by level [n, Z]
     text: Floats  # [H, Z] of the scaled text vectors
 
 
@@ -48,59 +53,81 @@ def start_linearly(funnel: Funnel, fitted: Part, vectors: Tensor, text_sd: float
         vectors: of its texts [T, H].
         text_sd: see `penalised`.
     """
-    scaled = ((vectors - funnel.centre) * funnel.inverse_scale).cpu().numpy()
-    found = penalised(fitted.on_processor(), scaled, text_sd)
+    # In place: with every layer the vectors are the largest thing in memory.
+    scaled = vectors.cpu().sub(funnel.centre.cpu()).mul_(funnel.inverse_scale.cpu()).numpy()
+    tables = {name: cast(Tensor, funnel.wide[name].weight) for name in _CONTEXTS}
+    levels = {name: len(table) for name, table in tables.items()}
+    found = penalised(fitted.on_processor(), scaled, text_sd, levels)
     with torch.no_grad():
         for place, values in (
             (funnel.wide_numeric.bias, found.bias),
             (funnel.wide_numeric.weight, found.numeric.T),
             (funnel.wide_text.weight, found.text.T),
+            *((tables[name], values) for name, values in found.context.items()),
         ):
             place.copy_(torch.tensor(values))
     funnel.wide_text.requires_grad_(False)
 
 
-def penalised(part: Part, vectors: NDArray[np.float32], text_sd: float) -> Linear:
+def penalised(
+    part: Part, vectors: NDArray[np.float32], text_sd: float, levels: dict[str, int]
+) -> Linear:
     """Fits the linear part on a part's cells.
 
     Args:
         part: on the processor.
         vectors: [T, H], each column of mean 0 and standard deviation 1, or 0 throughout.
         text_sd: prior standard deviation of what a text's vector adds to its logit.
+        levels: of each of `_CONTEXTS`, how many there are.
     """
     stages, text = part.trials.shape[1], part.context.text.numpy()
     gather = one_hot(text, len(vectors))
     scale = text_sd / np.sqrt(max(int(vectors.any(axis=0).sum()), 1))
     numeric = part.context.numeric.double().numpy() * _NUMERIC_SD
+    contexts = [
+        one_hot(getattr(part.context, name).numpy(), count) * _CONTEXT_SD
+        for name, count in levels.items()
+    ]
+    plain = csr_matrix(np.column_stack([np.ones(len(text)), numeric]))
+    columns: Any = hstack([plain, *contexts], format="csr")
     offset = part.context.offset.double().numpy()
     every = torch.arange(len(text))
-    ends = np.cumsum([1, numeric.shape[1], vectors.shape[1]])
-
-    def parts(flat: Floats) -> list[Floats]:
-        return np.split(flat.reshape(-1, stages), ends[:-1])
+    split = columns.shape[1]
 
     def loss(flat: Floats) -> tuple[float, Floats]:
-        bias, by_numeric, by_vector = parts(flat)
-        told = scale * (vectors @ by_vector.astype(np.float32))
-        logits = torch.tensor(offset + bias + numeric @ by_numeric + gather @ told)
+        beta = flat.reshape(-1, stages)
+        told = scale * (vectors @ beta[split:].astype(np.float32))
+        logits = torch.tensor(offset + columns @ beta[:split] + gather @ told)
         logits.requires_grad_()
         value = part.loss(logits, every)
         value.backward()  # type: ignore[no-untyped-call]
         assert logits.grad is not None
         slope = logits.grad.numpy()
         per_text = (gather.T @ slope).astype(np.float32)
-        slopes = [slope.sum(0, keepdims=True), numeric.T @ slope, scale * (vectors.T @ per_text)]
+        slopes = np.concatenate([columns.T @ slope, scale * (vectors.T @ per_text)])
         penalty = flat.copy()
         penalty[:stages] = 0.0  # the bias is free
         total = value.item() + 0.5 * float(penalty @ penalty)
-        return total / part.scale, (np.concatenate(slopes).ravel() + penalty) / part.scale
+        return total / unit, (slopes.ravel() + penalty) / unit
 
+    start = np.zeros((split + vectors.shape[1]) * stages)
+    unit = 1.0  # tolerances are told of a loss near 1
+    unit = max(loss(start)[0], 1e-9)
     found = minimize(
         loss,
-        np.zeros(int(ends[-1]) * stages),
+        start,
         method="L-BFGS-B",
         jac=True,
         options={"maxiter": _STEPS, "ftol": _TOLERANCE, "gtol": 1e-12},
     )
-    bias, by_numeric, by_vector = parts(np.asarray(found.x))
-    return Linear(bias[0], by_numeric * _NUMERIC_SD, by_vector * scale)
+    beta = np.asarray(found.x).reshape(-1, stages)
+    ends = np.cumsum([1, part.context.numeric.shape[1], *levels.values()])
+    bias, by_numeric, *by_context, by_vector = np.split(beta, ends)
+    return Linear(
+        bias=bias[0],
+        numeric=by_numeric * _NUMERIC_SD,
+        context={
+            name: values * _CONTEXT_SD for name, values in zip(levels, by_context, strict=True)
+        },
+        text=by_vector * scale,
+    )

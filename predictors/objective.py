@@ -33,7 +33,8 @@ class Part:
     last_successes: Tensor  # [C]
     whole_trials: Tensor  # [C]
     whole_successes: Tensor  # [C]
-    weight: Tensor  # [C] of a cell's own likelihood
+    weight: Tensor  # [C, Z] of a cell's own likelihood
+    whole_weight: Tensor  # [C] of that of both stages together
     item: Ints  # [C] line item
     entry: Tensor  # [C] promotion
     entry_successes: Tensor  # [P, Z]
@@ -69,8 +70,14 @@ class Part:
         np.add.at(successes, cells.rows.promotion, cells.counts.successes)
         tempered = np.where(in_test[:, None], _tempered(test, in_test, successes, settings), 0.0)
         inside = in_test[cells.rows.promotion]
-        level = _of_level(test, in_test, successes, settings)
-        weight = np.where(inside, level[cells.rows.promotion].mean(axis=1), 1.0)
+        rates = 1.0 / (1.0 + np.exp(-cells.offset))  # what is expected of any text
+        expected = np.column_stack(
+            [
+                cells.counts.trials * rates,
+                cells.counts.whole_trials * rates.prod(axis=1),
+            ]
+        )
+        level = _of_level(test[cells.rows.promotion], inside, expected, settings)
         unit = _units(np.where(inside, test[cells.rows.promotion], -1), features.text)
         pairs = np.unique(np.stack([unit, features.text]), axis=1)
         return cls(
@@ -83,7 +90,8 @@ class Part:
             last_successes=tensor(cells.counts.last_successes),
             whole_trials=tensor(cells.counts.whole_trials),
             whole_successes=tensor(cells.counts.whole_successes),
-            weight=tensor(weight),
+            weight=tensor(level[:, :-1]),
+            whole_weight=tensor(level[:, -1]),
             item=cells.rows.item,
             entry=torch.tensor(cells.rows.promotion, device=device),
             entry_successes=tensor(successes),
@@ -94,9 +102,12 @@ class Part:
         )
 
     def ranked(self) -> "Part":
-        """Returns the part without the levels of its tests: rows in them are ranked, no more."""
+        """Returns the part without the levels of its tests: clicks in them rank, no more.
+
+        Rows of tests that do not record all stages keep the likelihood of the whole.
+        """
         in_test = (self.entry_weight > 0).any(1)[self.entry]
-        return replace(self, weight=self.weight.masked_fill(in_test, 0.0))
+        return replace(self, weight=self.weight.masked_fill(in_test[:, None], 0.0))
 
     def on_processor(self) -> "Part":
         """Returns the part with what a loss needs where float64 is to be had."""
@@ -115,10 +126,12 @@ class Part:
 
     def loss(self, logits: Tensor, cells: Tensor) -> Tensor:
         """Returns the summed loss, in nats, of the cells at `cells` [B] under logits [B, Z]."""
-        rows = funnel_nll(logits, self.trials[cells], self.successes[cells])
+        weight = self.weight[cells]
+        counts = self.trials[cells], self.successes[cells]
+        total = funnel_nll(logits, *(weight * each for each in counts)).sum()
         if bool((self.whole_trials[cells] > 0).any()):
-            rows = rows + whole_nll(logits, self.whole_trials[cells], self.whole_successes[cells])
-        total = (rows * self.weight[cells]).sum()
+            whole = whole_nll(logits, self.whole_trials[cells], self.whole_successes[cells])
+            total = total + (whole * self.whole_weight[cells]).sum()
         if not self.has_tests:
             return total
         entries, entry = torch.unique(self.entry[cells], return_inverse=True)
@@ -202,17 +215,25 @@ def _tempered(
 
 
 def _of_level(
-    test: Ints, in_test: np.ndarray, successes: np.ndarray, settings: PredictorSettings
+    test: Ints, inside: np.ndarray, expected: np.ndarray, settings: PredictorSettings
 ) -> np.ndarray:
-    """Weight [P, Z] of the plain likelihood in a promotion's test: the same rule for its level.
+    """Weight [C, K] of cells' plain likelihoods: in tests the same rule for their level.
 
-    Tests differ by `level_sd` in what all their promotions share; all K events of a test then say
-    as much of its text as K / (1 + level_sd^2 K).
+    Tests differ by `level_sd` in what all their promotions share; K expected events of a test then
+    say as much of its text as K / (1 + level_sd^2 K). Expected, not observed: else tests that were
+    unlucky would count more.
+
+    Args:
+        test: [C].
+        inside: [C] whether a cell is in a test.
+        expected: [C, K] events.
+        settings: `level_sd`.
     """
     events = np.stack(
-        [np.bincount(test, np.where(in_test, of_stage, 0.0)) for of_stage in successes.T], axis=1
+        [np.bincount(test, np.where(inside, of_kind, 0.0)) for of_kind in expected.T], axis=1
     )
-    return np.asarray(1.0 / (1.0 + settings.level_sd**2 * events[test]))
+    tempered = 1.0 / (1.0 + settings.level_sd**2 * events[test])
+    return np.asarray(np.where(inside[:, None], tempered, 1.0))
 
 
 def _units(test: Ints, text: Ints) -> Ints:

@@ -118,7 +118,7 @@ def fit(
         if recipe.linear_start:
             progress("fitting the linear part", 0.0)
             start_linearly(funnel, fitted, vectors[0], settings.text_sd)
-        # The linear part knows tests' levels; what else learns is only to rank inside them.
+        # The linear part knows levels, of tests, segments and days; the rest learns to rank.
         ranked = recipe.linear_start
         record = learn(
             funnel,

@@ -34,6 +34,13 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "default": {},
     "rank_loss_off": {"rank_loss": 0.0, "level_sd": 0.0},
     "offset_off": {"time_offset": False},
+    "linear_start_off": {
+        "linear_start": False,
+        "head_epochs": 2,
+        "head_learning_rate": 1e-3,
+    },
+    "last_layer": {"text_layers": "last"},
+    "all_of_the_tuning": {"tuned_share": 1.0},
     "mode_frozen": {"mode": "frozen"},
     "mode_top_2": {"mode": "top_k", "trainable_layers": 2},
     "mode_full": {"mode": "full"},

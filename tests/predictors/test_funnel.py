@@ -48,7 +48,7 @@ def test_the_order_of_rows_does_not_matter(predictor: Predictor, parts: Parts) -
 def test_a_constant_dimension_does_not_explode(quick: PredictorSettings) -> None:
     assert quick.base_model is not None
     encoder = load_encoder(quick.base_model, 0)
-    funnel = Funnel(encoder, FunnelShape(2, 2, 2, 2, 8, 8, 0.0, 0.0))
+    funnel = Funnel(encoder, FunnelShape(2, 2, 2, 2, 8, 8, 0.0, 0.0, False))
     vectors = torch.randn((50, 32), generator=torch.Generator().manual_seed(0))
     vectors[:, 3] = 0.25
     vectors[:, 4] = 0.25 + 1e-7 * vectors[:, 4]
@@ -65,7 +65,7 @@ def test_untrained_it_predicts_the_offset(quick: PredictorSettings, parts: Parts
 
     assert quick.base_model is not None
     vocabulary = Vocabulary.from_rows(parts[0])
-    shape = FunnelShape.of(vocabulary, 2, (8, 8), (0.1, 0.1))
+    shape = FunnelShape.of(vocabulary, 2, (8, 8), (0.1, 0.1), False)
     funnel = Funnel(load_encoder(quick.base_model, 0), shape).eval()
     funnel.start_from(torch.randn(20, 32))
     offset = np.random.default_rng(0).normal(-3.0, 1.0, (len(parts[0]), 2))

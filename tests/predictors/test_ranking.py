@@ -98,7 +98,14 @@ def test_ranking_inside_tests_finds_what_levels_hide(
     quick: PredictorSettings, tmp_path: Path
 ) -> None:
     train, choose, new = (randomised(count, seed) for seed, count in enumerate((60, 30, 200)))
-    frozen = quick.model_copy(update={"mode": "frozen", "head_epochs": 40, "group_dropout": 1.0})
+    frozen = quick.model_copy(
+        update={
+            "mode": "frozen",
+            "linear_start": False,
+            "head_epochs": 40,
+            "group_dropout": 1.0,
+        }
+    )
     right = {}
     for weight in (0.0, 1.0):
         config = frozen.model_copy(
