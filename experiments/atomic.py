@@ -80,10 +80,19 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         with _mendable(path, path, partial):
             yield partial
+            open_to_readers(partial)
             remove(path)
             os.replace(partial, path)
     finally:
         remove(partial)
+
+
+def open_to_readers(folder: Path) -> None:
+    """Gives files the folder's own permissions: safetensors writes for its owner's eyes alone."""
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 @contextmanager

@@ -13,7 +13,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from promopilot.experiments.atomic import PARTIAL_PREFIX, remove, write_text_atomic
+from promopilot.experiments.atomic import (
+    PARTIAL_PREFIX,
+    open_to_readers,
+    remove,
+    write_text_atomic,
+)
 from promopilot.experiments.config import RunConfig, dump_config, first_difference, load_config
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.progress import stage_of
@@ -204,6 +209,7 @@ class RunFolder:
         replaced: list[Path] = []
         try:
             yield work
+            open_to_readers(work)
             outputs = sorted(p.name for p in work.iterdir())
             for output in outputs:
                 target = self.path / output

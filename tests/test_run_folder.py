@@ -356,3 +356,13 @@ def test_the_manifest_tells_what_made_the_run_and_from_what(tmp_path: Path) -> N
     assert manifest["parameter_sources"] == {"cpm": "assumption"}
     assert {"python", "promopilot", "torch", "numpy"} <= set(manifest["versions"])
     assert str(tmp_path) not in json.dumps(manifest)
+
+
+def test_who_may_open_a_folder_may_read_its_files(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "out") as work:
+        (work / "inner").mkdir()
+        for path in (work / "a.safetensors", work / "inner" / "b"):
+            path.touch(mode=0o600)
+    allowed = (tmp_path / "out").stat().st_mode & 0o666
+    for name in ("a.safetensors", "inner/b"):
+        assert (tmp_path / "out" / name).stat().st_mode & 0o777 == allowed
