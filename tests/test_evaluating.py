@@ -79,9 +79,12 @@ def test_json_is_the_same_each_time_and_needs_no_folder(model: Path, data: Path)
     first, second = (evaluate(model, data, "--json", "--seed", "3") for _ in range(2))
     assert first[0] == 0
     assert json.loads(first[1]) == json.loads(second[1])
-    other = json.loads(evaluate(model, data, "--json", "--seed", "4")[1])
-    assert other["overall"][0]["value"] == json.loads(first[1])["overall"][0]["value"]
-    assert other["overall"][0]["low"] != json.loads(first[1])["overall"][0]["low"]
+    seeds = (json.loads(first[1]), json.loads(evaluate(model, data, "--json", "--seed", "4")[1]))
+    value, low = (
+        [[score[key] for score in each["overall"]] for each in seeds] for key in ("value", "low")
+    )
+    assert value[0] == value[1]
+    assert low[0] != low[1]  # of few groups single ends may be the same by chance
 
 
 def test_training_rows_are_not_needed(model: Path, data: Path, tmp_path: Path) -> None:
