@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix, hstack
 from torch import Tensor
 
 from promopilot.predictors.dataset import Floats
-from promopilot.predictors.funnel import Funnel
+from promopilot.predictors.funnel import Context, Funnel
 from promopilot.predictors.logistic import one_hot
 from promopilot.predictors.objective import Part
 
@@ -80,29 +80,20 @@ def penalised(
         text_sd: prior standard deviation of what a text's vector adds to its logit.
         levels: of each of `_CONTEXTS`, how many there are.
     """
-    stages, text = part.trials.shape[1], part.context.text.numpy()
-    gather = one_hot(text, len(vectors))
+    stages, cells = part.trials.shape[1], len(part.context.text)
+    gather = one_hot(part.context.text.numpy(), len(vectors))
     scale = text_sd / np.sqrt(max(int(vectors.any(axis=0).sum()), 1))
-    numeric = part.context.numeric.double().numpy() * _NUMERIC_SD
-    contexts = [
-        one_hot(getattr(part.context, name).numpy(), count) * _CONTEXT_SD
-        for name, count in levels.items()
-    ]
-    plain = csr_matrix(np.column_stack([np.ones(len(text)), numeric]))
-    columns: Any = hstack([plain, *contexts], format="csr")
+    columns = _columns(part.context, levels)
     offset = part.context.offset.double().numpy()
-    every = torch.arange(len(text))
+    every = torch.arange(cells)
     split = columns.shape[1]
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         beta = flat.reshape(-1, stages)
         told = scale * (vectors @ beta[split:].astype(np.float32))
         logits = torch.tensor(offset + columns @ beta[:split] + gather @ told)
-        logits.requires_grad_()
-        value = part.loss(logits, every)
-        value.backward()  # type: ignore[no-untyped-call]
-        assert logits.grad is not None
-        slope = logits.grad.numpy()
+        value = part.loss(logits.requires_grad_(), every)
+        slope = torch.autograd.grad(value, logits)[0].numpy()
         per_text = (gather.T @ slope).astype(np.float32)
         slopes = np.concatenate([columns.T @ slope, scale * (vectors.T @ per_text)])
         penalty = flat.copy()
@@ -131,3 +122,14 @@ def penalised(
         },
         text=by_vector * scale,
     )
+
+
+def _columns(context: Context, levels: dict[str, int]) -> Any:
+    """CSR [C, 1 + N + n]: the bias, numeric columns, and each context's levels, in their scales."""
+    numeric = context.numeric.double().numpy() * _NUMERIC_SD
+    known = [
+        one_hot(getattr(context, name).numpy(), count) * _CONTEXT_SD
+        for name, count in levels.items()
+    ]
+    plain = csr_matrix(np.column_stack([np.ones(len(numeric)), numeric]))
+    return hstack([plain, *known], format="csr")

@@ -53,8 +53,8 @@ class PredictorSettings(BaseModel):
     # Weeks move all rates: their level, smoothed, is an offset. False: weekdays alone differ.
     time_offset: bool = True
     # Weight of the likelihood inside randomised tests (`test_id`), given each test's total of
-    # events: there rows differ by their promotion alone. 0: off; level_sd 0
-    # goes with it, or else tests hardly teach anything.
+    # events: there rows differ by their promotion alone. 0: off; level_sd 0 goes with it, or else
+    # tests hardly teach anything.
     rank_loss: float = Field(default=1.0, ge=0, le=100)
     # Standard deviation of a test's level, in logits, for reasons that are not its texts' doing:
     # its total of events says no more of them than that leaves. Upworthy's tests differ by .58; a

@@ -118,19 +118,10 @@ def fit(
         if recipe.linear_start:
             progress("fitting the linear part", 0.0)
             start_linearly(funnel, fitted, vectors[0], settings.text_sd)
-        # The linear part knows levels, of tests, segments and days; the rest learns to rank.
-        ranked = recipe.linear_start
+            # The linear part knows levels, of tests, segments and days; the rest learns to rank.
+            fitted, chosen = fitted.ranked(), chosen.ranked()
         record = learn(
-            funnel,
-            fitted.ranked() if ranked else fitted,
-            chosen.ranked() if ranked else chosen,
-            vectors,
-            settings,
-            recipe,
-            seed,
-            progress,
-            kept,
-            scribe,
+            funnel, fitted, chosen, vectors, settings, recipe, seed, progress, kept, scribe
         )
     if isinstance(funnel.encoder, AdaptedEncoder):
         funnel.encoder = funnel.encoder.merged()
