@@ -132,8 +132,8 @@ BAD = [  # table, its content, then file, row, column, value and part of the rul
     ("promotions", "promotion_id,text\n", None, None, None, "at least one row"),
     ("promotions", "", None, None, None, "at least one row"),
     ("promotions", swap("promotions", "b,Bread,,,", "b,Bread"), 3, None, "b,Bread", "have 5 cells"),
-    ("placements", swap("placements", ",4", ",-4"), 2, "cpm", "-4", "at least 0"),
-    ("placements", swap("placements", ",4", ",$4"), 2, "cpm", "$4", "at least 0"),
+    ("placements", swap("placements", ",4", ",-4"), 2, "cpm", "-4", "above 0"),
+    ("placements", swap("placements", ",4", ",$4"), 2, "cpm", "$4", "above 0"),
     ("placements", swap("placements", ",4", ",inf"), 2, "cpm", "inf", "finite"),
     ("segments", swap("segments", "1000", "0"), 2, "size", "0", "above 0"),
     ("performance", swap("performance", "100,", "-1,"), 2, "impressions", "-1", "whole number"),
@@ -408,7 +408,7 @@ ROWS = st.lists(
     min_size=1,
     max_size=20,
     unique_by=lambda row: row[:3],
-)
+).filter(lambda rows: any(row[3] for row in rows))  # what was never shown is refused
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

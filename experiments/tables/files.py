@@ -108,7 +108,7 @@ def _read_parquet(path: Path) -> tuple[RawTable | None, list[Problem]]:
 def _raw(
     path: Path, table: pa.Table, rows: NDArray[np.int64]
 ) -> tuple[RawTable | None, list[Problem]]:
-    cells = table.to_pandas()
+    cells = table.to_pandas(integer_object_nulls=True)  # as floats, long ids would lose digits
     blank = cells.isna().all(axis=1).to_numpy(dtype=bool)  # lines that spreadsheets leave behind
     if not blank.all():
         return RawTable(path.name, cells[~blank].reset_index(drop=True), rows[~blank]), []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from promopilot.experiments.errors import Problem
 from promopilot.experiments.tables.files import RawTable
-from promopilot.experiments.tables.schema import MENDS, Kind, Table
+from promopilot.experiments.tables.schema import Kind, Table
 
 DATE_TYPE: Final = "datetime64[us]"
 MAX_EXACT = 2.0**53  # above it a float no longer tells neighbouring whole numbers apart
@@ -78,7 +78,7 @@ def parse(raw: RawTable, table: Table) -> tuple[Parsed, list[Problem]]:
             continue
         values, wrong = typed(frame[name], kind)
         empty = values.isna().to_numpy(dtype=bool) & ~wrong
-        problems += parsed.problems(wrong, (name,), kind.value, MENDS[kind])
+        problems += parsed.problems(wrong, (name,), kind.value, table.mend(name))
         if name in table.required or name in table.filled:
             rule = f"must be filled in every row of {table.name}"
             mend = "fill it" + ("" if name in table.required else " or leave the column out")
@@ -91,6 +91,14 @@ def parse(raw: RawTable, table: Table) -> tuple[Parsed, list[Problem]]:
     return parsed, problems
 
 
+def no_rows(columns: dict[str, Kind]) -> pd.DataFrame:
+    """A table without rows, its columns typed as those of a table that was read."""
+    types = {Kind.ID: "str", Kind.TEXT: "str", Kind.DATE: DATE_TYPE, Kind.COUNT: "int64"}
+    return pd.DataFrame(
+        {name: pd.Series(dtype=types.get(kind, "float64")) for name, kind in columns.items()}
+    )
+
+
 def typed(cells: pd.Series, kind: Kind) -> tuple[pd.Series, NDArray[np.bool_]]:
     """The cells as `kind`, and [R] where a cell is filled but breaks the kind's rule."""
     if kind in (Kind.ID, Kind.TEXT):
@@ -101,6 +109,10 @@ def typed(cells: pd.Series, kind: Kind) -> tuple[pd.Series, NDArray[np.bool_]]:
 
 
 def _text(cells: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    if pd.api.types.is_float_dtype(cells.dtype):  # perhaps only because cells are empty
+        filled = cells.dropna()
+        if (filled.mod(1).eq(0) & filled.abs().le(MAX_EXACT)).all():
+            cells = cells.astype("Int64")
     text = cells.astype("str")
     blank = text.str.strip().eq("").to_numpy(dtype=bool, na_value=False)
     return text.mask(blank), np.zeros(len(cells), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Rules between columns and between tables."""
+"""Rules between the columns and between the rows of one table."""
 
 from __future__ import annotations
 
@@ -9,20 +9,6 @@ from numpy.typing import NDArray
 from promopilot.experiments.errors import Problem
 from promopilot.experiments.tables.parse import Parsed
 from promopilot.experiments.tables.readings import AS_OF, KEY
-from promopilot.experiments.tables.schema import Table
-
-ALL = "all"  # the one placement or segment of a folder that has no table of them
-
-
-def check_key(parsed: Parsed, table: Table) -> list[Problem]:
-    """Ids are unique in their table; the second and later rows are the problem."""
-    if table.key is None or table.key not in parsed.frame:
-        return []
-    ids = parsed.frame[table.key]
-    again = (ids.duplicated() & ids.notna()).to_numpy(dtype=bool)
-    rule = f"must be unique in {table.name}"
-    return parsed.problems(again, (table.key,), rule, "remove the row or give it an id of its own")
-
 
 # The last row of plan_summary.csv, and the action of filling a block with nothing.
 RESERVED = ("TOTAL", "none")
@@ -36,12 +22,18 @@ def check_promotions(parsed: Parsed) -> list[Problem]:
         reserved = frame["promotion_id"].isin(RESERVED).to_numpy(dtype=bool)
         rule = f"must not be {' or '.join(RESERVED)}, which a run's own files use"
         problems = parsed.problems(reserved, ("promotion_id",), rule, "rename the promotion")
+    return problems + check_dates(parsed)
+
+
+def check_dates(parsed: Parsed) -> list[Problem]:
+    """What a row tells of does not end before it starts."""
+    frame = parsed.frame
     if "start_date" not in frame or "end_date" not in frame:
-        return problems
+        return []
     late = (frame["start_date"] > frame["end_date"]).to_numpy(dtype=bool)
     rule = "must not start after it ends"
     mend = "swap or correct the dates"
-    return problems + parsed.problems(late, ("start_date", "end_date"), rule, mend)
+    return parsed.problems(late, ("start_date", "end_date"), rule, mend)
 
 
 def check_performance(parsed: Parsed, outcomes: bool) -> list[Problem]:
@@ -116,30 +108,3 @@ def _check_readings(parsed: Parsed) -> list[Problem]:
 
 def _repeats(frame: pd.DataFrame, key: list[str]) -> NDArray[np.bool_]:
     return frame.duplicated(key).to_numpy(dtype=bool)
-
-
-def check_ids(performance: Parsed, parsed: Parsed | None, table: Table) -> list[Problem]:
-    """Every id in performance stands in its table.
-
-    Without a table of placements (or segments) the one id is `all`; with a table of several,
-    performance must say which.
-    """
-    name = table.key or ""
-    if name not in performance.frame:
-        if parsed is None or parsed.frame.get(name, pd.Series(dtype="str")).nunique() <= 1:
-            return []
-        rule = f"is a required column, because {parsed.file} has several"
-        mend = f"add the {name} of each row"
-        return [Problem(performance.file, None, name, None, rule, mend)]
-    ids = performance.frame[name]
-    if parsed is None:
-        strange = ids.ne(ALL) & ids.notna() & ~ids.duplicated()
-        rule = f"needs a table {table.name}, which is missing"
-        mend = f"add {table.name}.csv with this id, or leave the column out"
-        return performance.problems(strange.to_numpy(dtype=bool), (name,), rule, mend)
-    if name not in parsed.frame:
-        return []
-    unknown = ~ids.isin(parsed.frame[name]) & ids.notna()
-    rule = f"must be an id of {parsed.file}"
-    mend = f"correct it or add it to {parsed.file}"
-    return performance.problems(np.asarray(unknown, dtype=bool), (name,), rule, mend)

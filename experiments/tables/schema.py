@@ -25,7 +25,7 @@ MENDS = {
     Kind.COUNT: "write digits only, without separators or units",
     Kind.SHARE: "write 0.2 for 20 %",
     Kind.AMOUNT: "write a plain number, without separators or currency",
-    Kind.SIZE: "write a plain number, or leave the cell empty where it is not known",
+    Kind.SIZE: "write a plain number, without separators or currency",
 }
 
 
@@ -43,6 +43,12 @@ class Table:
     def columns(self) -> dict[str, Kind]:
         """Every column that the contract knows."""
         return self.required | self.optional
+
+    def mend(self, column: str) -> str:
+        """What to do about a cell of `column` that breaks its rule."""
+        kind = self.columns[column]
+        unknown = kind is Kind.SIZE and column in self.optional and column not in self.filled
+        return MENDS[kind] + (", or leave the cell empty where it is not known" if unknown else "")
 
 
 PROMOTIONS = Table(
@@ -69,9 +75,9 @@ PLACEMENTS = Table(
     "placements",
     required={"placement_id": Kind.ID, "text": Kind.TEXT},
     optional={
-        "cpm": Kind.AMOUNT,
-        "cpc": Kind.AMOUNT,
-        "daily_supply": Kind.AMOUNT,
+        "cpm": Kind.SIZE,  # nothing is bought for nothing: an empty price is derived or assumed
+        "cpc": Kind.SIZE,
+        "daily_supply": Kind.AMOUNT,  # impressions; 0 where it cannot be bought
         "channel": Kind.TEXT,
     },
     key="placement_id",
@@ -100,5 +106,25 @@ PERFORMANCE = Table(
 )
 # What was shown and what came of it: not looked at where rows are only to be scored.
 COUNTED = ("impressions", "clicks", "conversions", "spend", "conversion_value", "subsidy")
-TABLES = (PROMOTIONS, PLACEMENTS, SEGMENTS, PERFORMANCE)
+OUTCOMES = ("clicks", "conversions")  # what a source may record in all rows, in some or in none
+# One row per randomised test that held a promotion or a placement back from some of the people.
+LIFT_TESTS = Table(
+    "lift_tests",
+    required={
+        "start_date": Kind.DATE,
+        "end_date": Kind.DATE,
+        "incrementality": Kind.SHARE,  # of the conversions, those that the promotion brought
+        "se": Kind.SIZE,  # standard error of `incrementality`
+    },
+    # Exactly one of them is filled in each row: what the test held back.
+    optional={"promotion_id": Kind.ID, "placement_id": Kind.ID},
+)
+EVENTS = Table(
+    "events",
+    # `factor` multiplies supply on that day, several of one day multiply each other.
+    required={"date": Kind.DATE, "name": Kind.TEXT, "factor": Kind.SIZE},
+    optional={},
+)
+TABLES = (PROMOTIONS, PLACEMENTS, SEGMENTS, PERFORMANCE, LIFT_TESTS, EVENTS)
+ALL = "all"  # the one placement or segment of a folder that has no table of them
 SOURCES_FILE = "sources.json"
