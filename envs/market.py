@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
-from promopilot.envs import response
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.belief import StageBelief
+from promopilot.envs.engine import day as engine
+from promopilot.envs.engine import streams
+from promopilot.envs.engine.arrays import Books
 from promopilot.envs.errors import MarketError
-from promopilot.envs.exogenous import Exogenous, draw, mean_draw, outcome_streams
-from promopilot.envs.outcomes import round_in_pools, sample_binomial, serve_from_stock
+from promopilot.envs.exogenous import Exogenous, draw, mean_draw
+from promopilot.envs.memory import require_memory
+from promopilot.envs.state import blank_books, fixed_arrays, flight_arrays, initial_state
 from promopilot.envs.world import World
+
+_NO_SUBSIDY: Floats = np.zeros((0, 0))
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,10 @@ class DayOutcome:
     spend: Floats  # [N, L] what was charged; the rest went back to the budget
     impressions: Floats  # [N, L]
     clicks: Floats  # [N, L] first events
-    conversions: Floats  # [N, L] served from stock
+    conversions: Floats  # [N, L] served and redeemed; booked today, seen when the delay says
     lost: Floats  # [N, L] conversions lost for want of stock
+    unredeemed: Floats  # [N, L] conversions lost because the budget could not pay their subsidy
+    observed: Floats  # [N, L] conversions that are seen by the next decision, of today or earlier
     conversion_value: Floats  # [N, L] money from customers
     subsidy: Floats  # [N, L]
     profit: Floats  # [N, L] before media
@@ -41,8 +47,11 @@ class Market:
     """N flights of one world in step with each other.
 
     What a policy may look at before deciding on a day: `day`, `budget_left`, `unit_cost`, `reach`,
-    `fatigue_factor`, `stock_left`, the two beliefs and `expected_rate`. What it may not: the drawn
-    supply and shifts in `exogenous`, and the true rates.
+    `fatigue_factor`, `stock_left`, the two beliefs, `expected_rate` and what follows from them.
+    What it may not: the drawn supply, shifts and levels in `exogenous`, what is pending, and the
+    true rates.
+
+    A market can be pickled at any time and goes on as if nothing had happened.
 
     Args:
         world: What is played.
@@ -52,32 +61,44 @@ class Market:
     def __init__(self, world: World, *, expected: bool = False) -> None:
         self.world = world
         self.expected = expected
-        self._worth, self._spend_weight = world.catalog.worth(world.objective)
-        self._profit = world.catalog.profit_per_conversion()
+        self._covers_subsidy = "subsidy" in world.covers
+        dynamics = world.dynamics
+        self._step_variance = (
+            dynamics.drift_sd**2 + dynamics.shock_probability * dynamics.shock_size**2
+        )
         self.reset(0, np.zeros(1, dtype=np.int64))
 
     def reset(self, seed: int, flights: Ints) -> None:
-        """Start the given flights `[N]` of a seed."""
-        self._begin(draw(self.world, seed, flights))
-        self.streams = outcome_streams(seed, flights)
+        """Start the given flights `[N]` of a seed.
+
+        Raises:
+            MarketError: They would not fit into memory.
+        """
+        require_memory(self.world, len(flights))
+        self.seed, self.flights = seed, np.asarray(flights, dtype=np.int64)
+        self._drifts = self._step_variance > 0
+        self._begin(draw(self.world, seed, self.flights))
 
     def reset_to_mean(self) -> None:
         """Start the reference flight: a batch of one with every exogenous draw at its mean."""
+        self.seed, self.flights = 0, np.zeros(1, dtype=np.int64)
+        self._drifts = False
         self._begin(mean_draw(self.world))
-        self.streams = outcome_streams(0, np.zeros(1, dtype=np.int64))
 
     def _begin(self, exogenous: Exogenous) -> None:
-        catalog = self.world.catalog
+        world, catalog = self.world, self.world.catalog
         self.exogenous = exogenous
-        self.num_flights = flights = len(exogenous.first_shift)
+        self.num_flights = len(self.flights)
         self.day = 0
-        self.budget_left: Floats = np.full(flights, self.world.budget)
-        self.stock_left: Floats = np.tile(catalog.stock, (flights, 1))
-        # Recent exposures per person, by promotion and segment. [N, P * S]
-        self.fatigue: Floats = np.tile(self.world.initial_fatigue, (flights, 1))
-        first, second = self.world.rates.stages
-        self.first_belief = StageBelief(catalog, first, flights)
-        self.second_belief = StageBelief(catalog, second, flights)
+        first, second = world.rates.stages
+        self._state = state = initial_state(world, self.num_flights)
+        self.first_belief = StageBelief(catalog, first, state.first_trials, state.first_events)
+        self.second_belief = StageBelief(catalog, second, state.second_trials, state.second_events)
+        self._fixed = fixed_arrays(
+            world, self.first_belief, self.second_belief, sampled=not self.expected
+        )
+        self._flights = flight_arrays(world, exogenous, self.flights)
+        self._drift()
 
     # ---- what is known before the day's decision ----
 
@@ -85,6 +106,48 @@ class Market:
     def done(self) -> bool:
         """Whether the flight is over."""
         return self.day >= self.world.days
+
+    @property
+    def budget_left(self) -> Floats:
+        """[N] money that may still be spent.
+
+        Where the budget covers subsidy: without what is held back in `reserve`.
+        """
+        state = self._state
+        left = self.world.budget - state.spent
+        if self._covers_subsidy:
+            left = left - state.subsidy_seen - self.reserve
+        return np.maximum(left, 0.0)
+
+    @property
+    def reserve(self) -> Floats:
+        """[N] subsidy expected for conversions that are booked and not yet seen."""
+        state, catalog = self._state, self.world.catalog
+        waiting = state.waiting_fast + state.waiting_slow
+        belief = self.second_belief if self.world.rates.has_clicks else self.first_belief
+        day = min(self.day, self.world.days - 1)
+        relative = (
+            self._fixed.second_relative
+            if self.world.rates.has_clicks
+            else (self._fixed.first_relative)
+        )
+        rate = belief.expected_rate(day) / relative[day]
+        return np.asarray((waiting * rate * catalog.unit_subsidy[catalog.promotion]).sum(axis=1))
+
+    @property
+    def stock_left(self) -> Floats:
+        """[N, P] conversions that can still be served; inf where unlimited."""
+        return self._state.stock_left
+
+    @property
+    def fatigue(self) -> Floats:
+        """[N, A] recent exposures per person of each promotion x segment."""
+        return self._state.fatigue
+
+    @property
+    def supply(self) -> Floats:
+        """[Q] impressions expected of each pool today."""
+        return np.asarray(self.world.supply[self.day])
 
     @property
     def unit_cost(self) -> Floats:
@@ -95,35 +158,71 @@ class Market:
     @property
     def reach(self) -> Floats:
         """[L] impressions a line item can expect to reach today; 0 where it may not be funded."""
-        return self._reach_of(self.world.supply[self.day])
-
-    def _reach_of(self, supply: Floats) -> Floats:
         world = self.world
         return np.asarray(
-            world.reach_share * supply[..., world.catalog.pool] * world.live[self.day]
+            world.reach_share * self.supply[world.catalog.pool] * world.live[self.day]
         )
 
     @property
     def fatigue_factor(self) -> Floats:
-        """[N, L] (1 + n)^-exponent over what it usually was while the rates were learnt.
+        """[N, L] believed (1 + n)^-exponent over what it usually was while the rates were learnt.
 
         Above 1 where an audience is less tired now than it was then.
         """
-        factor = (1 + self.fatigue) ** -self.world.settings.fatigue_exponent
+        factor = (1 + self.fatigue) ** -self.world.dynamics.fatigue_exponent
         relative = factor / self.world.usual_fatigue_factor
         return np.asarray(relative[:, self.world.catalog.audience])
 
     @property
     def expected_rate(self) -> Floats:
         """[N, L] conversions per impression expected today under the belief, fatigue included."""
-        rested = self.first_belief.expected_rate(self.day)
-        first = np.minimum(rested * self.fatigue_factor, 1.0)
-        return np.asarray(first * self.second_belief.expected_rate(self.day))
+        first = self.first_belief.expected_rate(self.day) * self.fatigue_factor
+        return np.minimum(first, 1.0) * self.second_belief.expected_rate(self.day)
 
     @property
     def worth_per_impression(self) -> Floats:
         """[N, L] what the objective is expected to pay for one more impression today."""
-        return np.asarray(self.expected_rate * self._worth[self.world.catalog.promotion])
+        worth, _ = self.world.catalog.worth(self.world.objective)
+        return np.asarray(self.expected_rate * worth[self.world.catalog.promotion])
+
+    @property
+    def subsidy_per_impression(self) -> Floats | None:
+        """[N, L] subsidy expected per impression today; None where the budget does not cover it."""
+        if not self._covers_subsidy:
+            return None
+        catalog = self.world.catalog
+        return np.asarray(self.expected_rate * catalog.unit_subsidy[catalog.promotion])
+
+    # ---- what nobody sees ----
+
+    @property
+    def true_rates(self) -> tuple[Floats, Floats]:
+        """[N, L] today's real rates of both stages, hidden shifts, drift and fatigue included."""
+        both = np.empty((2, self.num_flights, self.world.catalog.num_line_items))
+        engine.rates_today(self._fixed, self._flights, self._state, self.day, both)
+        return both[0], both[1]
+
+    @property
+    def pending(self) -> Floats:
+        """[N, L] conversions booked and not yet seen."""
+        return self._state.pending_fast + self._state.pending_slow
+
+    @property
+    def payable(self) -> Floats:
+        """[N] money that can really be paid: what is booked, seen or not, is gone."""
+        left = self.budget_left
+        if self._covers_subsidy and self.world.overrun == "close":
+            used = self._state.spent + self._state.subsidised
+            left = np.clip(self.world.budget - used, 0.0, left)
+        return left
+
+    @property
+    def overrun(self) -> Floats:
+        """[N] money by which spend and subsidy have passed a budget that covers both."""
+        if not self._covers_subsidy:
+            return np.zeros(self.num_flights)
+        used = self._state.spent + self._state.subsidised
+        return np.maximum(used - self.world.budget, 0.0)
 
     # ---- the day itself ----
 
@@ -132,119 +231,68 @@ class Market:
 
         Args:
             spend: Media money asked for `[N, L]`; not a number counts as 0, and what exceeds the
-                line item's or the day's limit or the budget is scaled down.
+                line item's or the day's limit or the budget is scaled down. Where the budget covers
+                subsidy, so is what would leave too little for the subsidy it is expected to cause,
+                and, if redemption closes, what subsidy booked and not yet seen has used up.
 
         Raises:
             MarketError: The flight is over, or `spend` has another shape.
         """
-        if self.done:
-            raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
-        asked = self._limited(spend)
-        supply = self.exogenous.supply[:, self.day]
-        reach = self._reach_of(supply)
-        cost = self.unit_cost
-        wanted = response.impressions(asked, cost, reach)
-        delivered = self._within_pools(wanted, supply)
-        # Where the pool cut nothing, the charge is the money asked: the inverse costs digits.
-        charged = np.where(
-            delivered < wanted, np.minimum(response.cost(delivered, cost, reach), asked), asked
-        )
-        charged = np.where(reach > 0, charged, 0.0)
-        return self.book(asked, charged, *self._outcomes(delivered))
-
-    def _limited(self, spend: Floats) -> Floats:
         shape = (self.num_flights, self.world.catalog.num_line_items)
         if np.shape(spend) != shape:
             raise MarketError(f"Spend has shape {np.shape(spend)}; it must be {shape}.")
-        asked = np.where(np.isnan(spend), 0.0, spend)
-        most = np.minimum(self.world.max_spend, self.budget_left[:, None])
-        asked = np.clip(asked, 0.0, most) * self.world.live[self.day]
-        allowed = np.minimum(self.budget_left, self.world.per_day_max)
-        total = asked.sum(axis=1)
-        over = total > allowed
-        # A hair below the limit: the sum of rounded products may not pass it.
-        scale = np.where(over, allowed / np.where(over, total, 1.0) * (1 - 1e-15), 1.0)
-        return np.asarray(asked * scale[:, None])
-
-    def _within_pools(self, wanted: Floats, supply: Floats) -> Floats:
-        pooled = self.world.catalog.by_pool.sum(wanted)
-        crowded = pooled > supply
-        factor = np.where(crowded, supply / np.where(crowded, pooled, 1.0), 1.0)
-        return np.asarray(wanted * factor[:, self.world.catalog.pool])
-
-    @property
-    def true_first_rate(self) -> Floats:
-        """[N, L] today's real first-stage rate, hidden shift and fatigue included."""
-        centre = self.first_belief.centre[self.day]
-        rested = expit(centre + self.exogenous.first_shift)
-        return np.asarray(np.minimum(rested * self.fatigue_factor, 1.0))
-
-    @property
-    def true_second_rate(self) -> Floats:
-        """[N, L] today's real second-stage rate, hidden shift included."""
-        centre = self.second_belief.centre[self.day]
-        return np.asarray(expit(centre + self.exogenous.second_shift))
-
-    def _outcomes(self, delivered: Floats) -> tuple[Floats, Floats, Floats]:
-        """Impressions, clicks and conversions asked for, each `[N, L]`."""
-        first, second = self.true_first_rate, self.true_second_rate
-        if self.expected:
-            return delivered, delivered * first, delivered * first * second
-        impressions = round_in_pools(
-            delivered,
-            self.exogenous.supply[:, self.day],
-            self.world.catalog.by_pool,
-            self.streams,
+        self._begin_day()
+        asked = np.ascontiguousarray(spend, dtype=np.float64)
+        subsidy = self.subsidy_per_impression
+        books = blank_books(shape)
+        engine.play(
+            *(self._fixed, self._flights, self._state, books, self.day, asked, self.payable),
+            *(self.supply, _NO_SUBSIDY if subsidy is None else subsidy, streams.wrapped(self.seed)),
         )
-        clicks = sample_binomial(self.streams, impressions, first)
-        return impressions, clicks, sample_binomial(self.streams, clicks, second)
+        return self._end_day(books)
 
     def book(
-        self, asked: Floats, charged: Floats, impressions: Floats, clicks: Floats, converted: Floats
+        self, charged: Floats, impressions: Floats, clicks: Floats, converted: Floats
     ) -> DayOutcome:
-        """Serve a day's conversions from stock, book it and go on to the next day.
-
-        `step` ends here; whoever fills a day in another way (block by block) calls it directly.
+        """Book a day that was filled in another way than by `step` (block by block).
 
         Args:
-            asked: Spend asked for `[N, L]`.
             charged: Spend charged `[N, L]`.
             impressions: Impressions delivered `[N, L]`.
             clicks: First events `[N, L]`.
-            converted: Second events `[N, L]`, stock not yet looked at.
+            converted: Conversions asked for `[N, L]`, stock not yet looked at.
         """
-        catalog = self.world.catalog
-        conversions = serve_from_stock(converted, self.stock_left, catalog.by_promotion)
-        mean = impressions * self.true_first_rate * self.true_second_rate
-        mean = serve_from_stock(mean, self.stock_left, catalog.by_promotion)
-        worth, paid = self._worth[catalog.promotion], self._spend_weight * charged
-        outcome = DayOutcome(
-            asked=asked,
-            spend=charged,
-            impressions=impressions,
-            clicks=clicks,
-            conversions=conversions,
-            lost=converted - conversions,
-            conversion_value=conversions * catalog.conversion_value[catalog.promotion],
-            subsidy=conversions * catalog.unit_subsidy[catalog.promotion],
-            profit=conversions * self._profit[catalog.promotion],
-            objective=conversions * worth - paid,
-            mean_objective=mean * worth - paid,
+        self._begin_day()
+        books = blank_books(charged.shape)
+        for name, values in (
+            *(("asked", charged), ("spend", charged), ("impressions", impressions)),
+            *(("clicks", clicks), ("conversions", converted)),
+        ):
+            getattr(books, name)[:] = values
+        engine.book(
+            *(self._fixed, self._flights, self._state, books, self.day),
+            *(streams.wrapped(self.seed), self.day),
         )
-        self._advance(outcome)
-        return outcome
+        return self._end_day(books)
 
-    def _advance(self, outcome: DayOutcome) -> None:
-        catalog, settings = self.world.catalog, self.world.settings
-        self.first_belief.see(self.day, outcome.impressions * self.fatigue_factor, outcome.clicks)
-        self.second_belief.see(self.day, outcome.clicks, outcome.conversions + outcome.lost)
-        self.budget_left = np.maximum(self.budget_left - outcome.total("spend"), 0.0)
-        self.stock_left = np.maximum(
-            self.stock_left - catalog.by_promotion.sum(outcome.conversions), 0.0
-        )
-        per_person = catalog.by_audience.sum(
-            outcome.impressions / self.world.segment_size[catalog.segment]
-        )
-        forget = 2 ** (-1 / settings.fatigue_half_life_days)
-        self.fatigue = (self.fatigue + per_person) * forget
+    def _begin_day(self) -> None:
+        if self.done:
+            raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
+        if self._step_variance > 0:
+            self.first_belief.forget(self._step_variance)
+
+    def _end_day(self, books: Books) -> DayOutcome:
+        self.first_belief.changed()
+        self.second_belief.changed()
         self.day += 1
+        self._drift()
+        return DayOutcome(**books._asdict())
+
+    def _drift(self) -> None:
+        """Let promotions' shifts move on before the next day; the reference flight stands still."""
+        if self._drifts and not self.done:
+            dynamics = self.world.dynamics
+            streams.wander(
+                *(self._state.drift, streams.wrapped(self.seed), self.flights, self.day),
+                *(dynamics.drift_sd, dynamics.shock_probability, dynamics.shock_size),
+            )

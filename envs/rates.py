@@ -12,8 +12,8 @@ from promopilot.envs.errors import MarketError
 _EDGE = 1e-9
 # Gauss-Hermite nodes and weights for a standard normal; five give the mean of a logistic function
 # to 0.1 % up to a standard deviation of 1.5.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
 _NEWTON_STEPS = 6
 
 
@@ -98,8 +98,5 @@ def mean_rate(centre: Floats, shift: Floats, variance: Floats) -> Floats:
     """
     middle, sd = centre + shift, np.sqrt(variance)
     return np.asarray(
-        sum(
-            weight * expit(middle + node * sd)
-            for node, weight in zip(_NODES, _WEIGHTS, strict=True)
-        )
+        sum(weight * expit(middle + node * sd) for node, weight in zip(NODES, WEIGHTS, strict=True))
     )

@@ -1,22 +1,44 @@
-"""Dynamics of the market that data of this version does not identify: priors, each overridable."""
+"""What a config may say of the market's dynamics; what it leaves open is calibrated on history."""
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class MarketSettings(BaseModel):
-    """Priors of the market's dynamics (design: the market; one step is one day)."""
+    """Numbers that override calibration; null: from history, else the prior of `envs.priors`.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A number given here counts as known: it is not drawn anew in every flight.
+    """
 
-    # Click probability falls by (1 + n)^-exponent after n recent exposures per person. Source: a
-    # study of Meta ads (-45 % at the 4th exposure), second-hand, so a prior to be overridden.
-    fatigue_exponent: float = Field(default=0.43, ge=0)
-    # Days until half of the past exposures are forgotten. No source: a stated prior.
-    fatigue_half_life_days: float = Field(default=7.0, gt=0)
-    # Day-to-day persistence of the log price of a placement, an AR(1). A stated prior.
-    price_persistence: float = Field(default=0.8, ge=0, lt=1)
-    # Stationary standard deviation of the log price of a placement. A stated prior.
-    price_sd: float = Field(default=0.2, ge=0)
-    # Standard deviation of a pool's log supply around its expected day; null: the residual of the
-    # history by weekday.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # Family of the reach curve: how spend buys impressions.
+    saturation: Literal["exponential", "michaelis_menten", "hill"] | None = None
+    hill_slope: float | None = Field(default=None, gt=0, le=10)  # of `hill`; above 1 it is S-shaped
+    # Click probability falls by (1 + n)^-exponent after n recent exposures per person.
+    fatigue_exponent: float | None = Field(default=None, ge=0, le=10)
+    # Days until half of the past exposures are forgotten.
+    fatigue_half_life_days: float | None = Field(default=None, gt=0)
+    # Log price of a placement: day-to-day persistence and stationary sd of an AR(1).
+    price_persistence: float | None = Field(default=None, ge=0, lt=1)
+    price_sd: float | None = Field(default=None, ge=0)
+    # Day-to-day sd of a pool's log supply around its expected day.
     supply_sd: float | None = Field(default=None, ge=0)
+    # Steps of one day of the random walks that all pools' log supply, and all first-stage log-odds,
+    # share: how far a season never seen may lead.
+    supply_walk_sd: float | None = Field(default=None, ge=0)
+    rate_walk_sd: float | None = Field(default=None, ge=0)
+    # Day-to-day sd of what moves all pools' log supply, and each stage's log-odds, alike.
+    supply_day_sd: float | None = Field(default=None, ge=0)
+    first_day_sd: float | None = Field(default=None, ge=0)
+    second_day_sd: float | None = Field(default=None, ge=0)
+    # Conversions are seen after a mixture of two exponential delays; means in days.
+    delay_fast_share: float | None = Field(default=None, ge=0, le=1)
+    delay_fast_days: float | None = Field(default=None, ge=0)
+    delay_slow_days: float | None = Field(default=None, ge=0)
+    # A promotion's first-stage log-odds walk by this sd a day, and with this probability a day fall
+    # by `shock_size` (ln 2: odds halve) for the rest of the flight. Off, as nothing measures them.
+    drift_sd: float = Field(default=0.0, ge=0)
+    shock_probability: float = Field(default=0.0, ge=0, le=1)
+    shock_size: float = Field(default=0.6931471805599453, ge=0)

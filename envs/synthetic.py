@@ -7,9 +7,11 @@ import numpy as np
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.catalog import Catalog
+from promopilot.envs.dynamics import LN2, Delay, Dynamics
 from promopilot.envs.rates import Rates, Stage
-from promopilot.envs.settings import MarketSettings
-from promopilot.envs.world import World
+from promopilot.envs.priors import PRIORS
+from promopilot.envs.response import Saturation
+from promopilot.envs.world import InitialState, World
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,18 @@ def synthetic_world(
     size: SyntheticSize | None = None,
     *,
     seed: int = 0,
-    settings: MarketSettings | None = None,
+    dynamics: Dynamics | None = None,
     objective: str = "net_profit",
+    covers: tuple[str, ...] = ("spend",),
 ) -> World:
     """Draw a world in which about half of the line items are worth funding.
 
     Args:
         size: Its dimensions.
         seed: Fixes the draw.
-        settings: Dynamics; the documented priors where absent.
+        dynamics: Laws of the market; `lively` ones where absent.
         objective: What policies are paid for.
+        covers: What the budget pays for.
     """
     size = size or SyntheticSize()
     rng = np.random.default_rng(seed)
@@ -81,18 +85,63 @@ def synthetic_world(
     return World(
         catalog=catalog,
         rates=Rates(stage(first), stage(second)),
-        settings=settings or MarketSettings(),
+        dynamics=dynamics
+        or lively(len(catalog.pools), len(catalog.placement_ids), catalog.num_promotions),
+        initial=rested(catalog),
         start=date(2024, 1, 1),
         budget=float(current.sum()),
         supply=supply,
-        supply_sd=np.full(len(catalog.pools), 0.1),
         unit_cost=unit_cost,
         reach_share=reach_share,
         segment_size=np.full(size.segments, 20_000.0),
         live=np.ones((size.days, catalog.num_line_items), dtype=bool),
         max_spend=np.full(catalog.num_line_items, np.inf),
         current_spend=current,
-        initial_fatigue=np.zeros(catalog.by_audience.size),
         usual_fatigue_factor=np.ones(catalog.by_audience.size),
         objective=objective,
+        covers=covers,
+    )
+
+
+def rested(catalog: Catalog) -> InitialState:
+    """Nothing in the pipe: nobody tired, nothing pending, prices unknown."""
+    return InitialState(
+        fatigue=np.zeros(catalog.by_audience.size),
+        log_price=np.full(len(catalog.placement_ids), np.nan),
+        pending=np.zeros((2, catalog.num_line_items)),
+    )
+
+
+def lively(pools: int, placements: int, promotions: int) -> Dynamics:
+    """Every dynamic on: priors where there are some, else small numbers so that nothing is idle."""
+    prior = {name: belief.mean for name, belief in PRIORS.items()}
+    return Dynamics(
+        supply_sd=np.full(pools, prior["supply_sd"]),
+        supply_day_sd=0.02,
+        supply_level_sd=np.full(pools, 0.05),
+        weekday_sd=0.03,
+        trend_sd=0.002,
+        supply_walk_sd=0.01,
+        price_sd=np.full(placements, prior["price_sd"]),
+        price_persistence=np.full(placements, prior["price_persistence"]),
+        price_level_sd=np.full(placements, 0.05),
+        saturation=Saturation(),
+        reach_sd=np.full(placements, 0.1),
+        fatigue_exponent=prior["fatigue_exponent"],
+        fatigue_exponent_sd=0.05,
+        fatigue_half_life_days=prior["fatigue_half_life_days"],
+        delay=Delay(
+            fast_share=prior["delay_fast_share"],
+            fast_days=prior["delay_fast_days"],
+            slow_days=prior["delay_slow_days"],
+            fast_share_sd=0.1,
+            slow_days_sd=0.1,
+        ),
+        first_day_sd=0.03,
+        second_day_sd=0.03,
+        rate_walk_sd=0.01,
+        drift_sd=0.02,
+        shock_probability=0.002,
+        shock_size=LN2,
+        incrementality_sd=np.zeros(promotions),
     )

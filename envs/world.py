@@ -1,22 +1,31 @@
 """Everything a flight is played in: what can be funded, its rates, supply, prices and budget."""
 
-import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Any
+from operator import attrgetter
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.catalog import Catalog
+from promopilot.envs.dynamics import Dynamics
 from promopilot.envs.errors import MarketError
-from promopilot.envs.rates import Rates, Stage
-from promopilot.envs.settings import MarketSettings
+from promopilot.envs.rates import Rates
 
-_ARRAYS, _NAMES = "world.safetensors", "world.json"
+COVERS = (("spend",), ("spend", "subsidy"))
+OVERRUNS = ("close", "book")
+
+
+@dataclass(frozen=True)
+class InitialState:
+    """What is in the pipe when a flight starts (A = P x S audiences)."""
+
+    fatigue: Floats  # [A] recent exposures per person
+    log_price: Floats  # [K] yesterday's log price over its mean; not a number where unknown
+    # [2, L] conversions booked before the flight and not yet seen, of the fast and the slow part
+    # of the delay: they will be seen in the flight, and are paid for already.
+    pending: Floats
+    spent: float = 0.0  # money of the budget used before the first day, subsidy included
 
 
 @dataclass(frozen=True)
@@ -29,24 +38,27 @@ class World:
 
     catalog: Catalog
     rates: Rates
-    settings: MarketSettings
+    dynamics: Dynamics
+    initial: InitialState
     start: date  # first day of the flight
-    budget: float  # media money for the whole flight
-    supply: Floats  # [D, Q] expected impressions a day that a pool's promotions share
-    supply_sd: Floats  # [Q] sd of a pool's log supply around that
+    budget: float  # money for the whole flight, for what `covers` says
+    # [D, Q] expected impressions a day that a pool's promotions share: season x trend x events
+    supply: Floats
     unit_cost: Floats  # [L] mean cost of a first impression
     reach_share: Floats  # [L] share of the pool a line item can reach, 0-1
     segment_size: Floats  # [S] people
     live: Bools  # [D, L] whether a line item may be funded
     max_spend: Floats  # [L] most that may be spent a day; inf where free
     current_spend: Floats  # [D, L] what today's mix would spend
-    initial_fatigue: Floats  # [P * S] recent exposures per person when the flight starts
-    # [P * S] mean of the fatigue factor while the rates were learnt: rates are those of audiences
+    # [A] mean of the fatigue factor while the rates were learnt: rates are those of audiences
     # that were already this tired.
     usual_fatigue_factor: Floats
     per_day_max: float = float("inf")
     objective: str = "net_profit"
     currency: str = "USD"
+    covers: tuple[str, ...] = ("spend",)  # what the budget pays for: one of `COVERS`
+    # Where it covers subsidy and is used up: redemption closes, or the overrun is booked.
+    overrun: str = "close"
 
     def __post_init__(self) -> None:
         self.catalog.worth(self.objective)
@@ -58,22 +70,44 @@ class World:
         _require("reach_share", (share > 0) & (share <= 1), share, "above 0 and at most 1")
         usual = self.usual_fatigue_factor
         _require("usual_fatigue_factor", (usual > 0) & (usual <= 1), usual, "above 0, at most 1")
-        for name in ("supply", "supply_sd", "max_spend", "current_spend", "initial_fatigue"):
+        for name in ("supply", "max_spend", "current_spend"):
             _require(name, getattr(self, name) >= 0, getattr(self, name), "at least 0")
+        for name in ("fatigue", "pending"):
+            values = getattr(self.initial, name)
+            _require(f"initial.{name}", values >= 0, values, "at least 0")
+        if self.covers not in COVERS:
+            raise MarketError(f"The budget covers {self.covers}; it must be one of {COVERS}.")
+        if self.overrun not in OVERRUNS:
+            raise MarketError(f"overrun is {self.overrun!r}; it must be one of {OVERRUNS}.")
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        items, audiences = self.catalog.num_line_items, self.catalog.by_audience.size
+        pools, placements = len(self.catalog.pools), len(self.catalog.placement_ids)
         shapes = {
-            "supply": (self.days, len(self.catalog.pools)),
-            "live": (self.days, self.catalog.num_line_items),
-            "current_spend": (self.days, self.catalog.num_line_items),
-            "unit_cost": (self.catalog.num_line_items,),
-            "reach_share": (self.catalog.num_line_items,),
-            "max_spend": (self.catalog.num_line_items,),
+            "supply": (self.days, pools),
+            "live": (self.days, items),
+            "current_spend": (self.days, items),
+            "unit_cost": (items,),
+            "reach_share": (items,),
+            "max_spend": (items,),
             "segment_size": (len(self.catalog.segment_ids),),
-            "initial_fatigue": (self.catalog.by_audience.size,),
-            "usual_fatigue_factor": (self.catalog.by_audience.size,),
+            "usual_fatigue_factor": (audiences,),
+            "initial.fatigue": (audiences,),
+            "initial.log_price": (placements,),
+            "initial.pending": (2, items),
+            "dynamics.supply_sd": (pools,),
+            "dynamics.supply_level_sd": (pools,),
+            "dynamics.price_sd": (placements,),
+            "dynamics.price_persistence": (placements,),
+            "dynamics.price_level_sd": (placements,),
+            "dynamics.reach_sd": (placements,),
+            "dynamics.incrementality_sd": (self.catalog.num_promotions,),
         }
         for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise MarketError(f"{name} has shape {getattr(self, name).shape}, not {shape}.")
+            found = np.shape(attrgetter(name)(self))
+            if found != shape:
+                raise MarketError(f"{name} has shape {found}, not {shape}.")
         if self.rates.first.shape != shapes["live"]:
             raise MarketError(f"Rates have shape {self.rates.first.shape}, not {shapes['live']}.")
 
@@ -93,7 +127,9 @@ class World:
         spend = np.minimum(self.current_spend, self.max_spend) * self.live
         by_day = spend.sum(axis=1, keepdims=True)
         spend = spend * np.minimum(1.0, self.per_day_max / np.maximum(by_day, 1e-300))
-        return np.asarray(spend * min(1.0, self.budget / max(float(spend.sum()), 1e-300)))
+        return np.asarray(
+            spend * min(1.0, (self.budget - self.initial.spent) / max(float(spend.sum()), 1e-300))
+        )
 
     def with_budget(self, budget: float) -> "World":
         """The same world with another budget for the flight."""
@@ -103,66 +139,3 @@ class World:
 def _require(name: str, good: Bools, values: Floats, rule: str) -> None:
     if not good.all():
         raise MarketError(f"{name} holds {values[~good][0]}; every value must be {rule}.")
-
-
-def save_world(world: World, folder: Path) -> None:
-    """Write `world.safetensors` (arrays) and `world.json` (names and numbers) into `folder`."""
-    arrays: dict[str, np.ndarray] = {}
-    names: dict[str, Any] = {}
-    parts: dict[str, World | Catalog | Rates | Stage] = {
-        "": world,
-        "catalog.": world.catalog,
-        "rates.": world.rates,
-        "rates.first_stage.": world.rates.first_stage,
-        "rates.second_stage.": world.rates.second_stage,
-    }
-    for prefix, part in parts.items():
-        for field in fields(part):
-            value = getattr(part, field.name)
-            if isinstance(value, np.ndarray):
-                arrays[prefix + field.name] = np.ascontiguousarray(value)
-            elif not isinstance(value, Catalog | Rates | Stage | MarketSettings):
-                names[prefix + field.name] = value
-    names["settings"] = world.settings.model_dump()
-    names["start"] = world.start.isoformat()
-    names["per_day_max"] = None if np.isinf(world.per_day_max) else world.per_day_max
-    save_file(arrays, folder / _ARRAYS)
-    (folder / _NAMES).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
-
-
-def load_world(folder: Path) -> World:
-    """Read what `save_world` wrote.
-
-    Raises:
-        MarketError: A file is missing, truncated or lacks a part.
-    """
-    for name in (_ARRAYS, _NAMES):
-        if not (folder / name).is_file():
-            raise MarketError(f"{folder} holds no market: {name} is missing.")
-    try:
-        arrays = load_file(folder / _ARRAYS)
-        names = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
-        values: dict[str, Any] = {**names, **arrays}
-        limit = values.pop("per_day_max")
-        catalog = Catalog(**_part(values, "catalog.", tuples=True))
-        rates = Rates(
-            Stage(**_part(values, "rates.first_stage.")),
-            Stage(**_part(values, "rates.second_stage.")),
-            has_clicks=values["rates.has_clicks"],
-        )
-        top = {key: value for key, value in values.items() if "." not in key}
-        top |= {
-            "settings": MarketSettings(**names["settings"]),
-            "start": date.fromisoformat(names["start"]),
-            "per_day_max": float("inf") if limit is None else limit,
-        }
-        return World(catalog=catalog, rates=rates, **top)
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise MarketError(f"The market in {folder} cannot be read: {error}.") from error
-
-
-def _part(values: dict[str, Any], prefix: str, *, tuples: bool = False) -> dict[str, Any]:
-    part = {key[len(prefix) :]: value for key, value in values.items() if key.startswith(prefix)}
-    if tuples:
-        part = {key: tuple(v) if isinstance(v, list) else v for key, v in part.items()}
-    return part

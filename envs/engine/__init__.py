@@ -1,0 +1,1 @@
+"""The compiled part of the market: random numbers and one day's arithmetic, flight by flight."""

@@ -1,0 +1,137 @@
+"""From money asked for to money charged and impressions delivered, for one flight's day."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from promopilot.envs.engine.streams import uniform
+from promopilot.envs.response import marginal_ratio, ratio_paid, share_bought
+
+_NEWTON_STEPS = 40
+
+
+@njit(cache=True, error_model="numpy")
+def limit(n, day, fixed, asked, left, out):  # type: ignore[no-untyped-def]
+    """Cut what is asked for to the limits of line items, day and budget; returns the total.
+
+    Not a number counts as 0; what is over a total is scaled down by one factor.
+    """
+    total = 0.0
+    for i in range(len(out)):
+        money = asked[n, i]
+        if not money > 0 or not fixed.live[day, i]:
+            money = 0.0
+        out[i] = min(money, fixed.max_spend[i], left)
+        total += out[i]
+    allowed = min(left, fixed.per_day_max)
+    if total > allowed:
+        # A hair below the limit: the sum of rounded products may not pass it.
+        factor = allowed / total * (1 - 1e-15)
+        for i in range(len(out)):
+            out[i] *= factor
+        total *= factor
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def limit_with_subsidy(n, day, fixed, flights, supply, subsidy, left, total, out):  # type: ignore[no-untyped-def]
+    """Scale spend down until it and the subsidy it is expected to cause fit into what is left.
+
+    f x + sum_i s_i y_i(f x_i) rises in f and is concave where the reach curve is, so Newton's steps
+    from below stay below the limit; for S-shaped curves a last scaling sees to it.
+
+    Args:
+        subsidy: Subsidy expected per impression `[N, L]`.
+        supply: Impressions expected of each pool `[Q]`.
+    """
+    factor, step = 0.0, 1.0
+    for _ in range(_NEWTON_STEPS):
+        needed, slope = _needed(n, day, fixed, flights, supply, subsidy, total, out, factor)
+        if slope <= 0 or math.isinf(slope):
+            break
+        step = (left - needed) / slope
+        if step <= 1e-13:
+            break
+        factor = min(factor + step, 1.0)
+        if factor == 1.0:
+            break
+    needed, _ = _needed(n, day, fixed, flights, supply, subsidy, total, out, factor)
+    while needed > left * (1 + 1e-12) and factor > 0:
+        factor *= 0.98 if needed > left * (1 + 1e-6) else 1 - 1e-9
+        needed, _ = _needed(n, day, fixed, flights, supply, subsidy, total, out, factor)
+    for i in range(len(out)):
+        out[i] *= factor
+
+
+@njit(cache=True, error_model="numpy")
+def _needed(n, day, fixed, flights, supply, subsidy, total, asked, factor):  # type: ignore[no-untyped-def]
+    """Money that spend x factor is expected to need, and its slope in the factor."""
+    needed, slope = factor * total, total
+    for i in range(len(asked)):
+        if asked[i] <= 0 or subsidy[n, i] <= 0:
+            continue
+        reach = fixed.reach_share[i] * supply[fixed.pool[i]]
+        if reach <= 0:
+            continue
+        scale = fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
+        share = share_bought(factor * asked[i] / scale, fixed.family, fixed.slope)
+        needed += subsidy[n, i] * reach * share
+        rate = marginal_ratio(share, fixed.family, fixed.slope)
+        slope += subsidy[n, i] * reach * asked[i] / scale / max(rate, 1e-12)
+    return needed, slope
+
+
+@njit(cache=True, error_model="numpy")
+def deliver(n, day, fixed, flights, asked, charged, impressions, in_pool, cursor):  # type: ignore[no-untyped-def]
+    """Buy impressions; a pool that is over its supply cuts all of its own by one factor.
+
+    Each is charged what its own reach curve asks for what was delivered. Where outcomes are drawn
+    impressions become whole by systematic sampling: with one number u per pool a line item gets
+    floor(C_i + u) - floor(C_(i-1) + u), C the running sum inside the pool, so that each keeps its
+    mean and no pool passes its whole supply.
+
+    Args:
+        in_pool: Room for sums by pool `[2, Q]`.
+    """
+    supply = flights.supply[n, day]
+    in_pool[:] = 0.0
+    for i in range(len(asked)):
+        share = fixed.reach_share[i] * flights.reach_factor[n, fixed.placement[i]]
+        reach = min(share, 1.0) * supply[fixed.pool[i]]
+        if reach <= 0 or not fixed.live[day, i]:
+            impressions[i] = 0.0
+            continue
+        scale = fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
+        impressions[i] = reach * share_bought(asked[i] / scale, fixed.family, fixed.slope)
+        in_pool[0, fixed.pool[i]] += impressions[i]
+    for i in range(len(asked)):
+        wanted, pool = impressions[i], fixed.pool[i]
+        # Where the pool cuts nothing the charge is the money asked: the inverse costs digits.
+        charged[i] = asked[i] if wanted > 0 else 0.0
+        if in_pool[0, pool] > supply[pool]:
+            impressions[i] = wanted * (supply[pool] / in_pool[0, pool])
+            if wanted > 0:
+                share = fixed.reach_share[i] * flights.reach_factor[n, fixed.placement[i]]
+                reach = min(share, 1.0) * supply[pool]
+                scale = (
+                    fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
+                )
+                paid = scale * ratio_paid(impressions[i] / reach, fixed.family, fixed.slope)
+                charged[i] = min(paid, asked[i])
+    if fixed.sampled:
+        _round(supply, fixed.pool, impressions, in_pool, cursor)
+
+
+@njit(cache=True, error_model="numpy")
+def _round(supply, pools, impressions, in_pool, cursor):  # type: ignore[no-untyped-def]
+    for q in range(len(supply)):
+        in_pool[1, q] = uniform(cursor)
+    in_pool[0, :] = 0.0
+    for i in range(len(impressions)):
+        pool = pools[i]
+        # The minimum: rounding in the running sum must not lift a full pool above its supply.
+        before = math.floor(min(in_pool[0, pool], supply[pool]) + in_pool[1, pool])
+        in_pool[0, pool] += impressions[i]
+        after = math.floor(min(in_pool[0, pool], supply[pool]) + in_pool[1, pool])
+        impressions[i] = np.float64(after - before)

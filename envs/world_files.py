@@ -1,0 +1,82 @@
+"""A world as files: `world.safetensors` (arrays) and `world.json` (names and numbers)."""
+
+import json
+from dataclasses import fields, is_dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from promopilot.envs.catalog import Catalog
+from promopilot.envs.dynamics import Delay, Dynamics
+from promopilot.envs.errors import MarketError
+from promopilot.envs.rates import Rates, Stage
+from promopilot.envs.response import Saturation
+from promopilot.envs.world import InitialState, World
+
+_ARRAYS, _NAMES = "world.safetensors", "world.json"
+# Parts of parts first.
+_PARTS: dict[str, type] = {
+    "dynamics.saturation": Saturation,
+    "dynamics.delay": Delay,
+    "dynamics": Dynamics,
+    "rates.first_stage": Stage,
+    "rates.second_stage": Stage,
+    "rates": Rates,
+    "catalog": Catalog,
+    "initial": InitialState,
+}
+
+
+def save_world(world: World, folder: Path) -> None:
+    """Write a world's two files into `folder`."""
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[str, Any] = {}
+    _take_apart(world, "", arrays, names)
+    save_file(arrays, folder / _ARRAYS)
+    (folder / _NAMES).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+
+
+def _take_apart(
+    part: Any, prefix: str, arrays: dict[str, np.ndarray], names: dict[str, Any]
+) -> None:
+    for field in fields(part):
+        value, name = getattr(part, field.name), prefix + field.name
+        if is_dataclass(value):
+            _take_apart(value, f"{name}.", arrays, names)
+        elif isinstance(value, np.ndarray):
+            arrays[name] = np.ascontiguousarray(value)
+        elif isinstance(value, date):
+            names[name] = value.isoformat()
+        elif isinstance(value, float) and np.isinf(value):
+            names[name] = None
+        else:
+            names[name] = value
+
+
+def load_world(folder: Path) -> World:
+    """Read what `save_world` wrote.
+
+    Raises:
+        MarketError: A file is missing, truncated or lacks a part.
+    """
+    for name in (_ARRAYS, _NAMES):
+        if not (folder / name).is_file():
+            raise MarketError(f"{folder} holds no market: {name} is missing.")
+    try:
+        names = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in names.items()
+        } | load_file(folder / _ARRAYS)
+        for name, kind in _PARTS.items():
+            inside = [key for key in values if key.startswith(f"{name}.")]
+            values[name] = kind(**{key[len(name) + 1 :]: values.pop(key) for key in inside})
+        if values["per_day_max"] is None:
+            values["per_day_max"] = float("inf")
+        return World(**values | {"start": date.fromisoformat(values["start"])})
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise MarketError(f"The market in {folder} cannot be read: {error}.") from error
