@@ -8,24 +8,35 @@ import numpy as np
 
 from promopilot.envs import observation
 from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome, Market
-from promopilot.envs.price_actions import pace_and_tilt
+from promopilot.envs.price_actions import PriceActions
 from promopilot.envs.replan import Replan
+from promopilot.envs.share_actions import ShareActions
 from promopilot.envs.world import World
+
+ACTION_KINDS = ("prices", "shares")
 
 
 class FlightBatch:
-    """N flights of one world under price actions.
+    """N flights of one world, in step with each other.
 
     Args:
         world: What is played.
+        actions: What a decision is: one of `ACTION_KINDS`.
+
+    Raises:
+        MarketError: Another kind of action.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, actions: str = "prices") -> None:
+        if actions not in ACTION_KINDS:
+            raise MarketError(f"actions is {actions!r}; it must be one of {ACTION_KINDS}.")
         self.world = world
         self.market = Market(world)
         self.replan = Replan(world)
-        self.num_actions = 1 + world.catalog.num_promotions
+        self.actions = PriceActions(self.replan) if actions == "prices" else ShareActions(world)
+        self.num_actions = self.actions.count
         self.observation_size = observation.size(world)
         self.reward_scale = _reward_scale(world, self.replan)
 
@@ -34,16 +45,49 @@ class FlightBatch:
         self.market.reset(seed, flights)
         return observation.observe(self.market, self.replan)
 
-    def spend(self, action: np.ndarray) -> Floats:
-        """Media spend `[N, L]` that an action `[N, num_actions]` asks for today."""
-        pace, tilt = pace_and_tilt(action)
-        return self.replan(self.market, pace, tilt).spend
-
     def step(self, action: np.ndarray) -> tuple[np.ndarray, Floats, DayOutcome]:
-        """Play a day: observation, reward `[N]` (objective over `reward_scale`), accounting."""
+        """Play a day: observation, reward `[N]` (objective over `reward_scale`), accounting.
+
+        Args:
+            action: `[N, num_actions]`; what lies outside its box is clipped, not a number counts
+                as zero.
+
+        Raises:
+            MarketError: The action has another shape, or the flights are over.
+        """
         outcome = self.market.step(self.spend(action))
         reward = outcome.total("objective") / self.reward_scale
         return observation.observe(self.market, self.replan), reward, outcome
+
+    def spend(self, action: np.ndarray) -> Floats:
+        """Media spend `[N, L]` that an action `[N, num_actions]` asks for today.
+
+        Raises:
+            MarketError: As in `step`.
+        """
+        if self.market.done:
+            raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
+        rows = (self.market.num_flights, self.num_actions)
+        return self.actions.spend(self.market, self.checked(action, rows))
+
+    def checked(self, action: object, shape: tuple[int, ...]) -> Floats:
+        """The action as numbers of that shape.
+
+        Raises:
+            MarketError: It is not.
+        """
+        try:
+            values = np.asarray(action, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise MarketError(
+                f"The action is {action!r:.60}; it must be numbers of shape {shape}: "
+                f"{self.actions.rule}."
+            ) from error
+        if values.shape != shape:
+            raise MarketError(
+                f"The action has shape {values.shape}; it must be {shape}: {self.actions.rule}."
+            )
+        return values
 
 
 def _reward_scale(world: World, replan: Replan) -> float:

@@ -16,7 +16,7 @@ from promopilot.agents.rollout import roll_out
 from promopilot.agents.settings import AgentSettings
 from promopilot.agents.vec_env import TrainingFlights
 from promopilot.envs import observation
-from promopilot.envs.settings import MarketSettings
+from promopilot.envs.dynamics import steady
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 
 SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=7)
@@ -122,9 +122,9 @@ def test_training_flights_pay_the_gain_over_the_replanner() -> None:
 
 def test_ppo_learns_to_spare_audiences_that_the_replanner_tires() -> None:
     """Exposures that are hardly forgotten: spending them early on the second best is a waste."""
-    settings = MarketSettings(fatigue_exponent=1.5, fatigue_half_life_days=60.0, price_sd=0.0)
+    tiring = replace(steady(2, 2, 3), fatigue_exponent=1.5, fatigue_half_life_days=60.0)
     size = SyntheticSize(promotions=3, placements=2, segments=1, days=7, shift_sd=0.1)
-    world = synthetic_world(size, settings=settings)
+    world = synthetic_world(size, dynamics=tiring)
     # Twenty times as many people and as much of everything: less noise, the same decisions.
     world = replace(
         world,
