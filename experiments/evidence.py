@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,16 @@ import numpy as np
 import pandas as pd
 
 from promopilot.agents.comparison import mean_interval
+from promopilot.agents.replanner import Replanner
 from promopilot.envs.arrays import Floats
 from promopilot.envs.blocks import BlockLog, choices_at, explore_in_blocks, shares_of_plan
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.logs import BANDIT, NONE, bandit_frame, write_frames
 from promopilot.experiments.ope.evaluate import evaluate_log
 from promopilot.experiments.ope.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
-NONE = "none"
 WHY_THEY_DIFFER = (
     "The offline estimates and their true value answer: what would the plan's choices have brought "
     "at the moments of the log, one block at a time? Playing the plan for the whole flight answers "
@@ -39,7 +39,7 @@ def write_evidence(
     seed: int,
     out: Path,
 ) -> dict[str, Any]:
-    """Log an exploring policy in the market, evaluate the plan from it, and write `ope/`.
+    """Log the exploring re-planner in the market, evaluate the plan from it, and write `ope/`.
 
     Args:
         world: The market.
@@ -55,7 +55,12 @@ def write_evidence(
     """
     flights = max(1, -(-settings.log_days // world.days))
     blocks = explore_in_blocks(
-        world, log_seed, np.arange(flights), settings.blocks_per_day, settings.exploration
+        world,
+        Replanner(world).spend,
+        log_seed,
+        np.arange(flights),
+        settings.blocks_per_day,
+        settings.exploration,
     )
     chosen = choices_at(blocks, shares_of_plan(world, impressions))
     actions = (*world.catalog.promotion_ids, NONE)
@@ -71,7 +76,7 @@ def write_evidence(
         "blocks_per_pool_and_day": settings.blocks_per_day,
         "exploration": settings.exploration,
     }
-    _write_log(world, blocks, actions, out)
+    write_frames([bandit_frame(world, blocks)], out / BANDIT)
     _write_long(chosen, actions, "probability", chosen > 0, out / "policy.parquet")
     _write_long(blocks.believed, actions, "q", None, out / "qhat.parquet")
     write_text_atomic(out / "ope.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
@@ -103,27 +108,6 @@ def _evaluated(
     days = blocks.flight * world.days + blocks.day
     log = BanditLog(blocks.action, blocks.reward, blocks.propensity, days, "simulated", actions)
     return evaluate_log(log, chosen, blocks.believed, settings, seed)
-
-
-def _write_log(world: World, blocks: BlockLog, actions: Sequence[str], out: Path) -> None:
-    catalog = world.catalog
-    placement, segment = catalog.pools[blocks.pool].T
-    dates = np.array([world.start + timedelta(days=day) for day in range(world.days)])
-    frame = pd.DataFrame(
-        {
-            "decision_id": np.arange(len(blocks.action)).astype(str),
-            "action": np.array(actions, dtype=object)[blocks.action],
-            "reward": blocks.reward,
-            "propensity": blocks.propensity,
-            "timestamp": [day.isoformat() for day in dates[blocks.day]],
-            "cluster_id": [f"{f}-{d}" for f, d in zip(blocks.flight, blocks.day, strict=True)],
-            "x_day": blocks.day,
-            "x_placement": placement,
-            "x_segment": segment,
-            "evidence": "simulated",
-        }
-    )
-    frame.to_parquet(out / "log.parquet", index=False)
 
 
 def _write_long(

@@ -3,18 +3,33 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from promopilot.agents.policy import Policy
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
-from promopilot.envs.blocks import choices_at, explore_in_blocks, shares_of_plan
+from promopilot.agents.simple import Uniform
+from promopilot.envs.blocks import BlockLog, choices_at, draw, explore_in_blocks, shares_of_plan
+from promopilot.envs.dynamics import steady
+from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market
+from promopilot.envs.response import Saturation
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.world import World
 from promopilot.experiments.evidence import write_evidence
 from promopilot.experiments.ope.evaluate import evaluate_log
 from promopilot.experiments.ope.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
 WORLD = synthetic_world(SyntheticSize(promotions=4, days=10))
-LOG = explore_in_blocks(WORLD, 3, np.arange(6), blocks_per_day=10, exploration=0.3)
+
+
+def log_of(
+    world: World, flights: int, exploration: float, policy: Policy | None = None
+) -> BlockLog:
+    spend = (policy or Replanner(world)).spend
+    return explore_in_blocks(world, spend, 3, np.arange(flights), 10, exploration)
+
+
+LOG = log_of(WORLD, 6, 0.3)
 ROWS = np.arange(len(LOG.action))
 
 
@@ -44,7 +59,7 @@ def test_rewards_have_the_expectation_that_the_market_names() -> None:
         {"budget": WORLD.budget / 50},
         {"per_day_max": 60.0},
         {"max_spend": np.full(WORLD.catalog.num_line_items, 9.0)},
-        {"supply_sd": np.full(len(WORLD.catalog.pools), 0.5)},
+        {"dynamics": replace(WORLD.dynamics, supply_sd=np.full(len(WORLD.catalog.pools), 0.5))},
     ],
 )
 def test_every_limit_of_the_market_holds_in_the_log(
@@ -61,7 +76,7 @@ def test_every_limit_of_the_market_holds_in_the_log(
         return outcome
 
     monkeypatch.setattr(Market, "book", book)
-    log = explore_in_blocks(world, 3, np.arange(3), blocks_per_day=10, exploration=0.5)
+    log = log_of(world, 3, 0.5)
     assert (log.action != 4).any()
     for outcome, supply in booked:
         assert (outcome.total("spend") <= world.per_day_max + 1e-9).all()
@@ -72,14 +87,14 @@ def test_every_limit_of_the_market_holds_in_the_log(
 
 def test_the_last_days_still_have_money_to_choose_with() -> None:
     world = WORLD.with_budget(WORLD.budget / 3)
-    log = explore_in_blocks(world, 3, np.arange(3), blocks_per_day=10, exploration=0.5)
+    log = log_of(world, 3, 0.5)
     first, last = (log.available[log.day == day][:, :-1].any(axis=1).mean() for day in (0, 9))
     assert last > 0.8 * first
 
 
 def test_stock_is_kept_and_rewards_stay_honest() -> None:
     world = synthetic_world(SyntheticSize(promotions=4, days=10, stock=60.0))
-    log = explore_in_blocks(world, 3, np.arange(30), blocks_per_day=10, exploration=0.3)
+    log = log_of(world, 30, 0.3)
     rows = np.arange(len(log.action))
     error = log.reward - log.expected[rows, log.action]
     assert abs(error.mean()) < 4 * error.std() / np.sqrt(len(rows))
@@ -92,6 +107,77 @@ def test_shares_are_probabilities_and_fall_to_none_where_unavailable() -> None:
     chosen = choices_at(LOG, shares_of_plan(WORLD, plan))
     np.testing.assert_allclose(chosen.sum(axis=1), 1.0)
     assert (chosen[~LOG.available] == 0).all()
+
+
+def test_any_policy_can_fill_blocks_and_its_shares_are_the_propensities() -> None:
+    world = replace(
+        WORLD,
+        dynamics=replace(
+            steady(len(WORLD.catalog.pools), len(WORLD.catalog.placement_ids), 4),
+            saturation=Saturation("michaelis_menten"),
+        ),
+    )
+    log = log_of(world, 4, 0.2, Uniform())
+    plan = roll_out(Uniform(), world, 3, np.arange(4)).by_day.impressions
+    rows = np.arange(len(log.action))
+    wanted = 0.8 * choices_at(log, shares_of_plan(world, plan))
+    wanted += 0.2 * log.available / log.available.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(wanted.sum(axis=1), 1.0)
+    # The plan's impressions were rounded to whole ones.
+    np.testing.assert_allclose(log.propensity, wanted[rows, log.action], atol=1e-4)
+    for action in range(5):
+        chance, drawn = wanted[:, action], log.action == action
+        assert abs(drawn.mean() - chance.mean()) < 4 * np.sqrt(
+            (chance * (1 - chance)).mean() / len(rows)
+        )
+
+
+def test_without_exploring_only_the_policys_own_choices_are_drawn() -> None:
+    world = synthetic_world(SyntheticSize(promotions=4, days=3))
+
+    class OnlyTheSecond:
+        name = "second"
+
+        def spend(self, market: Market) -> np.ndarray:
+            of_it = market.world.catalog.promotion == 1
+            return np.tile(np.where(of_it, market.world.budget / 30, 0.0), (market.num_flights, 1))
+
+    log = log_of(world, 2, 0.0, OnlyTheSecond())
+    assert set(log.action) == {1, 4}
+
+
+def test_spend_beyond_the_limits_is_cut_before_it_fills_blocks() -> None:
+    class Greedy:
+        name = "greedy"
+
+        def spend(self, market: Market) -> np.ndarray:
+            each = np.full(market.world.catalog.num_line_items, 1e9)
+            each[0] = np.nan
+            return np.tile(each, (market.num_flights, 1))
+
+    log = log_of(WORLD, 2, 0.1, Greedy())
+    assert np.isfinite(log.propensity).all()
+    # All money goes on the first day.
+    assert (log.action[log.day == 0] != 4).mean() > 0.5
+    assert (log.action[log.day == 9] == 4).all()
+
+
+def test_where_the_budget_pays_subsidy_blocks_leave_room_for_it() -> None:
+    small = WORLD.with_budget(WORLD.budget / 4)
+    both = replace(small, covers=("spend", "subsidy"))
+    free, held = (log_of(world, 4, 0.5, Uniform()) for world in (small, both))
+    assert 0 < (held.action != 4).sum() < 0.8 * (free.action != 4).sum()
+
+
+def test_drawing_never_picks_what_has_no_chance() -> None:
+    chance = np.array([[0.1] * 3 + [0.7 - 1e-16, 0.0]] * 2)
+    np.testing.assert_array_equal(draw(chance, np.array([1 - 1e-17, 1e-17])), [3, 0])
+
+
+@pytest.mark.parametrize("exploration", [-0.1, 1.5, np.nan])
+def test_exploration_is_a_share(exploration: float) -> None:
+    with pytest.raises(MarketError, match=f"exploration is {exploration}; it must be from 0 to 1"):
+        log_of(WORLD, 1, exploration)
 
 
 def test_offline_estimates_find_the_true_value_of_a_plan() -> None:

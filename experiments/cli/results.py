@@ -28,6 +28,25 @@ def simulate(
         list[str] | None, typer.Option("--policy", help="A policy's name; repeats (default: all).")
     ] = None,
     flights: Annotated[int, typer.Option("--flights", min=2, help="How many flights.")] = 512,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            metavar="DIR",
+            help="Also log as many flights for `ope` into a new folder: log.parquet, blocks filled "
+            "by the first --policy (default: replanner), and, with several policies, "
+            "sequential.parquet, days decided by one of them at random.",
+        ),
+    ] = None,
+    minari: Annotated[
+        str | None,
+        typer.Option(
+            "--minari",
+            metavar="DATASET_ID",
+            help="Also record the flights of the one --policy as a Minari dataset, "
+            "e.g. shop/replanner-v0.",
+        ),
+    ] = None,
     out: options.SummaryOut = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
@@ -39,14 +58,21 @@ def simulate(
 
     folder = RunFolder.existing(run)
     under_way.folder = run
+    from promopilot.experiments.recording import record_run
     from promopilot.experiments.simulation import simulate_run
 
     used_seed = folder.config.seed if seed is None else seed
-    with Progress() as progress, progress.stage("simulate"):
-        result = simulate_run(run, list(policy or ()), flights, used_seed, progress)
+    names = list(policy or ())
+    with Progress() as progress:
+        recorded = record_run(
+            run, names, flights, folder.config.ope, used_seed, log, minari, progress
+        )
+        with progress.stage("simulate"):
+            result = simulate_run(run, names, flights, used_seed, progress)
+    result |= recorded
     if out is not None:
         write_text_atomic(out, json.dumps(result, indent=2) + "\n")
-    return Outcome(_table(result["policies"]), result)
+    return Outcome("\n".join([_table(result["policies"]), *_recorded(recorded)]), result)
 
 
 @guarded
@@ -149,6 +175,19 @@ def _table(policies: dict[str, dict[str, Any]]) -> str:
             + (f"{gain:>+11.2f} %" if gain is not None else "")
         )
     return "\n".join(lines)
+
+
+def _recorded(recorded: dict[str, Any]) -> list[str]:
+    lines = []
+    for file, rows in recorded.get("log", {}).get("files", {}).items():
+        lines.append(f"Wrote {file}: {rows:,} decisions")
+    if "minari" in recorded:
+        dataset = recorded["minari"]
+        lines.append(
+            f"Wrote {dataset['folder']}: dataset {dataset['dataset_id']}, "
+            f"{dataset['episodes']:,} flights"
+        )
+    return lines
 
 
 def _estimates(result: dict[str, Any]) -> str:
