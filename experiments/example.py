@@ -134,7 +134,9 @@ def _config() -> str:
 
     config = load_config(packaged("example"))
     # The folder is the one beside the file, whatever it is called.
-    body = commented_yaml(config, frozenset({"data.folder", "data.complete_journey"}))
+    body = commented_yaml(
+        config, frozenset({"data.folder", "data.complete_journey", "data.synthetic"})
+    )
     folder = "data:\n  # Folder of the tables; a relative path starts at this file.\n  folder: data"
     return "# promopilot: every key, with its unit and default. Delete what you do not need.\n" + (
         body.replace("data:", folder, 1)

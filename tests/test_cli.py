@@ -20,7 +20,8 @@ from promopilot.experiments.run_folder import RunFolder
 
 README = Path(__file__).parent.parent / "README.md"
 COMMANDS = (
-    *("demo", "init", "run", "doctor", "data build complete-journey", "data check"),
+    *("demo", "init", "run", "doctor", "data build complete-journey", "data build synthetic"),
+    "data check",
     *("predictor fit", "predictor predict", "predictor evaluate"),
     *("simulate", "ope", "plan", "report", "bench"),
 )

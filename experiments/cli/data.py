@@ -1,6 +1,7 @@
 """`data build` and `data check`: tables in, or what is wrong with them."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,10 @@ import typer
 from promopilot.experiments.cli import options
 from promopilot.experiments.cli.outcome import USER, Outcome, guarded
 
+SYNTHETIC_EXAMPLE = (
+    "Example: promopilot data build synthetic --out data/shop --seed 1 "
+    "--set data.synthetic.promotions=40"
+)
 SHOWN = 20  # problems printed for a person; --json and --out give all
 
 app = typer.Typer(
@@ -18,7 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 build = typer.Typer(
-    help="Build a folder of tables from an installed data set.",
+    help="Build a folder of tables: of an installed data set, or of a made-up shop.",
     epilog="Example: promopilot data build complete-journey --out data/journey",
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -48,6 +53,36 @@ def complete_journey(
         source.build(out, settings, progress)
     written = sorted(p.name for p in out.iterdir())
     return Outcome(f"Wrote {out}: {', '.join(written)}", {"data": str(out), "files": written})
+
+
+@build.command("synthetic", epilog=SYNTHETIC_EXAMPLE)
+@guarded
+def synthetic(
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the tables.")],
+    config: options.Config = None,
+    sets: options.Sets = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Build tables of a made-up shop whose truth is known, and that truth; some seconds.
+
+    Its size and market are `data.synthetic` in a config. What nobody in the shop could know goes
+    into truth/ in the same folder, with the true market of the flight that follows.
+    """
+    from promopilot.experiments.cli.settings import configured
+    from promopilot.experiments.progress import Progress
+    from promopilot.experiments.sources.synthetic import build as source
+
+    run = configured(config, sets, seed)
+    settings = run.data.synthetic
+    with Progress() as progress, progress.stage("data build"):
+        source.build(out, settings, run.seed, run.currency, progress)
+    written = sorted(p.name for p in out.iterdir())
+    flight = (settings.start + timedelta(days=settings.days)).isoformat()
+    return Outcome(
+        f"Wrote {out}: {', '.join(written)}; the flight that follows starts on {flight}",
+        {"data": str(out), "files": written, "flight_start": flight, "seed": run.seed},
+    )
 
 
 @app.command(epilog="Example: promopilot data check my-shop/data")
