@@ -2,23 +2,27 @@
 #   make demo     installs into .venv and runs the whole pipeline on the packaged data
 #   make test     installs the dev extras and runs the test suite
 #   make bench-predictor UPWORTHY=FILE   also fits on headline tests; a killed one goes on
+#   make bench-peers   times the market beside RTBGym, which it installs into .venv-peers
 # PYTHON=python3.12 picks the interpreter, VENV=folder the environment.
 
 PYTHON ?= python3
 VENV ?= .venv
+VENV_PEERS ?= .venv-peers
 
 BIN := $(VENV)/bin
 # Stamps: what is up to date is never reinstalled.
 INSTALLED_DEMO := $(VENV)/.installed-demo
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_PEERS := $(VENV_PEERS)/.installed-peers
 PINS := pyproject.toml constraints.txt
+PINS_PEERS := experiments/bench/peers-requirements.txt
 FOLDERS := agents configs envs experiments predictors
 LINKS := $(addprefix .typing/promopilot/,$(FOLDERS))
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 # One thread per worker: two torch threads beside another process are slower than one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-slow lint type format clean browser bench bench-predictor
+.PHONY: demo test test-slow lint type format clean browser bench bench-predictor bench-peers
 
 demo: $(INSTALLED_DEMO)
 	$(BIN)/promopilot demo --out runs/demo --overwrite
@@ -59,6 +63,10 @@ bench-predictor: $(if $(ABLATIONS),$(INSTALLED_DEV),$(INSTALLED_DEMO))
 	$(BIN)/promopilot bench predictor --out runs/bench \
 	  $(if $(UPWORTHY),--upworthy "$(UPWORTHY)") $(if $(ABLATIONS),--ablations)
 
+# Both in one run, in turns: figures of two runs are not comparable.
+bench-peers: $(INSTALLED_DEMO) $(INSTALLED_PEERS)
+	$(BIN)/promopilot bench peers --peers-python "$(VENV_PEERS)/bin/python" --out runs/bench
+
 bench-%: $(INSTALLED_DEMO)
 	$(BIN)/promopilot bench $* --out runs/bench
 
@@ -75,6 +83,17 @@ $(INSTALLED_DEMO): $(PINS) | $(BIN)/python
 $(INSTALLED_DEV): $(PINS) | $(BIN)/python
 	$(PIP) -e ".[demo,dev]"
 	touch $(INSTALLED_DEMO) $@
+
+$(VENV_PEERS)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
+	  echo "RTBGym needs numpy 1, so Python 3.11 or 3.12; name one with: make PYTHON=python3.12 bench-peers" >&2; \
+	  exit 2; }
+	$(PYTHON) -m venv $(VENV_PEERS)
+
+# Every package is pinned there, and RTBGym imports a part of what its distribution declares.
+$(INSTALLED_PEERS): $(PINS_PEERS) | $(VENV_PEERS)/bin/python
+	$(VENV_PEERS)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $(PINS_PEERS)
+	touch $@
 
 # Type checkers read the folders under the names they are installed by.
 .typing/promopilot/%:

@@ -19,13 +19,16 @@ class StaticOptimum:
         rate = (rates.first * rates.second).mean(axis=0)
         ever_live = world.live.any(axis=0)
         supply = world.supply.mean(axis=0)
-        split = Allocator(catalog.by_pool, spend_weight).split(
+        split = Allocator(catalog.by_pool, spend_weight, world.dynamics.saturation).split(
             (rate * worth[catalog.promotion])[None],
             world.unit_cost[None],
             world.reach_share * supply[catalog.pool] * ever_live,
             supply,
             np.array([min(world.budget / world.days, world.per_day_max)]),
             world.max_spend,
+            subsidy=(rate * catalog.unit_subsidy[catalog.promotion])[None]
+            if "subsidy" in world.covers
+            else None,
         )
         self._day = split.spend[0]
 

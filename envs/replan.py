@@ -20,7 +20,7 @@ class Replan:
     def __init__(self, world: World) -> None:
         self.world = world
         _, spend_weight = world.catalog.worth(world.objective)
-        self.allocator = Allocator(world.catalog.by_pool, spend_weight)
+        self.allocator = Allocator(world.catalog.by_pool, spend_weight, world.dynamics.saturation)
         # Expected cost of a day's whole supply, the measure of how much of the market a day is.
         mean_cost = _mean_by_pool(world)
         size = (world.supply * mean_cost * (_live_by_pool(world) > 0)).sum(axis=1)
@@ -60,6 +60,7 @@ class Replan:
             budget,
             self.world.max_spend,
             None if np.isinf(market.stock_left).all() else impressions_in_stock(market),
+            market.subsidy_per_impression,
         )
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.catalog import Catalog
-from promopilot.envs.settings import MarketSettings
+from promopilot.envs.dynamics import Dynamics
 
 _FIRST_DAYS = 28
 
@@ -25,7 +25,7 @@ def carried_fatigue(
     catalog: Catalog,
     people: Floats,
     projection: float,
-    settings: MarketSettings,
+    dynamics: Dynamics,
 ) -> tuple[Floats, Floats]:
     """Replay the market's fatigue over the exposures before the flight.
 
@@ -35,7 +35,7 @@ def carried_fatigue(
         catalog: The flight's promotions and segments.
         people: Size of each segment `[S]`.
         projection: Exposures in the business per recorded one.
-        settings: Exponent and half-life.
+        dynamics: Fatigue exponent and half-life.
 
     Returns:
         Recent exposures per person at the start `[P * S]`, and the exposure-weighted mean of the
@@ -54,12 +54,12 @@ def carried_fatigue(
         before["impressions"].to_numpy(dtype=float)[ours],
     )
     per_person = (exposures * projection / people).reshape(len(days), -1)
-    forget = 2 ** (-1 / settings.fatigue_half_life_days)
+    forget = dynamics.forget
     # Nobody was rested when the records began: start from what their first weeks would settle at.
     recent = per_person[:_FIRST_DAYS].mean(axis=0) * forget / (1 - forget)
     tired = np.zeros(per_person.shape[1])
     for today in per_person:
-        tired += today * (1 + recent) ** -settings.fatigue_exponent
+        tired += today * (1 + recent) ** -dynamics.fatigue_exponent
         recent = (recent + today) * forget
     seen = per_person.sum(axis=0)
     overall = float(tired.sum() / seen.sum()) if seen.sum() > 0 else 1.0

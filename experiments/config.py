@@ -17,6 +17,7 @@ from promopilot.experiments.config_yaml import read_override, read_yaml, to_json
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.sources.complete_journey_settings import CompleteJourneySettings
+from promopilot.experiments.sources.synthetic.settings import SyntheticSettings
 from promopilot.predictors.base_model import is_hub_name
 from promopilot.predictors.settings import PredictorSettings
 
@@ -31,8 +32,10 @@ class DataConfig(Section):
     """Where the tables come from: a folder of your own, or one that is built."""
 
     folder: Path | None = None  # of the tables; a relative path starts at the config file
-    build: Literal["complete-journey"] | None = None  # or build them from an installed package
+    # Or build them: from an installed package, or of a made-up shop whose truth is known.
+    build: Literal["complete-journey", "synthetic"] | None = None
     complete_journey: CompleteJourneySettings = CompleteJourneySettings()  # how they are built
+    synthetic: SyntheticSettings = SyntheticSettings()  # what is made up
 
 
 class FlightConfig(Section):
@@ -69,6 +72,10 @@ class BudgetConfig(Section):
     per_day_max: float | None = Field(default=None, gt=0)  # on any one day; null: no such limit
     # On any one promotion x placement x segment and day; null: no such limit.
     per_line_item_max: float | None = Field(default=None, gt=0)
+    # What it pays for: media spend alone, or the discounts of redeemed conversions too.
+    covers: Literal["spend", "spend_and_subsidy"] = "spend"
+    # Where it pays for subsidy and is used up: redemption closes, or the overrun is booked.
+    overrun: Literal["close", "book"] = "close"
 
 
 class AssumptionsConfig(Section):
@@ -100,6 +107,13 @@ class SimulateConfig(Section):
     flights_test: int = Field(default=512, ge=2, le=100_000)  # to report, once
 
 
+class BacktestConfig(Section):
+    """The market against the last weeks before the flight, fitted on what was known before them."""
+
+    days: int = Field(default=28, ge=0, le=366)  # as long as the usual flight; 0: no backtest
+    flights: int = Field(default=256, ge=20, le=10_000)  # for intervals of 80 %
+
+
 class RunConfig(Section):
     """Everything that decides a run; the same config and version give the same plan."""
 
@@ -112,6 +126,7 @@ class RunConfig(Section):
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")  # ISO 4217; one for all money
     assumptions: AssumptionsConfig = AssumptionsConfig()
     market: MarketSettings = MarketSettings()
+    backtest: BacktestConfig = BacktestConfig()
     predictor: PredictorSettings = PredictorSettings()
     agents: AgentSettings = AgentSettings()
     ope: OpeSettings = OpeSettings()
@@ -167,7 +182,7 @@ def require_data(config: RunConfig) -> None:
     if config.data.folder is None and config.data.build is None:
         raise ConfigError(
             "no data: set `$.data.folder` to a folder of tables (`promopilot init` writes an "
-            "example), or `$.data.build` to `complete-journey`"
+            "example), or `$.data.build` to `complete-journey` or `synthetic`"
         )
     if config.data.folder is not None and config.data.build is not None:
         raise ConfigError("`$.data.folder` and `$.data.build` are both set: make one of them null")

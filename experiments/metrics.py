@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.backtest.run import backtest_metrics
 from promopilot.experiments.plan.judgement import read_judgement
 from promopilot.experiments.run_folder import RunFolder
 from promopilot.experiments.simulation import read_simulations
@@ -30,7 +31,9 @@ def write_metrics(folder: RunFolder) -> dict[str, Any]:
     scores = json.loads((run / SCORES).read_text(encoding="utf-8"))
     simulations, judged = read_simulations(run), read_judgement(run)
     ope = json.loads((run / "ope" / "ope.json").read_text(encoding="utf-8"))
+    backtest = backtest_metrics(run)
     metrics: dict[str, Any] = {"predictor": scores} if scores else {}
+    metrics |= {"backtest": backtest} if backtest else {}
     metrics |= {
         "policies": simulations["policies"],
         "plan": {key: judged[key] for key in _PLAN_KEYS if key in judged},

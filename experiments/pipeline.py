@@ -29,6 +29,7 @@ def run(config: RunConfig, folder: RunFolder, progress: Progress) -> dict[str, A
     folder.run_stage("data", stages.data, progress)  # data/, where it is built
     folder.run_stage("predictor", stages.predictor, progress)  # predictor/
     folder.run_stage("market", stages.market, progress)  # market/
+    folder.run_stage("backtest", stages.backtest, progress)  # backtest.json
     folder.run_stage("train", stages.train, progress)  # policy/
     folder.run_stage("simulate", stages.simulate, progress)  # simulations.json
     folder.run_stage("plan", stages.plan, progress)  # plan.csv, plan_summary.csv, columns.md

@@ -32,7 +32,7 @@ FORMAT = "promopilot run folder 1"  # marks a folder as ours: only such a folder
 OUTPUTS = (
     *("data", "predictor", "market", "policy", "ope", "plans", "simulations.json"),
     *("plan.csv", "plan_summary.csv", "columns.md", "plan_value.json", "scores.json"),
-    *("explanations.json", CHECKPOINT),
+    *("explanations.json", "backtest.json", "afterwards.json", CHECKPOINT),
     *("metrics.json", "manifest.json", "report.html", "error.log", CONFIG, STAGES),
 )
 _NO_WORK = frozenset({"error.log", CONFIG, STAGES})  # a folder with these alone is unused

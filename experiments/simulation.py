@@ -13,7 +13,8 @@ import numpy as np
 from promopilot.agents.comparison import gain_pct, mean_interval
 from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
-from promopilot.envs.world import World, load_world
+from promopilot.envs.world import World
+from promopilot.envs.world_files import load_world
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.seeds import Seeds
 

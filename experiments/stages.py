@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promopilot.envs.world import World, load_world, save_world
+from promopilot.envs.world import World
+from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, require_conversions, resolve_dates
@@ -92,10 +94,15 @@ class Stages:
 
     def data(self, work: Path) -> None:
         """Build the tables, where the config asks for it."""
-        from promopilot.experiments.sources.complete_journey import build
+        from promopilot.experiments.sources import complete_journey
+        from promopilot.experiments.sources.synthetic import build as synthetic
 
-        if self.config.data.build is not None:
-            build(work / "data", self.config.data.complete_journey, self.progress)
+        data, out = self.config.data, work / "data"
+        if data.build == "complete-journey":
+            complete_journey.build(out, data.complete_journey, self.progress)
+        elif data.build == "synthetic":
+            seed, currency = self.config.seed, self.config.currency
+            synthetic.build(out, data.synthetic, seed, currency, self.progress)
 
     def predictor(self, work: Path) -> None:
         """Fine-tune the predictor on the fitting days; the choosing days stop it."""
@@ -125,6 +132,19 @@ class Stages:
         built.items.to_csv(out / LINE_ITEMS, index=False, lineterminator="\n")
         built.rates.to_csv(out / "rates.csv", index=False, float_format="%.8g", lineterminator="\n")
         write_text_atomic(out / SOURCES, json.dumps(built.sources, indent=1) + "\n")
+
+    def backtest(self, work: Path) -> None:
+        """Fit everything some weeks earlier, and judge it on the last weeks before the flight."""
+        from promopilot.experiments.backtest.run import BACKTEST, backtest_before
+
+        found: dict[str, Any] = {"absent": "switched off in the config (backtest.days is 0)"}
+        if self.config.backtest.days:
+            earlier = work / "earlier"  # a predictor that is of no use afterwards
+            found = backtest_before(
+                self.read, self.config, self.dates.start, earlier, self.progress
+            )
+            shutil.rmtree(earlier, ignore_errors=True)
+        write_text_atomic(work / BACKTEST, json.dumps(found, indent=1, allow_nan=False) + "\n")
 
     def train(self, work: Path) -> None:
         """Train PPO on training flights; validation flights keep its best."""
@@ -203,6 +223,7 @@ class Stages:
 
     def score(self, work: Path) -> None:
         """Explain what the plan's rates rest on; score them on the flight's days, read only now."""
+        from promopilot.experiments.backtest.run import AFTERWARDS, backtest_after
         from promopilot.predictors import Predictor, evaluate
 
         seen = self.dates.flight(self.tables.performance)
@@ -212,6 +233,12 @@ class Stages:
             test = rows_of(self.tables, seen, self.config.predictor)
             seed = self.seeds.bootstrap
             scores["test"] = evaluate(predictor, test, seed, self.host.predict)
+            found = backtest_after(
+                self.read, self.host, self.config, self.dates.start, self.config.flight.days
+            )
+            write_text_atomic(
+                work / AFTERWARDS, json.dumps(found, indent=1, allow_nan=False) + "\n"
+            )
         write_text_atomic(work / SCORES, json.dumps(scores, indent=1, allow_nan=False) + "\n")
         explained = explain_run(
             self.run, self.host, self.tables, self.config.predictor, self.seeds.bootstrap

@@ -10,14 +10,16 @@ import pandas as pd
 
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.rates import Rates
-from promopilot.envs.world import World
+from promopilot.envs.world import InitialState, World
 from promopilot.experiments.carried_fatigue import carried_fatigue
+from promopilot.experiments.carried_pending import carried_pending
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates
 from promopilot.experiments.economics import Economics, Sources, economics
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import line_items, live_days, promotions_in_flight
 from promopilot.experiments.flight_rates import ITEM, flight_rates
+from promopilot.experiments.market_laws import overridden, prior_dynamics
 from promopilot.experiments.supply import (
     WEEK,
     cost_per_impression,
@@ -30,6 +32,10 @@ from promopilot.experiments.tables import Tables
 
 if TYPE_CHECKING:
     from promopilot.predictors import PredictorHost
+
+
+# What the config's `budget.covers` means to a world.
+_COVERS = {"spend": ("spend",), "spend_and_subsidy": ("spend", "subsidy")}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,6 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         tables, history, by_placement.mean() if has_clicks else None, config.assumptions
     )
     factor, residual_sd = weekday_season(history)
-    supply_sd = config.market.supply_sd if config.market.supply_sd is not None else residual_sd
     weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(config.flight.days)])
     mix, mix_source = current_mix(
         ours,
@@ -83,37 +88,39 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     ]
     live = live_days(promotions, dates, config.flight.days)[:, catalog.promotion]
     current = current * live
-    recent, usual = carried_fatigue(
-        before,
-        dates.start,
-        catalog,
-        sizes,
-        config.assumptions.panel_projection,
-        config.market,
+    dynamics, law_sources = overridden(
+        prior_dynamics(catalog, residual_sd), config.market, _market_sources(config)
     )
+    projection = config.assumptions.panel_projection
+    recent, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
     world = World(
         catalog=catalog,
         rates=Rates(
             stages[0].on_days(weekdays, catalog), stages[1].on_days(weekdays, catalog), has_clicks
         ),
-        settings=config.market,
+        dynamics=dynamics,
+        initial=InitialState(
+            fatigue=recent,
+            log_price=np.full(len(catalog.placement_ids), np.nan),
+            pending=carried_pending(before, dates.start, columns, dynamics.delay, projection),
+        ),
         start=dates.start,
         budget=_budget(config, float(current.sum())),
         supply=factor[weekdays][:, None] * supply.daily.loc[pools].to_numpy(),
-        supply_sd=np.full(len(pools), supply_sd),
         unit_cost=np.asarray(items["placement_id"].map(cost), dtype=np.float64),
         reach_share=np.full(len(items), config.assumptions.reach_share),
         segment_size=sizes,
         live=live,
         max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
         current_spend=current,
-        initial_fatigue=recent,
         usual_fatigue_factor=usual,
         per_day_max=config.budget.per_day_max or float("inf"),
         objective=config.objective,
         currency=config.currency,
+        covers=_COVERS[config.budget.covers],
+        overrun=config.budget.overrun,
     )
-    sources = money.sources | cost_sources | _market_sources(config)
+    sources = money.sources | cost_sources | law_sources
     sources |= {
         "supply": supply.source,
         "people per segment": size_source,
@@ -124,22 +131,16 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
 
 def _market_sources(config: RunConfig) -> Sources:
     """Where the numbers come from that are the same whatever the tables hold."""
-    settings, reach = config.market, config.assumptions.reach_share
+    reach = config.assumptions.reach_share
     return {
         "rates": "data: predicted by the model fitted on `performance`",
         "rates' uncertainty": "data: spread of promotions and line items on the choosing days",
         "weekday season": "data: impressions by weekday before the flight",
-        "day-to-day noise of supply": (
-            "assumption: config, market.supply_sd"
-            if settings.supply_sd is not None
-            else "data: what the weekday leaves unexplained"
-        ),
+        "day-to-day noise of supply": "data: what the weekday leaves unexplained",
         "saturation": f"prior: exponential reach; a line item can reach {reach:.0%} of its pool "
         "(assumption: reach_share)",
-        "price noise": f"prior: AR(1), sd {settings.price_sd:g} of the log, "
-        f"persistence {settings.price_persistence:g}",
-        "fatigue": f"prior: (1 + n)^-{settings.fatigue_exponent:g}, half of the exposures "
-        f"forgotten in {settings.fatigue_half_life_days:g} days",
+        "price noise": "prior: AR(1)",
+        "fatigue": "prior: (1 + n)^-exponent",
         "fatigue carried in": "data: exposures before the flight, at the prior's pace; rates are "
         "taken to be those of audiences as tired as they then were",
     }

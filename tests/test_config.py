@@ -173,7 +173,7 @@ def test_every_key_of_the_commented_config_has_the_comment_of_its_source(tmp_pat
     assert load_config(path) == RunConfig()
     assert "# money per unit before discount\n  price: 10.0\n" in text
     described = comments_of(type(RunConfig().budget))
-    assert set(described) == {"total", "per_day_max", "per_line_item_max"}
+    assert set(described) == {"total", "per_day_max", "per_line_item_max", "covers", "overrun"}
     assert all(described.values())
 
 

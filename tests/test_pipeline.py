@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from promopilot.envs.world import load_world
+from promopilot.envs.world_files import load_world
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.plan.columns import COLUMNS
 from promopilot.experiments.run_folder import OUTPUTS
@@ -44,6 +44,7 @@ def metrics(run: Path) -> dict:
 def test_metrics_hold_the_contracts_keys(metrics: dict) -> None:
     assert set(metrics) == {
         "predictor",
+        "backtest",
         "policies",
         "plan",
         "recommended",

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from promopilot.envs.world import load_world
+from promopilot.envs.world_files import load_world
 from promopilot.experiments.cli.app import app
 from tests.small_shop import write_small_shop
 

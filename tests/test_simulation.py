@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from promopilot.agents.rollout import Rollout
 from promopilot.envs.market import DayOutcome
 from promopilot.envs.synthetic import synthetic_world
-from promopilot.envs.world import save_world
+from promopilot.envs.world_files import save_world
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.progress import silent
 from promopilot.experiments.seeds import Seeds
@@ -14,7 +15,7 @@ from promopilot.experiments.simulation import figures, recommend, simulate_run
 
 
 def rollout(name: str, value: np.ndarray) -> Rollout:
-    none = DayOutcome(*(np.zeros((1, 1)) for _ in range(11)))
+    none = DayOutcome(*(np.zeros((1, 1)) for _ in fields(DayOutcome)))
     return Rollout(name, value, np.zeros(len(value)), none, *(np.zeros((1, 1)),) * 2, 0.0)
 
 

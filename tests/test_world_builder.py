@@ -214,7 +214,7 @@ def test_outcomes_that_some_rows_lack_change_no_money_and_no_supply() -> None:
     before, after = build(tables(performance=full)), build(tables(performance=lacking))
     np.testing.assert_allclose(after.world.supply, before.world.supply)
     np.testing.assert_allclose(after.world.current_spend, before.world.current_spend)
-    np.testing.assert_allclose(after.world.initial_fatigue, before.world.initial_fatigue)
+    np.testing.assert_allclose(after.world.initial.fatigue, before.world.initial.fatigue)
     for name in ("conversion_value", "unit_subsidy"):
         np.testing.assert_allclose(
             getattr(after.world.catalog, name), getattr(before.world.catalog, name)

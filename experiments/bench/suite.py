@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.bench.peers import check_interpreter
 from promopilot.experiments.errors import ConfigError, RunFolderError
 from promopilot.experiments.progress import stage_of
 from promopilot.experiments.run_folder import RunFolder
@@ -22,6 +23,7 @@ MODULES = {
     "agents": ("agents",),
 }
 BENCHES = tuple(MODULES)
+PEERS = "peers"  # one more, of the module of that name: only when named, it needs an interpreter
 FILE = "bench.json"
 
 STUDIED = "predictor"  # the bench that a study of headline tests belongs to
@@ -44,24 +46,33 @@ def measure_all(
     run: Path | None,
     progress: Callable[[str, float], None],
     study: HeadlineStudy | None = None,
+    peers: Path | None = None,
 ) -> dict[str, Figures]:
     """Runs the benches named (all where none is) and puts their figures into the file `out`.
 
     Figures of other benches in it are kept, and those of an earlier study. With `run`, "stages"
     holds that run's seconds. With `study` the bench `predictor` has its figures too.
+    The bench `peers` runs other simulators, with the interpreter `peers`.
 
     Raises:
-        ConfigError: No bench has that name, or a study is wanted without the bench `predictor`.
+        ConfigError: No bench has that name, or a study is wanted without the bench `predictor`, or
+            `peers` without an interpreter, or an interpreter without it.
         DataError: The study's file is missing or breaks its rules; nothing is measured then.
+        MissingPackageError: A simulator does not run with the interpreter `peers`.
         RunFolderError: `run` is no run folder, or `out` cannot be written.
     """
+    known = (*BENCHES, PEERS)
     for name in names:
-        if name not in BENCHES:
-            near = difflib.get_close_matches(name, BENCHES, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BENCHES)}"
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise ConfigError(f"no bench is called {name!r}; {hint}")
     if study is not None and names and STUDIED not in names:
         raise ConfigError(f"headline tests are a study of the bench {STUDIED}: name it too")
+    if PEERS in names:
+        check_interpreter(peers)
+    elif peers is not None:
+        raise ConfigError(f"an interpreter for peers is of use to the bench {PEERS}: name it too")
     stages = {} if run is None else _stages(run)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -72,9 +83,9 @@ def measure_all(
     for name in names or BENCHES:
         with stage_of(progress, f"bench {name}"):
             measured[name] = {}
-            for part in MODULES[name]:
+            for part in MODULES.get(name, (name,)):
                 module = importlib.import_module(f"promopilot.experiments.bench.{part}")
-                measured[name] |= module.measure()
+                measured[name] |= module.measure(peers) if name == PEERS else module.measure()
                 _merge(out, {name: measured[name]})  # at once: a later one may be interrupted
         if name == STUDIED and later is not None:
             measured[name] |= later()

@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 def bench(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]…", help="Of market, predictor, agents (default: all)."),
+        typer.Argument(
+            metavar="[NAME]…", help="Of market, predictor, agents (default: these), peers."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="Folder for bench.json, or a .json file.")
@@ -39,6 +41,14 @@ def bench(
         bool,
         typer.Option("--ablations", help="With --upworthy: what each part is worth (six more)."),
     ] = False,
+    peers_python: Annotated[
+        Path | None,
+        typer.Option(
+            "--peers-python",
+            metavar="FILE",
+            help="For peers: an interpreter that has RTBGym (`make bench-peers` installs one).",
+        ),
+    ] = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -60,7 +70,7 @@ def bench(
     elif ablations:
         raise ConfigError("--ablations needs --upworthy FILE, the headline tests to fit on")
     with Progress() as progress:
-        figures = measure_all(list(names or ()), file, run, progress, study)
+        figures = measure_all(list(names or ()), file, run, progress, study, peers_python)
     lines = [
         f"{name:<10} {figure:<46} {row['value']:>14,.6g} {row['unit']}"
         + ("" if row["holds"] is None else f"  goal {row['goal']:,.6g}: {_held(row['holds'])}")

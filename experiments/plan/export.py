@@ -11,7 +11,8 @@ import pandas as pd
 
 from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
-from promopilot.envs.world import World, load_world
+from promopilot.envs.world import World
+from promopilot.envs.world_files import load_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import RunFolderError

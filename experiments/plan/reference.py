@@ -60,10 +60,15 @@ def _play(policy: Policy, world: World) -> tuple[Floats, Floats, Floats, Bools]:
         day, unit_cost = market.day, market.unit_cost
         reach = np.broadcast_to(market.reach, unit_cost.shape)
         supply = market.exogenous.supply[:, day]
-        rate.append((market.true_first_rate * market.true_second_rate)[0])
+        first, second = market.true_rates
+        rate.append((first * second)[0])
         outcome = market.step(policy.spend(market))
         spend.append(outcome.spend[0])
-        cost.append(response.marginal_cost(outcome.impressions, unit_cost, reach)[0])
+        cost.append(
+            response.marginal_cost(
+                outcome.impressions, unit_cost, reach, world.dynamics.saturation
+            )[0]
+        )
         left = supply - catalog.by_pool.sum(outcome.impressions)
         crumbs = catalog.by_pool.sum(np.ones(catalog.num_line_items))
         full.append((left <= np.maximum(_LEFT * supply, crumbs))[0, catalog.pool])

@@ -11,8 +11,11 @@ from markupsafe import Markup
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats
+from promopilot.envs.response import Saturation
+from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import Chart, label, layout, money_axis
 from promopilot.experiments.report.finished_run import ITEM, FinishedRun
+from promopilot.experiments.report.parameters import kind_of
 from promopilot.experiments.report.section import Page, Section
 
 SHOWN = 8
@@ -46,12 +49,15 @@ def largest_curves(run: FinishedRun) -> list[Curve]:
 
     The response is what the plan expects of the line item (conversions per impression over the
     flight, so that tired audiences are in it); where the plan buys nothing, the predicted rate.
+    Line items without planned money have none: what their first unit brings may be anything
+    between nothing (an S-shaped curve) and no end (a slope below 1).
     """
     catalog, world = run.world.catalog, run.world
     sums = run.plan.groupby(ITEM, sort=False)[
         ["planned_budget", "expected_impressions", "expected_conversions"]
     ].sum()
     largest = sums["planned_budget"].sort_values(ascending=False, kind="stable")
+    largest = largest[largest > 0]
     position = {
         tuple(ids): number
         for number, ids in enumerate(
@@ -73,7 +79,8 @@ def largest_curves(run: FinishedRun) -> list[Curve]:
         reach = float((world.reach_share[item] * world.supply[live, catalog.pool[item]]).mean())
         names = (run.promotions[key[0]], run.placements[key[1]], run.segments[key[2]])
         points = (float(current[live, item].mean()), float(planned[live, item].mean()))
-        curves.append(_curve(names, worth, float(world.unit_cost[item]), reach, points))
+        prices = (world.unit_cost[item : item + 1], np.array([reach]), world.dynamics.saturation)
+        curves.append(_curve(names, worth, prices, points))
     return curves
 
 
@@ -87,18 +94,19 @@ def _rate(run: FinishedRun, sums: pd.Series[float], item: int, live: Bools) -> f
 def _curve(
     names: tuple[str, str, str],
     worth: float,
-    cost: float,
-    reach: float,
+    prices: tuple[Floats, Floats, Saturation],
     points: tuple[float, float],
 ) -> Curve:
+    """A curve, from what an impression is worth and what it costs: unit cost, reach and law."""
+
     def profit(spend: Floats) -> Floats:
-        size = np.full_like(spend, 1.0)
-        return np.asarray(worth * response.impressions(spend, cost * size, reach * size))
+        return worth * response.impressions(spend, *prices)
 
     most = 1.6 * max(*points, 1e-9)
     grid = np.linspace(0.0, most, _POINTS)
     current, planned = ((x, float(profit(np.array([x]))[0])) for x in points)
-    slope = worth / cost * float(np.exp(-points[1] / (cost * reach))) if reach > 0 else 0.0
+    bought = response.impressions(np.array([points[1]]), *prices)
+    slope = worth / float(response.marginal_cost(bought, *prices)[0]) if prices[1][0] > 0 else 0.0
     return Curve(names, grid, profit(grid), current, planned, slope)
 
 
@@ -150,7 +158,7 @@ def _point(name: str, at: tuple[float, float], color: str, symbol: str) -> dict[
 
 
 def _note(page: Page, curves: list[Curve]) -> Markup:
-    if not any(curve.planned[0] > 0 for curve in curves):
+    if not curves:
         return Markup("The plan funds nothing, so there is no curve to show.")
     unit = f"{page.numbers.symbol}1"
     returns = [curve.next_unit for curve in curves]
@@ -160,10 +168,8 @@ def _note(page: Page, curves: list[Curve]) -> Markup:
         "The {} line items with most planned money, on a mean day. Each curve flattens because the "
         "same people are reached again and again; where it runs steeper than the dotted line, the "
         "next {} of media brings more than {} of profit. The plan spends more than the current mix "
-        "on {} of them, and the next {} would bring between {} and {}: {}. The height of a curve "
-        "rests on what was learnt about the response; its shape is an assumption, no measurement "
-        "(see “What rests on data”). Line items of one placement and segment share its exposures, "
-        "which the curves leave out."
+        "on {} of them, and the next {} would bring between {} and {}: {}. {} Line items of one "
+        "placement and segment share its exposures, which the curves leave out."
     )
     if above == len(curves):
         end = f"more than {unit} on all, so more budget would pay"
@@ -173,5 +179,24 @@ def _note(page: Page, curves: list[Curve]) -> Markup:
         end = f"more than {unit} on {above} of them"
     amount = page.numbers.amount
     return Markup(text).format(
-        len(curves), unit, unit, more, unit, amount(min(returns)), amount(max(returns)), end
+        *(len(curves), unit, unit, more, unit, amount(min(returns)), amount(max(returns)), end),
+        _shape(page),
+    )
+
+
+def _shape(page: Page) -> str:
+    """The curves' family in words, and whether anything measured it."""
+    saturation = page.run.world.dynamics.saturation
+    name, meaning = words.CURVES[saturation.family]
+    if saturation.family == "hill":
+        early = "brings little at first" if saturation.slope > 1 else "flattens from the start"
+        name, meaning = f"{name}, slope {saturation.slope:.2g}", f"{meaning}; it {early}"
+    kind = kind_of(page.run.parameter_sources.get("saturation", "prior"))
+    rests = {
+        "data": "its shape was measured on your history",
+        "estimate": "its shape was estimated from your history",
+    }.get(kind, "its shape is an assumption, no measurement")
+    return (
+        f"The curve is of the family “{name}”: {meaning}. Its height rests on what was learnt "
+        f"about the response; {rests} (see “What rests on data”)."
     )

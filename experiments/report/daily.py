@@ -11,7 +11,7 @@ from markupsafe import Markup
 from promopilot.experiments.report.chart import Cell, Chart, label, layout, legend, money_axis
 from promopilot.experiments.report.numbers import plan_sum
 from promopilot.experiments.report.pace import dates_axis, pace, upto
-from promopilot.experiments.report.section import Page, Section, short_day
+from promopilot.experiments.report.section import Page, Section, short_day, weekday_and_day
 
 COLORS = tuple(f"c{n}" for n in range(1, 9))
 OTHERS = "other placements"
@@ -65,7 +65,7 @@ def _by_day(page: Page) -> Chart:
         layout=layout(
             barmode="stack",
             bargap=0.18,
-            xaxis=dates_axis(page),
+            xaxis=dates_axis(page.run.world.dates),
             yaxis=money_axis(page.numbers.symbol, rangemode="tozero", nticks=6),
             **legend(y=-0.14, yanchor="top"),
         ),
@@ -80,7 +80,7 @@ def _row(page: Page, day: date) -> tuple[Cell, ...]:
     rows = page.run.plan[page.run.plan["date"] == day.isoformat()]
     columns = ("current_budget", "planned_budget", "expected_profit")
     return (
-        f"{_WEEKDAYS[day.weekday()]} {short_day(day)}",
+        weekday_and_day(day),
         *(
             page.numbers.money(
                 plan_sum(name, date=day.isoformat()), float(rows[name].sum()), cents=False
@@ -108,13 +108,10 @@ def _note(page: Page, by_day: pd.Series[float]) -> Markup:
     share = page.numbers.share(f"{upto(page, half - 1)} / {plan_sum('planned_budget')}", first)
     if first > even + 0.02:
         lean = "the plan spends early"
-        if page.run.world.settings.fatigue_exponent > 0:
+        if page.run.world.dynamics.fatigue_exponent > 0:
             lean += ", as people tire of what they have seen"
     elif first < even - 0.02:
         lean = "the plan holds money back for later days"
     else:
         lean = "an even pace"
     return text + Markup(" The first half gets {} of the money: {}.").format(share, lean)
-
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

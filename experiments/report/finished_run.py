@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs.arrays import Floats
-from promopilot.envs.world import World, load_world
+from promopilot.envs.world import World
+from promopilot.envs.world_files import load_world
 from promopilot.experiments.atomic import digest
+from promopilot.experiments.backtest.run import AFTERWARDS, BACKTEST
 from promopilot.experiments.config import RunConfig, load_config
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
@@ -41,6 +44,8 @@ class FinishedRun:
     explanations: dict[str, Any]  # empty where the run was made before there were any
     readability: dict[str, Any]  # of the promotions' texts; empty where it was not measured
     ope: dict[str, Any]
+    backtest: dict[str, Any]  # empty where the run was made before there were any
+    afterwards: dict[str, Any]  # of the flight itself; empty where its days are not in the data
     parameter_sources: dict[str, str]
     seconds: dict[str, float]  # by stage
 
@@ -61,12 +66,18 @@ class FinishedRun:
 
     @cached_property
     def promotions(self) -> dict[str, str]:
-        """What promotions are called, by id: their name, else their text."""
+        """What the flight's promotions are called, by id: their name, else their text."""
+        return self.called(self.world.catalog.promotion_ids)
+
+    def called(self, promotions: Iterable[str]) -> dict[str, str]:
+        """The same of any promotions of the tables."""
         table = self.tables.promotions
         texts = dict(zip(table["promotion_id"], table["text"], strict=True))
+        if "name" in table:
+            named = table.dropna(subset=["name"])
+            texts |= dict(zip(named["promotion_id"], named["name"], strict=True))
         given = dict(zip(self.plan["promotion_id"], self.plan["promotion_name"], strict=True))
-        named = [(i, given.get(i) or texts.get(i, i)) for i in self.world.catalog.promotion_ids]
-        return _distinct(named)
+        return _distinct((i, given.get(i) or texts.get(i) or i) for i in promotions)
 
     @cached_property
     def placements(self) -> dict[str, str]:
@@ -130,9 +141,11 @@ def read_run(path: Path) -> FinishedRun:
             simulations=_json(path / "simulations.json"),
             plan_value=_json(path / "plan_value.json"),
             scores=_json(path / "scores.json").get("test", {}),
-            explanations=_json(explained) if (explained := path / EXPLANATIONS).exists() else {},
+            explanations=_json_if_there(path / EXPLANATIONS),
             readability=_readability(path / "predictor" / "predictor.json"),
             ope=_json(path / "ope" / "ope.json"),
+            backtest=_json_if_there(path / BACKTEST),
+            afterwards=_json_if_there(path / AFTERWARDS),
             parameter_sources=_json(path / "market" / "sources.json"),
             seconds={
                 name: float(stage["seconds"])
@@ -155,7 +168,7 @@ _NUMBERS = {
 
 
 def _readability(path: Path) -> dict[str, Any]:
-    record = _json(path).get("record", {}) if path.exists() else {}
+    record = _json_if_there(path).get("record", {})
     found: dict[str, Any] = record.get("readability") or {}
     return found
 
@@ -163,6 +176,10 @@ def _readability(path: Path) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
+
+
+def _json_if_there(path: Path) -> dict[str, Any]:
+    return _json(path) if path.exists() else {}
 
 
 def _distinct(named: Any) -> dict[str, str]:

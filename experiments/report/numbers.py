@@ -19,9 +19,10 @@ def marked(key: str, value: float | None, shown: str) -> Markup:
     """A number with `data-key`, the place of its raw value (see `Numbers`).
 
     Args:
-        key: `file:path.to.value`, or `plan:column?…` as `plan_sum` and `plan_mean` make it, or
-            several of them joined by ` - `, ` + ` and ` / `, worked out from left to right; a
-            leading `abs ` drops the sign. Keys that begin with `average:` are not in the files.
+        key: `file:path.to.value`, where `*` sums over a list, or `plan:column?…` as `plan_sum` and
+            `plan_mean` make it, or several of them joined by ` - `, ` + ` and ` / `, worked out
+            from left to right; a leading `abs ` drops the sign. Keys that begin with `average:`
+            are not in the files.
         value: The raw value.
         shown: What is read.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 from markupsafe import Markup
@@ -17,9 +17,8 @@ def upto(page: Page, day: int, column: str = "planned_budget") -> str:
     return plan_sum(column, date_upto=page.run.world.dates[day].isoformat())
 
 
-def dates_axis(page: Page) -> dict[str, object]:
-    """The days of the flight, a tick a week."""
-    days = page.run.world.dates
+def dates_axis(days: list[date]) -> dict[str, object]:
+    """Days in order, a tick a week."""
     step = 7 if len(days) > 10 else max(1, -(-len(days) // 5))
     step *= max(1, len(days) // 42)  # months of weeks: fewer ticks
     return axis(
@@ -60,7 +59,7 @@ def pace(page: Page) -> Chart:
         title="Money planned so far, against the budget",
         traces=traces,
         layout=layout(
-            xaxis=dates_axis(page),
+            xaxis=dates_axis(days),
             yaxis=money_axis(page.numbers.symbol, range=[0, budget * 1.06], nticks=6),
             shapes=[
                 {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": budget, "y1": budget}

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.report import (
     allocation,
+    backtest,
     changes,
     comparison,
     curves,
@@ -27,7 +28,7 @@ from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.section import Page, period
 
 _SECTIONS = (
-    *(scenario, changes, allocation, curves, daily, prediction, why),
+    *(scenario, changes, allocation, curves, daily, prediction, backtest, why),
     *(comparison, offline, parameters, provenance),
 )
 _HERE = Path(__file__).parent

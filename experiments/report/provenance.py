@@ -51,6 +51,7 @@ def _names(page: Page) -> list[tuple[str, str]]:
         ("error per exposure", "log_loss: mean negative log-likelihood, in nats"),
         ("ranking agreement", "spearman"),
         ("typical miss", "ece: expected calibration error, ten bins"),
+        *((plain, f"{name}: {formula}") for name, (plain, formula) in words.BACKTEST.items()),
         ("usable evidence", "ESS: (sum of weights)² / sum of squared weights"),
         ("effect of a word or field", "Shapley value, in the log of the rate"),
         ("words taken out", "comprehensiveness (ERASER), of 10, 20 and 50 % of the words"),

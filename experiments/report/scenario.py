@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import backtest, words
 from promopilot.experiments.report.plan_gain import has_gain, large_gain
 from promopilot.experiments.report.section import Page, Section, period
 from promopilot.experiments.report.tiles import tiles
@@ -25,6 +25,7 @@ def section(page: Page) -> Section:
         "attributed": attributed(page),
         "gain": gain_in_words(page),
         "large_gain": large_gain(page),
+        "backtest": backtest.in_short(page),
     }
     return Section("summary", "Summary", "scenario.html", view)
 

@@ -40,6 +40,11 @@ def short_day(value: date) -> str:
     return f"{value.day} {_MONTHS[value.month - 1][:3]}"
 
 
+def weekday_and_day(value: date) -> str:
+    """Mon 6 Nov."""
+    return f"{_WEEKDAYS[value.weekday()]} {short_day(value)}"
+
+
 def period(first: date, last: date) -> str:
     """6 November to 3 December 2017."""
     return f"{day(first, year=first.year != last.year)} to {day(last)}"
@@ -49,3 +54,4 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
 )
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

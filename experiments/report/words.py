@@ -80,18 +80,51 @@ BASIS = {
     "prior": "never shown there, so its response is inferred from similar ones",
 }
 
+# Families of response curves: plain name, and what it says of money and exposures.
+CURVES: dict[str, tuple[str, str]] = {
+    "exponential": (
+        "exponential",
+        "each further unit of money buys the same share of the exposures that are left",
+    ),
+    "michaelis_menten": (
+        "Michaelis-Menten",
+        "it flattens slowly; twice the money that buys half of the exposures buys two thirds",
+    ),
+    "hill": ("Hill", "it rises around the money that buys half of the exposures"),
+}
+
+# What a backtest measures, as its files call it: plain name, and the formula.
+BACKTEST: dict[str, tuple[str, str]] = {
+    "wape": ("average miss", "sum of |actual - predicted| / sum of actual"),
+    "coverage_80": ("how often the range held", "share of actual inside the central 80 %"),
+    "naive_wape": (
+        "the same rate for every promotion",
+        "wape of last four weeks' conversions per spend (or impression) x what was given",
+    ),
+}
+
 # Parameters of the market as `market/sources.json` calls them.
 PARAMETERS = {
     "rates": "response rates",
     "rates' uncertainty": "uncertainty of the response rates",
+    "rates' random walk": "slow swings of all response rates together",
+    "drift and shocks": "changes of single promotions during the flight",
     "supply": "exposures that can be bought",
     "weekday season": "weekday pattern",
+    "trend of supply": "growth or decline of exposures",
     "day-to-day noise of supply": "day-to-day swings of exposures",
+    "supply's random walk": "slow swings of all exposures together",
+    "events": "days known to be special",
     "people per segment": "people per segment",
     "current mix": "current mix",
     "saturation": "shape of the response curves",
+    "reach": "share of the exposures that one line item can get",
     "price noise": "day-to-day swings of media prices",
+    "price level": "level of media prices",
     "fatigue": "people tiring of what they see",
+    "fatigue carried in": "how tired people are when the flight begins",
+    "delay of conversions": "how late orders are seen",
+    "conversions carried in": "orders still to be seen when the flight begins",
     "price": "product price",
     "discount": "discount",
     "margin": "margin",
@@ -103,15 +136,26 @@ PARAMETERS = {
 
 # What a parameter's source leaves unsaid.
 MEANINGS = {
-    "saturation": "Each further unit of money buys fewer new exposures; nobody measured how fast.",
+    "saturation": "Each further unit of money buys fewer new exposures; this says how fast.",
     "price noise": "Prices drift from day to day and come back to their mean.",
     "fatigue": "What the first event's rate is multiplied by, n the exposures per person so far.",
+    "fatigue carried in": "Exposures of the last days count when the first day is planned.",
+    "weekday season": "How much more or less can be bought on each day of the week.",
+    "trend of supply": "Growth or decline a day, carried on through the flight.",
+    "day-to-day noise of supply": "What weekday and trend leave open, anew every day.",
+    "supply's random walk": "Where a season that was never seen may lead; it grows with each day.",
+    "rates' random walk": "All rates may rise or fall together over the weeks.",
+    "drift and shocks": "A promotion's rate may wander, or fall at once and stay low.",
+    "delay of conversions": "Orders come days after the exposure; late ones count for their day.",
+    "events": "Holidays and sales that you have marked; they change what can be bought.",
+    "incrementality": "The other orders would have been placed anyway.",
 }
 
 STAGES = {
     "data": "building the tables",
     "predictor": "training the predictor",
     "market": "building the market",
+    "backtest": "holding the market against past days",
     "train": "training the pilot",
     "simulate": "comparing policies",
     "plan": "making the plan",

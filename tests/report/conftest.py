@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.report.backtests import judged_days
 
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.agents.simple import CurrentMix, Uniform
 from promopilot.agents.static_optimum import StaticOptimum
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
-from promopilot.envs.world import World, save_world
+from promopilot.envs.world import World
+from promopilot.envs.world_files import save_world
+from promopilot.experiments.backtest.run import AFTERWARDS, BACKTEST
 from promopilot.experiments.config import make_config
 from promopilot.experiments.evidence import write_evidence
 from promopilot.experiments.explanations import EXPLANATIONS, explain_plan
@@ -36,6 +40,8 @@ from promopilot.predictors import Prediction, PredictorSettings, Rows
 FLIGHTS = 32
 # Names as users may write them: markup, Chinese, a formula's first sign.
 NAMES = ("<script>alert(1)</script>", "火锅满100减30", '=1+1 & "quoted"', "Pizza", "Tea", "Milk")
+# Promotions that ran before the flight; one was called as one of the flight's is.
+EARLIER = ("Pizza", "Coffee", "Two loaves of bread", "Rice", "Juice", "Soap", "Cheese", "Fish")
 SCORES = {
     "log_loss": 0.0291,
     "log_loss_base": 0.0312,
@@ -142,6 +148,10 @@ def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
         items.to_csv(work / "market" / "line_items.csv", index=False)
         pd.DataFrame({"promotion_id": []}).to_csv(work / "market" / "rates.csv", index=False)
         (work / "market" / "sources.json").write_text(json.dumps(SOURCES), encoding="utf-8")
+    with folder.stage("backtest") as work:
+        days = config.backtest.days
+        judged = judged_days(world.start - timedelta(days=days), days)
+        (work / BACKTEST).write_text(json.dumps(judged), encoding="utf-8")
     with folder.stage("simulate") as work:
         played = {
             policy.name: roll_out(policy, world, seeds.test, np.arange(FLIGHTS))
@@ -170,6 +180,9 @@ def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
     with folder.stage("score") as work:
         document = {} if scores is None else {"test": scores}
         (work / "scores.json").write_text(json.dumps(document), encoding="utf-8")
+        if scores is not None:
+            judged = judged_days(world.start, world.days, promotions=6)
+            (work / AFTERWARDS).write_text(json.dumps(judged), encoding="utf-8")
         (work / EXPLANATIONS).write_text(json.dumps(explanations(path)), encoding="utf-8")
     write_metrics(folder)
     return path
@@ -215,11 +228,12 @@ def line_items(world: World) -> pd.DataFrame:
 
 def write_tables(folder: Path) -> None:
     folder.mkdir()
+    names = (*NAMES, *EARLIER)
     promotions = pd.DataFrame(
         {
-            "promotion_id": [f"promotion-{i}" for i in range(6)],
-            "text": [f"Save on {name}" for name in NAMES],
-            "name": NAMES,
+            "promotion_id": [f"promotion-{i}" for i in range(len(names))],
+            "text": [f"Save on {name}" for name in names],
+            "name": names,
         }
     )
     promotions.to_csv(folder / "promotions.csv", index=False)

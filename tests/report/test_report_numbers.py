@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ import pytest
 
 from promopilot.envs import response
 from promopilot.envs.market import Market
-from promopilot.envs.world import load_world
-from promopilot.experiments.report import render_report
+from promopilot.envs.response import Saturation
+from promopilot.envs.world_files import load_world, save_world
+from promopilot.experiments.report import render_report, words
+from promopilot.experiments.report.curves import largest_curves
 from promopilot.experiments.report.finished_run import read_run
 from promopilot.experiments.report.replay import gains
 
@@ -63,7 +67,10 @@ class Files:
         places = {
             **{
                 name: run / f"{name}.json"
-                for name in ("simulations", "plan_value", "scores", "explanations")
+                for name in (
+                    *("simulations", "plan_value", "scores", "explanations"),
+                    *("backtest", "afterwards"),
+                )
             },
             **{"stages": run / "stages.json", "ope": run / "ope" / "ope.json"},
             "world": run / "market" / "world.json",
@@ -84,9 +91,10 @@ class Files:
         if file == "plan":
             return self._of_plan(path)
         node: Any = self.json[file]
-        for part in path.split("."):
+        before, star, after = path.partition(".*.")
+        for part in before.split("."):
             node = node[int(part)] if isinstance(node, list) else node[part]
-        return float(node)
+        return float(sum(each[after] for each in node) if star else node)
 
     def _of_plan(self, path: str) -> float:
         column, _, query = path.partition("?")
@@ -143,6 +151,11 @@ def test_what_is_read_is_the_raw_value_rounded(figures: Figures) -> None:
         "scores:test.baselines.frozen",
         "scores:test.coverage.0.coverage",
         "scores:test.reliability.9.observed",
+        "backtest:wape_by_day",
+        "backtest:naive_wape_by_promotion",
+        "backtest:coverage_80_by_promotion",
+        "backtest:by_promotion.15.actual",
+        "afterwards:by_day.6.high",
         "stages:stages.plan.seconds",
         "explanations:comprehensiveness.ctcvr.raising_pct",
         "explanations:promotions.0.vs_average_pct.ctcvr",
@@ -207,6 +220,37 @@ def test_curves_go_through_what_the_response_says(run: Path, figures: Figures) -
     assert np.interp(plan_point["x"], curve["x"], curve["y"]) == pytest.approx(
         plan_point["y"], rel=1e-3
     )
+
+
+SATURATIONS = [
+    Saturation(),
+    Saturation("michaelis_menten"),
+    *(Saturation("hill", s) for s in (0.6, 2.5)),
+]
+
+
+@pytest.mark.parametrize("saturation", SATURATIONS, ids=str)
+def test_curves_are_those_of_the_market_s_family(
+    run: Path, tmp_path: Path, saturation: Saturation
+) -> None:
+    again = Path(shutil.copytree(run, tmp_path / "run"))
+    world = load_world(run / "market")
+    world = replace(world, dynamics=replace(world.dynamics, saturation=saturation))
+    save_world(world, again / "market")
+    finished = read_run(again)
+    curves = largest_curves(finished)
+    assert len(curves) == 8
+    for curve in curves:
+        spent, profit = curve.planned
+        around = curve.spend[np.abs(curve.spend - spent).argsort()[:2]]
+        near = np.interp(around, curve.spend, curve.profit)
+        slope = (near[1] - near[0]) / (around[1] - around[0])
+        assert curve.next_unit == pytest.approx(slope, rel=0.02)
+        assert np.interp(spent, curve.spend, curve.profit) == pytest.approx(profit, rel=1e-2)
+    note = render_report(again).partition('<section id="curves"')[2].partition("</section>")[0]
+    assert f"family “{words.CURVES[saturation.family][0]}" in note
+    assert ("brings little at first" in note) == (saturation.slope > 1)
+    assert "its shape is an assumption" in note
 
 
 def test_gains_are_the_difference_of_two_average_flights(run: Path, figures: Figures) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from promopilot.experiments import market_laws
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.report import render_report, words, write_report
 
@@ -18,7 +19,7 @@ VOID = {"meta", "link", "br", "img", "input", "hr"}
 JARGON = (
     *("ESS", "propensity", "propensities", "logit", "log-loss", "log_loss", "spearman", "ece"),
     *("ctr", "cvr", "ctcvr", "bootstrap", "posterior", "vs_replanner", "n/a", "nan", "None"),
-    *("PPO", "IPW", "SNIPW", "TF-IDF", "one-hot", "BERT"),
+    *("PPO", "IPW", "SNIPW", "TF-IDF", "one-hot", "BERT", "WAPE", "MAPE", "naive", "quantile"),
 )
 
 
@@ -119,14 +120,18 @@ def test_write_report_writes_what_render_report_gives(run: Path, html: str) -> N
 
 def test_raw_names_stand_only_in_the_appendix(page: Text, html: str) -> None:
     raw = {*words.POLICIES, *words.ESTIMATORS, "one_hot", "tfidf"} - {"uniform"}
+    formulas = words.BACKTEST
     drawn = " ".join(text for chart in charts(html) for text in strings(chart))
-    for name in sorted({*raw, *JARGON}):
+    for name in sorted({*raw, *formulas, *JARGON}):
         pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
         for where, text in (("page", page.text), ("charts", drawn)):
             assert not pattern.search(text), (name, where, pattern.search(text))
     appendix = html.partition('<section id="provenance"')[2]
     for name in raw:
         assert f">{name}<" in appendix
+    for name, (plain, _) in formulas.items():
+        assert f">{plain}<" in appendix
+        assert f">{name}: " in appendix
 
 
 def test_plain_names_are_distinct() -> None:
@@ -366,6 +371,20 @@ def test_parameters_are_grouped_by_what_they_rest_on(html: str) -> None:
     assert "shape of the response curves" in found["prior"]
     assert "response rates" in found["data"]
     assert "what a customer pays per order" in found["derived"]
+
+
+def test_every_parameter_that_a_market_may_name_has_a_plain_name(run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    named = {*words.PARAMETERS, *words.MEANINGS, *market_laws.NAMES.values()}
+    sources = {name: "prior: so it is said" for name in sorted(named)}
+    sources |= {"a_name nobody_knows": "estimate: 1 ± 2", "price of nowhere": "data"}
+    (copied / "market" / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
+    text = read(render_report(copied)).text
+    assert named <= words.PARAMETERS.keys()
+    assert all(plain in text for plain in words.PARAMETERS.values())
+    assert all(meaning in text for meaning in words.MEANINGS.values())
+    assert "a name nobody knows" in text
+    assert "cost of exposures: nowhere" in text
 
 
 def test_an_unfinished_run_is_refused_in_one_sentence(make_run: Callable[..., Path]) -> None:

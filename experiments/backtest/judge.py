@@ -1,0 +1,84 @@
+"""How far a market's replay lies from what happened, beside a forecast that knows nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from promopilot.envs.arrays import Floats
+from promopilot.envs.world import World
+from promopilot.experiments.backtest.actual import Actual
+from promopilot.experiments.backtest.replay import Replay
+
+LEVEL = 0.8
+# Below this coverage of 80 % intervals a market is surer of itself than it may be.
+LEAST_COVERAGE = 0.6
+# And its error by promotion must be this much smaller than that of knowing nothing.
+LEAST_SKILL = 0.1
+
+
+def judge(world: World, actual: Actual, played: Replay, rate_before: float) -> dict[str, Any]:
+    """Errors and coverage of a replay.
+
+    WAPE is sum |actual - predicted| / sum actual, over days and over promotions; predicted is the
+    mean of the flights. Intervals are their central 80 %, ends included.
+
+    Args:
+        world: The market that was played.
+        actual: What happened.
+        played: What the market says would have happened.
+        rate_before: Conversions per unit of what was given, before: the forecast of somebody who
+            knows nothing of promotions and days.
+    """
+    seen = actual.conversions
+    given = (actual.spend if actual.given == "spend" else actual.impressions) * actual.recorded
+    catalog = world.catalog
+    truth = {"day": seen.sum(axis=1), "promotion": catalog.by_promotion.sum(seen).sum(axis=0)}
+    naive = {
+        "day": rate_before * given.sum(axis=1),
+        "promotion": rate_before * catalog.by_promotion.sum(given).sum(axis=0),
+    }
+    drawn = {"day": played.by_day, "promotion": played.by_promotion}
+    labels = {
+        "day": [day.isoformat() for day in world.dates],
+        "promotion": list(catalog.promotion_ids),
+    }
+    shown = {
+        "day": given.sum(axis=1) > 0,
+        "promotion": catalog.by_promotion.sum(given).sum(axis=0) > 0,
+    }
+    result: dict[str, Any] = {}
+    inside: list[Floats] = []
+    for name, what in (("by_day", "day"), ("by_promotion", "promotion")):
+        low, high = np.quantile(drawn[what], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        mean, keep = drawn[what].mean(axis=0), shown[what]
+        inside.append(((truth[what] >= low) & (truth[what] <= high))[keep].astype(float))
+        result |= {
+            f"wape_{name}": wape(truth[what], mean),
+            f"naive_wape_{name}": wape(truth[what], naive[what]),
+            f"coverage_80_{name}": float(inside[-1].mean()) if keep.any() else None,
+            name: [
+                {what: label, "actual": a, "mean": m, "low": lo, "high": hi}
+                for label, a, m, lo, hi, kept in zip(
+                    labels[what],
+                    *(x.tolist() for x in (truth[what], mean, low, high)),
+                    keep.tolist(),
+                    strict=True,
+                )
+                if kept
+            ],
+        }
+    result["wape"] = result["wape_by_day"]
+    result["coverage_80"] = float(np.concatenate(inside).mean())
+    result["passes"] = bool(
+        result["coverage_80"] >= LEAST_COVERAGE
+        and result["wape_by_promotion"] < (1 - LEAST_SKILL) * result["naive_wape_by_promotion"]
+    )
+    return result
+
+
+def wape(actual: Floats, predicted: Floats) -> float:
+    """Sum of absolute errors over the sum of what happened."""
+    total = float(actual.sum())
+    return float(np.abs(actual - predicted).sum()) / total if total > 0 else float("inf")

@@ -1,0 +1,116 @@
+"""What the config says of the market's dynamics, over what history and priors say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from promopilot.envs.catalog import Catalog
+from promopilot.envs.dynamics import Delay, Dynamics, steady
+from promopilot.envs.priors import PRIORS
+from promopilot.envs.response import Saturation
+from promopilot.envs.settings import MarketSettings
+from promopilot.experiments.economics import Sources
+
+# Settings of one number for every placement or pool, and the spread that is then known to be 0.
+_EACH = {"price_persistence": None, "price_sd": None, "supply_sd": None}
+_PLAIN = {
+    "supply_walk_sd": None,
+    "supply_day_sd": None,
+    "first_day_sd": None,
+    "second_day_sd": None,
+    "rate_walk_sd": None,
+    "drift_sd": None,
+    "shock_probability": None,
+    "shock_size": None,
+    "fatigue_exponent": "fatigue_exponent_sd",
+    "fatigue_half_life_days": None,
+}
+_DELAY = {
+    "delay_fast_share": "fast_share_sd",
+    "delay_fast_days": None,
+    "delay_slow_days": "slow_days_sd",
+}
+# The parameter, as sources name it, that each setting decides.
+NAMES = {
+    "saturation": "saturation",
+    "hill_slope": "saturation",
+    "fatigue_exponent": "fatigue",
+    "fatigue_half_life_days": "fatigue",
+    "price_persistence": "price noise",
+    "price_sd": "price noise",
+    "supply_sd": "day-to-day noise of supply",
+    "supply_walk_sd": "supply's random walk",
+    "supply_day_sd": "day-to-day noise of supply",
+    "rate_walk_sd": "rates' random walk",
+    "first_day_sd": "day-to-day noise of rates",
+    "second_day_sd": "day-to-day noise of rates",
+    "delay_fast_share": "delay of conversions",
+    "delay_fast_days": "delay of conversions",
+    "delay_slow_days": "delay of conversions",
+}
+
+
+def overridden(
+    dynamics: Dynamics, settings: MarketSettings, sources: Sources
+) -> tuple[Dynamics, Sources]:
+    """Put the config's numbers over the others; a number given there counts as known.
+
+    Args:
+        dynamics: From history and priors.
+        settings: The config's section `market`.
+        sources: Where each parameter comes from, by its name.
+    """
+    given = settings.model_dump(exclude_none=True)
+    changes: dict[str, Any] = {}
+    for name in _EACH:
+        if name in given:
+            changes[name] = np.full_like(getattr(dynamics, name), given[name])
+    for name, spread in _PLAIN.items():
+        if name in given:
+            changes |= {name: given[name]} | ({spread: 0.0} if spread else {})
+    delay: dict[str, float] = {}
+    for name, spread in _DELAY.items():
+        if name in given:
+            delay |= {name.removeprefix("delay_"): given[name]} | ({spread: 0.0} if spread else {})
+    family = given.get("saturation", dynamics.saturation.family)
+    slope = given.get("hill_slope", dynamics.saturation.slope)
+    changed = replace(
+        dynamics,
+        **changes,
+        delay=replace(dynamics.delay, **delay),
+        saturation=Saturation(family, slope),
+    )
+    told: dict[str, list[str]] = {}
+    for key, name in NAMES.items():
+        if key in given:
+            told.setdefault(name, []).append(key)
+    said = {
+        name: "assumption: config, "
+        + ", ".join(f"market.{key}" for key in keys)
+        + (f"; {sources[name]}" if name in sources and len(keys) < _settings_of(name) else "")
+        for name, keys in told.items()
+    }
+    return changed, sources | said
+
+
+def _settings_of(name: str) -> int:
+    return sum(parameter == name for parameter in NAMES.values())
+
+
+def prior_dynamics(catalog: Catalog, supply_sd: float) -> Dynamics:
+    """PROVISIONAL."""
+    p = {n: b.mean for n, b in PRIORS.items()}
+    k, q = len(catalog.placement_ids), len(catalog.pools)
+    return replace(
+        steady(q, k, catalog.num_promotions),
+        supply_sd=np.full(q, supply_sd),
+        price_sd=np.full(k, p["price_sd"]),
+        price_persistence=np.full(k, p["price_persistence"]),
+        fatigue_exponent=p["fatigue_exponent"],
+        fatigue_exponent_sd=0.0,
+        fatigue_half_life_days=p["fatigue_half_life_days"],
+        delay=Delay(p["delay_fast_share"], p["delay_fast_days"], p["delay_slow_days"]),
+    )
