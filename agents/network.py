@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from promopilot.envs.observation import PROMOTION_NAMES
+from promopilot.envs.views.observation import PROMOTION_NAMES
 
 _FEATURES = len(PROMOTION_NAMES)
 

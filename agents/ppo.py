@@ -20,9 +20,9 @@ from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import Progress, roll_out
 from promopilot.agents.settings import AgentSettings
 from promopilot.agents.vec_env import TrainingFlights
-from promopilot.envs import observation
 from promopilot.envs.arrays import Ints
 from promopilot.envs.replan import Replan
+from promopilot.envs.views import observation
 from promopilot.envs.world import World
 
 

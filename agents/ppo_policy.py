@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.network import PriceNetwork
 from promopilot.agents.observation_scale import ObservationScale
-from promopilot.envs import observation
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
-from promopilot.envs.price_actions import pace_and_tilt
 from promopilot.envs.replan import Replan
+from promopilot.envs.views import observation
+from promopilot.envs.views.price_actions import pace_and_tilt
 from promopilot.envs.world import World
 
 _WEIGHTS, _CARD = "policy.safetensors", "policy.json"

@@ -10,9 +10,9 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from promopilot.agents.observation_scale import ObservationScale
 from promopilot.envs.arrays import Floats
-from promopilot.envs.budget_allocation import BudgetAllocationVector
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome
+from promopilot.envs.views.budget_allocation import BudgetAllocationVector
 from promopilot.envs.world import World
 
 _Step = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]

@@ -13,7 +13,7 @@ import pandas as pd
 from promopilot.agents.comparison import mean_interval
 from promopilot.agents.replanner import Replanner
 from promopilot.envs.arrays import Floats
-from promopilot.envs.blocks import BlockLog, choices_at, explore_in_blocks, shares_of_plan
+from promopilot.envs.blocks.log import BlockLog, choices_at, explore_in_blocks, shares_of_plan
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.logs import BANDIT, NONE, bandit_frame, write_frames

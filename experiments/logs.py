@@ -14,8 +14,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
 from promopilot.agents.policy import Policy
-from promopilot.envs.blocks import BlockLog, explore_in_blocks
-from promopilot.envs.preset_log import PresetLog, explore_presets
+from promopilot.envs.blocks.log import BlockLog, explore_in_blocks
+from promopilot.envs.blocks.presets import PresetLog, explore_presets
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import atomic_folder, atomic_path
 from promopilot.experiments.errors import LogError, RunFolderError

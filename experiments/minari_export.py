@@ -12,7 +12,7 @@ import numpy as np
 
 from promopilot.agents.policy import Policy
 from promopilot.envs.arrays import Ints
-from promopilot.envs.flights import FlightBatch
+from promopilot.envs.views.flights import FlightBatch
 from promopilot.experiments.errors import LogError, MissingPackageError
 from promopilot.experiments.progress import silent
 

@@ -11,11 +11,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import promopilot.envs  # noqa: F401 - registers the environments
-from promopilot.envs import ad_placement
-from promopilot.envs.ad_observation import GLOBAL_NAMES, PROMOTION_NAMES, names
-from promopilot.envs.ad_placement_vector import AdPlacementVector
 from promopilot.envs.errors import MarketError
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.views import ad_placement
+from promopilot.envs.views.ad_observation import GLOBAL_NAMES, PROMOTION_NAMES, names
+from promopilot.envs.views.ad_placement_vector import AdPlacementVector
 from promopilot.envs.world import World
 from promopilot.envs.world_files import save_world
 

@@ -7,7 +7,7 @@ from promopilot.agents.policy import Policy
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.agents.simple import Uniform
-from promopilot.envs.blocks import BlockLog, choices_at, draw, explore_in_blocks, shares_of_plan
+from promopilot.envs.blocks.log import BlockLog, choices_at, draw, explore_in_blocks, shares_of_plan
 from promopilot.envs.dynamics import steady
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market

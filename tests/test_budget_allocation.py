@@ -12,10 +12,10 @@ from gymnasium.wrappers import RescaleAction
 
 import promopilot.envs  # noqa: F401 - registers the environments
 from promopilot.agents.replanner import Replanner
-from promopilot.envs.budget_allocation import BudgetAllocation
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.views.budget_allocation import BudgetAllocation
 from promopilot.envs.world import World
 from promopilot.envs.world_files import save_world
 

@@ -7,12 +7,12 @@ from typer.testing import CliRunner
 
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.simple import CurrentMix, Uniform
-from promopilot.envs.blocks import explore_in_blocks
+from promopilot.envs.blocks.log import explore_in_blocks
+from promopilot.envs.blocks.presets import explore_presets
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market
-from promopilot.envs.observation import size as observation_size
-from promopilot.envs.preset_log import explore_presets
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.views.observation import size as observation_size
 from promopilot.envs.world_files import save_world
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import make_config

@@ -43,7 +43,7 @@ def test_a_policys_flights_come_back_as_they_were(run, datasets, policy) -> None
     assert found["folder"].startswith(str(datasets))
     dataset = minari.load_dataset("shop/flights-v0")
     env = dataset.recover_environment()
-    assert env.spec.entry_point == "promopilot.envs.budget_allocation:BudgetAllocation"
+    assert env.spec.entry_point == "promopilot.envs.views.budget_allocation:BudgetAllocation"
     assert env.unwrapped.batch.world.budget == WORLD.budget
     market = Market(WORLD)
     market.reset(5, np.arange(3))

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from promopilot.envs import observation
 from promopilot.envs.market import Market
 from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.replan import Replan
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.views import observation
 from promopilot.envs.world import World
 
 

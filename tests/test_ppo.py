@@ -15,9 +15,9 @@ from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.agents.settings import AgentSettings
 from promopilot.agents.vec_env import TrainingFlights
-from promopilot.envs import observation
 from promopilot.envs.dynamics import steady
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.views import observation
 
 SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=7)
 QUICK = AgentSettings(

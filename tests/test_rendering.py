@@ -8,10 +8,10 @@ import pytest
 
 import promopilot.envs  # noqa: F401 - registers the environments
 from promopilot.agents.vec_env import FlightsVecEnv
-from promopilot.envs.budget_allocation import BudgetAllocation
 from promopilot.envs.errors import MarketError
-from promopilot.envs.rendering import number
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.views.budget_allocation import BudgetAllocation
+from promopilot.envs.views.rendering import number
 from promopilot.envs.world import World
 
 ID = "promopilot/BudgetAllocation-v0"

@@ -80,7 +80,7 @@ def _rejected(cursor, trials, rare):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _stirling(k):  # type: ignore[no-untyped-def]
-    """log k! - [(k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2]: what Stirling's formula leaves."""
+    """Log k! - [(k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2]: what Stirling's formula leaves."""
     if k < 10:
         whole = k + 1.0
         return math.lgamma(whole) - ((k + 0.5) * math.log(whole) - whole + 0.9189385332046727)

@@ -18,7 +18,7 @@ from promopilot.envs.engine.streams import CURSOR, OUTCOMES, point
 def play(fixed, flights, state, books, day, asked, left, supply, subsidy, seed):  # type: ignore[no-untyped-def]
     """Play a day for every flight.
 
-    Args:
+    With, among what `engine.arrays` describes:
         asked: Money asked for `[N, L]`.
         left: Money that may be spent `[N]`.
         supply: Impressions expected of each pool today `[Q]`.

@@ -41,7 +41,7 @@ def limit_with_subsidy(n, day, fixed, flights, supply, subsidy, left, total, out
     f x + sum_i s_i y_i(f x_i) rises in f and is concave where the reach curve is, so Newton's steps
     from below stay below the limit; for S-shaped curves a last scaling sees to it.
 
-    Args:
+    With, among what `engine.arrays` describes:
         subsidy: Subsidy expected per impression `[N, L]`.
         supply: Impressions expected of each pool `[Q]`.
     """
@@ -91,7 +91,7 @@ def deliver(n, day, fixed, flights, asked, charged, impressions, in_pool, cursor
     floor(C_i + u) - floor(C_(i-1) + u), C the running sum inside the pool, so that each keeps its
     mean and no pool passes its whole supply.
 
-    Args:
+    With, among what `engine.arrays` describes:
         in_pool: Room for sums by pool `[2, Q]`.
     """
     supply = flights.supply[n, day]

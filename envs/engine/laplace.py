@@ -18,7 +18,7 @@ _ENOUGH = 1e-5
 def posterior(trials, events, reference, promotion, shared_sd, own_variance, mean, sd):  # type: ignore[no-untyped-def]
     """Update `mean` and `sd` `[N, P]` in place; Newton starts from the mean found there.
 
-    Args:
+    With:
         trials: Effective trials `[N, L]`.
         events: Events seen `[N, L]`.
         reference: Log-odds of the reference day `[L]`.

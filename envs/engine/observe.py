@@ -1,4 +1,4 @@
-"""What a policy sees of each flight, computed flight by flight (see `promopilot.envs.observation`).
+"""What a policy sees of each flight, flight by flight (see `promopilot.envs.views.observation`).
 
 Compiled, because for one flight the array version was mostly the overhead of small arrays.
 """

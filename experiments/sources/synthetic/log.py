@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs.arrays import Floats
-from promopilot.envs.blocks import BlockLog, explore_in_blocks
+from promopilot.envs.blocks.log import BlockLog, explore_in_blocks
 from promopilot.envs.market import Market
 from promopilot.envs.world import World
 from promopilot.experiments.sources.synthetic.settings import SyntheticSettings

@@ -4,7 +4,7 @@ import numpy as np
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
-from promopilot.envs.price_actions import clipped
+from promopilot.envs.views.price_actions import clipped
 from promopilot.envs.world import World
 
 # A day may use this many times an even pace of the money left, so that pacing can be learnt too.

@@ -11,8 +11,8 @@ import numpy as np
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats, Ints
-from promopilot.envs.block_day import BlockDay
-from promopilot.envs.block_layout import Blocks
+from promopilot.envs.blocks.day import BlockDay
+from promopilot.envs.blocks.layout import Blocks
 from promopilot.envs.engine import streams
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market

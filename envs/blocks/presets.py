@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promopilot.envs import observation
 from promopilot.envs.arrays import Floats, Ints
-from promopilot.envs.blocks import draw
+from promopilot.envs.blocks.log import draw
 from promopilot.envs.engine import streams
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market
 from promopilot.envs.replan import Replan
+from promopilot.envs.views import observation
 from promopilot.envs.world import World
 
 

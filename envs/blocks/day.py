@@ -12,7 +12,7 @@ import numpy as np
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats, Ints
-from promopilot.envs.block_layout import Blocks
+from promopilot.envs.blocks.layout import Blocks
 from promopilot.envs.engine import binomial, streams
 from promopilot.envs.market import DayOutcome, Market
 from promopilot.envs.state import flight_arrays

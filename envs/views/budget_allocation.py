@@ -11,11 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from promopilot.envs.errors import MarketError
-from promopilot.envs.flights import FlightBatch
 from promopilot.envs.market import DayOutcome
-from promopilot.envs.observation import LIMIT
-from promopilot.envs.played import FlightSequence, known_mode, played_world
-from promopilot.envs.rendering import RENDER_MODES, Renderer
+from promopilot.envs.views.flights import FlightBatch
+from promopilot.envs.views.observation import LIMIT
+from promopilot.envs.views.played import FlightSequence, known_mode, played_world
+from promopilot.envs.views.rendering import RENDER_MODES, Renderer
 from promopilot.envs.world import World
 
 _FRAMES_PER_SECOND = 4

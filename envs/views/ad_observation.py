@@ -4,7 +4,7 @@ import numpy as np
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats
-from promopilot.envs.block_day import BlockDay
+from promopilot.envs.blocks.day import BlockDay
 from promopilot.envs.replan import Replan
 from promopilot.envs.world import World
 

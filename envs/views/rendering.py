@@ -9,8 +9,8 @@ import numpy as np
 from promopilot.envs.arrays import Ints
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome, Market
-from promopilot.envs.picture import draw
 from promopilot.envs.replan import Replan
+from promopilot.envs.views.picture import draw
 
 RENDER_MODES = ("ansi", "rgb_array")
 COLUMNS = ("promotion", "spend", "so far", "sold", "so far", "belief", "stock")

@@ -7,13 +7,13 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from promopilot.envs.ad_placement import spaces_of, whereabouts, whole_actions
 from promopilot.envs.arrays import Bools
-from promopilot.envs.block_day import Block
-from promopilot.envs.block_flights import BlockFlights
+from promopilot.envs.blocks.day import Block
+from promopilot.envs.blocks.flights import BlockFlights
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome
-from promopilot.envs.played import FlightSequence, known_mode, played_world
+from promopilot.envs.views.ad_placement import spaces_of, whereabouts, whole_actions
+from promopilot.envs.views.played import FlightSequence, known_mode, played_world
 from promopilot.envs.world import World
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from promopilot.envs.block_flights import BlockFlights
+from promopilot.envs.blocks.flights import BlockFlights
 
 _COLUMNS = ("", "promotion", "shown today", "of reach", "worth/cost", "stock")
 _MOST_ROWS = 20

@@ -6,13 +6,13 @@ The Gymnasium environment is a batch of one; the Gymnasium `VectorEnv` and the s
 
 import numpy as np
 
-from promopilot.envs import observation
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome, Market
-from promopilot.envs.price_actions import PriceActions
 from promopilot.envs.replan import Replan
-from promopilot.envs.share_actions import ShareActions
+from promopilot.envs.views import observation
+from promopilot.envs.views.price_actions import PriceActions
+from promopilot.envs.views.share_actions import ShareActions
 from promopilot.envs.world import World
 
 ACTION_KINDS = ("prices", "shares")

@@ -8,14 +8,14 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from promopilot.envs.ad_observation import LIMIT
-from promopilot.envs.ad_placement_rendering import pixels, text
 from promopilot.envs.arrays import Bools
-from promopilot.envs.block_day import Block
-from promopilot.envs.block_flights import BlockFlights
+from promopilot.envs.blocks.day import Block
+from promopilot.envs.blocks.flights import BlockFlights
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome
-from promopilot.envs.played import FlightSequence, played_world
+from promopilot.envs.views.ad_observation import LIMIT
+from promopilot.envs.views.ad_placement_rendering import pixels, text
+from promopilot.envs.views.played import FlightSequence, played_world
 from promopilot.envs.world import World
 
 
@@ -65,7 +65,8 @@ class AdPlacement(gymnasium.Env[np.ndarray, np.int64]):
     | `stock_left` | share of its stock left, 0-1; 1 where unlimited |
     | `available` | 1 if it can fill this block, else 0 |
 
-    `promopilot.envs.ad_observation.names(world)` gives all names. After the last block: zeros.
+    `promopilot.envs.views.ad_observation.names(world)` gives all names. After the last block:
+    zeros.
 
     Action, `Discrete(P + 1)`: the promotion that fills the block, in the catalog's order, or none
     (the last action). A promotion is available while it is live there, a block fits into its

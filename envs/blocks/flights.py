@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from promopilot.envs.ad_observation import BlockObserver
 from promopilot.envs.arrays import Bools, Floats, Ints
-from promopilot.envs.block_day import Block, BlockDay
-from promopilot.envs.block_layout import Blocks
+from promopilot.envs.blocks.day import Block, BlockDay
+from promopilot.envs.blocks.layout import Blocks
 from promopilot.envs.errors import MarketError
-from promopilot.envs.flights import FlightBatch
 from promopilot.envs.market import DayOutcome, Market
+from promopilot.envs.views.ad_observation import BlockObserver
+from promopilot.envs.views.flights import FlightBatch
 from promopilot.envs.world import World
 
 
