@@ -47,10 +47,11 @@ class StageBelief:
         shape = (len(trials), catalog.num_promotions)
         self._last = Belief(np.zeros(shape), np.broadcast_to(stage.shared_sd, shape).copy())
         self._current = True
+        self._rate: tuple[int, Floats] | None = None  # of the day asked for last
 
     def changed(self) -> None:
         """Say that trials or events have changed."""
-        self._current = False
+        self._current, self._rate = False, None
 
     @property
     def now(self) -> Belief:
@@ -65,13 +66,14 @@ class StageBelief:
         return self._last
 
     def expected_rate(self, day: int) -> Floats:
-        """[N, L] rate expected on a day, the line item's own unknown shift included."""
-        now = self.now
-        return np.asarray(
-            expected_rates(
-                self.centre[day], self._catalog.promotion, now.mean, now.sd, self._own_variance
+        """[N, L] rate expected on a day, the line item's own unknown shift included; read only."""
+        if self._rate is None or self._rate[0] != day:
+            rate = expected_rates(
+                *(self.centre[day], self._catalog.promotion, self.now.mean, self.now.sd),
+                self._own_variance,
             )
-        )
+            self._rate = day, np.asarray(rate)
+        return self._rate[1]
 
     def forget(self, step_variance: float) -> None:
         """Discount what was seen, for shifts that walk on by a step of this variance a day.
@@ -85,4 +87,4 @@ class StageBelief:
         keep = keep[:, self._catalog.promotion]
         self._trials *= keep
         self._events *= keep
-        self._current = False
+        self.changed()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, vectorize
 
+import promopilot.envs.compiled  # noqa: F401 - before anything is compiled
 from promopilot.envs.arrays import Floats
 from promopilot.envs.errors import MarketError
 

@@ -8,8 +8,8 @@ import numpy as np
 from promopilot.envs.arrays import Floats
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.dynamics import LN2, Delay, Dynamics
-from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.priors import PRIORS
+from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.response import Saturation
 from promopilot.envs.world import InitialState, World
 

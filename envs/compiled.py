@@ -1,0 +1,39 @@
+"""Compiled code that never outlives its source.
+
+Numba keeps compiled functions beside their source and looks at the file of the function alone: one
+that calls another file's function would go on with that file's old code after an update. Importing
+this first throws away what was compiled from other sources.
+"""
+
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_FOLDERS = (_HERE, _HERE / "engine", _HERE / "split")
+_STAMP = "compiled.sha256"
+
+
+def forget_stale() -> None:
+    """Delete cached machine code unless every file that is compiled is as it was then.
+
+    A folder that cannot be written has no cache of its own and is left alone.
+    """
+    told = sha256(version("numba").encode())
+    for source in sorted(path for folder in _FOLDERS for path in folder.glob("*.py")):
+        if b"njit" in (content := source.read_bytes()) or b"vectorize" in content:
+            told.update(content)
+    stamp = _HERE / "__pycache__" / _STAMP
+    try:
+        if stamp.is_file() and stamp.read_text(encoding="ascii") == told.hexdigest():
+            return
+        for folder in _FOLDERS:
+            for cached in (folder / "__pycache__").glob("*.nb[ic]"):
+                cached.unlink(missing_ok=True)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(told.hexdigest(), encoding="ascii")
+    except OSError:
+        return
+
+
+forget_stale()
