@@ -1,20 +1,47 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promopilot.envs import response
+from promopilot.envs.errors import MarketError
 
 positive = st.floats(1e-3, 1e4)
 
 
-@given(spend=st.floats(0, 1e5), cost=positive, reach=positive)
-def test_cost_is_the_inverse_of_impressions(spend: float, cost: float, reach: float) -> None:
+curves = st.builds(response.Saturation, st.sampled_from(response.FAMILIES), st.floats(0.4, 3.0))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(spend=st.floats(0, 1e5), cost=positive, reach=positive, curve=curves)
+def test_cost_is_the_inverse_of_impressions(
+    spend: float, cost: float, reach: float, curve: response.Saturation
+) -> None:
     x, c, r = np.array([spend]), np.array([cost]), np.array([reach])
-    bought = response.impressions(x, c, r)
+    bought = response.impressions(x, c, r, curve)
     assert 0 <= bought[0] <= reach
-    if bought[0] < 0.999 * reach:
-        assert response.cost(bought, c, r)[0] == pytest.approx(spend, rel=1e-6, abs=1e-9)
+    if 1e-9 * reach < bought[0] < 0.999 * reach:
+        assert response.cost(bought, c, r, curve)[0] == pytest.approx(spend, rel=1e-6, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(share=st.floats(0.01, 0.95), curve=curves)
+def test_the_next_impression_costs_the_slope_of_the_cost(
+    share: float, curve: response.Saturation
+) -> None:
+    step = 1e-6 * share
+    ends = response.cost(np.array([share - step, share + step]), 1.0, 1.0, curve)
+    slope = response.marginal_cost(np.array([share]), 1.0, 1.0, curve)
+    assert slope[0] == pytest.approx(np.diff(ends)[0] / (2 * step), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "slope", "message"),
+    [("cubic", 1.0, "'cubic' is not one of"), ("hill", 0.0, "is 0.0; it must be above 0")],
+)
+def test_a_curve_that_does_not_exist_is_refused(family: str, slope: float, message: str) -> None:
+    with pytest.raises(MarketError, match=message):
+        response.Saturation(family, slope)
 
 
 def test_the_first_impression_costs_the_unit_cost_and_the_next_ones_more() -> None:
