@@ -6,7 +6,8 @@ v ~ N(0, own_sd^2) is integrated out by inflating that line item's variance: inf
 I / (1 + own_sd^2 I) (Bishop, Pattern Recognition and Machine Learning, 4.4 and 2.3.3). Trials of
 many days are added up as effective trials, so that two numbers per line item hold the whole
 history. A trial counts as far as its event should have been seen by now, so that a late conversion
-is no bad news.
+is no bad news. Fatigue, delay and the noise that all promotions share are taken to be as believed:
+where a flight's own differ, beliefs are somewhat too sure.
 """
 
 from dataclasses import dataclass
@@ -39,13 +40,15 @@ class StageBelief:
 
     def __init__(self, catalog: Catalog, stage: Stage, trials: Floats, events: Floats) -> None:
         self._catalog = catalog
-        self._shared_sd, self._own_variance = stage.shared_sd, stage.own_sd**2
+        self._own_variance = stage.own_sd**2
         self._trials, self._events = trials, events
         self.centre = stage.centre(catalog.promotion)
         # One reference day; other days enter by their rate relative to it.
         self.reference = self.centre.mean(axis=0)
         shape = (len(trials), catalog.num_promotions)
         self._last = Belief(np.zeros(shape), np.broadcast_to(stage.shared_sd, shape).copy())
+        with np.errstate(divide="ignore"):  # infinite where the shift is known to be 0
+            self._prior: Floats = 1 / self._last.sd**2  # [N, P] precision
         self._current = True
         self._rate: tuple[int, Floats] | None = None  # of the day asked for last
 
@@ -60,7 +63,7 @@ class StageBelief:
             last = Belief(self._last.mean.copy(), self._last.sd.copy())
             posterior(
                 *(self._trials, self._events, self.reference, self._catalog.promotion),
-                *(self._shared_sd, self._own_variance, last.mean, last.sd),
+                *(self._prior, self._own_variance, last.mean, last.sd),
             )
             self._last, self._current = last, True
         return self._last
@@ -76,15 +79,19 @@ class StageBelief:
         return self._rate[1]
 
     def forget(self, step_variance: float) -> None:
-        """Discount what was seen, for shifts that walk on by a step of this variance a day.
+        """Discount what is known, for shifts that walk on by a step of this variance a day.
 
-        With posterior variance V a step makes it V + q; information is scaled by V / (V + q) (West
-        and Harrison, Bayesian Forecasting and Dynamic Models, 6.3).
+        With posterior variance V a step makes it V + q; all information, the prior's too, is scaled
+        by V / (V + q), which leaves the mode where it is (West and Harrison, Bayesian Forecasting
+        and Dynamic Models, 6.3).
         """
-        variance = self.now.sd**2
+        now = self.now
+        variance = now.sd**2
         total = variance + step_variance
-        keep = np.divide(variance, total, out=np.ones_like(total), where=total > 0)
-        keep = keep[:, self._catalog.promotion]
-        self._trials *= keep
-        self._events *= keep
-        self.changed()
+        keep = variance / total
+        with np.errstate(invalid="ignore"):  # a shift that was known: infinite times 0
+            self._prior = np.where(keep > 0, self._prior * keep, 1 / total)
+        by_item = keep[:, self._catalog.promotion]
+        self._trials *= by_item
+        self._events *= by_item
+        self._last, self._current, self._rate = Belief(now.mean, np.sqrt(total)), True, None

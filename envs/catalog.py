@@ -46,6 +46,11 @@ class Catalog:
                 raise MarketError(f"{name} has {len(getattr(self, name))} entries, not {size}.")
         if len(self.promotion) == 0:
             raise MarketError("There is no line item to fund.")
+        for name in ("promotion", "placement", "segment"):
+            index, known = getattr(self, name), len(getattr(self, f"{name}_ids"))
+            bad = index[(index < 0) | (index >= known)]
+            if bad.size:
+                raise MarketError(f"{name} holds {bad[0]}; it must be from 0 to {known - 1}.")
         if (np.diff(self.promotion) < 0).any():
             raise MarketError("Line items are not sorted by promotion.")
         for name, low, high in _RANGES:

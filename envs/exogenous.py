@@ -77,7 +77,9 @@ def mean_draw(world: World) -> Exogenous:
     dynamics = world.dynamics
     first, second = (stage.shift_to_mean(world.catalog.promotion) for stage in world.rates.stages)
     last = np.nan_to_num(world.initial.log_price)
-    price = last * dynamics.price_persistence ** (1 + np.arange(world.days))[:, None]
+    kept = dynamics.price_persistence ** (1 + np.arange(world.days))[:, None]
+    seen = ~np.isnan(world.initial.log_price)
+    price = seen * (last * kept - (dynamics.price_sd * kept) ** 2 / 2)
     return Exogenous(
         supply=np.rint(world.supply)[None],
         price_factor=np.exp(price)[None],

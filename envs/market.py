@@ -12,7 +12,13 @@ from promopilot.envs.engine.arrays import Books
 from promopilot.envs.errors import MarketError
 from promopilot.envs.exogenous import Exogenous, draw, mean_draw
 from promopilot.envs.memory import require_memory
-from promopilot.envs.state import blank_books, fixed_arrays, flight_arrays, initial_state
+from promopilot.envs.state import (
+    blank_books,
+    expected_reach_share,
+    fixed_arrays,
+    flight_arrays,
+    initial_state,
+)
 from promopilot.envs.world import World
 
 _NO_SUBSIDY: Floats = np.zeros((0, 0))
@@ -61,10 +67,14 @@ class Market:
     def __init__(self, world: World, *, expected: bool = False) -> None:
         self.world = world
         self.expected = expected
+        self._reach_share = expected_reach_share(world)
         self._covers_subsidy = "subsidy" in world.covers
         dynamics = world.dynamics
+        # What a day adds to the variance of a shift; `first_day_sd` is gone on the next.
         self._step_variance = (
-            dynamics.drift_sd**2 + dynamics.shock_probability * dynamics.shock_size**2
+            dynamics.drift_sd**2
+            + dynamics.rate_walk_sd**2
+            + dynamics.shock_probability * dynamics.shock_size**2
         )
         self.reset(0, np.zeros(1, dtype=np.int64))
 
@@ -75,8 +85,9 @@ class Market:
             MarketError: They would not fit into memory.
         """
         require_memory(self.world, len(flights))
-        self.seed, self.flights = seed, np.asarray(flights, dtype=np.int64)
-        self._drifts = self._step_variance > 0
+        self.seed, self.flights = seed, np.array(flights, dtype=np.int64)
+        dynamics = self.world.dynamics
+        self._drifts = dynamics.drift_sd > 0 or dynamics.shock_probability > 0
         self._begin(draw(self.world, seed, self.flights))
 
     def reset_to_mean(self) -> None:
@@ -91,7 +102,7 @@ class Market:
         self.num_flights = len(self.flights)
         self.day = 0
         first, second = world.rates.stages
-        self._state = state = initial_state(world, self.num_flights)
+        self._state = state = initial_state(world, self.num_flights, sampled=not self.expected)
         self.first_belief = StageBelief(catalog, first, state.first_trials, state.first_events)
         self.second_belief = StageBelief(catalog, second, state.second_trials, state.second_events)
         self._fixed = fixed_arrays(
@@ -160,7 +171,7 @@ class Market:
         """[L] impressions a line item can expect to reach today; 0 where it may not be funded."""
         world = self.world
         return np.asarray(
-            world.reach_share * self.supply[world.catalog.pool] * world.live[self.day]
+            self._reach_share * self.supply[world.catalog.pool] * world.live[self.day]
         )
 
     @property
@@ -169,9 +180,9 @@ class Market:
 
         Above 1 where an audience is less tired now than it was then.
         """
-        factor = (1 + self.fatigue) ** -self.world.dynamics.fatigue_exponent
-        relative = factor / self.world.usual_fatigue_factor
-        return np.asarray(relative[:, self.world.catalog.audience])
+        above_usual = np.log1p(self.fatigue) - self._fixed.usual_exposure
+        factor = np.exp(-self.world.dynamics.fatigue_exponent * above_usual)
+        return np.asarray(factor[:, self.world.catalog.audience])
 
     @property
     def expected_rate(self) -> Floats:
@@ -205,7 +216,9 @@ class Market:
     @property
     def pending(self) -> Floats:
         """[N, L] conversions booked and not yet seen."""
-        return self._state.pending_fast + self._state.pending_slow
+        state = self._state
+        pending = state.pending_fast + state.pending_slow
+        return pending + state.past_fast + state.past_slow if len(state.past_slow) else pending
 
     @property
     def payable(self) -> Floats:
@@ -278,13 +291,13 @@ class Market:
     def _begin_day(self) -> None:
         if self.done:
             raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
-        if self._step_variance > 0:
-            self.first_belief.forget(self._step_variance)
 
     def _end_day(self, books: Books) -> DayOutcome:
         self.first_belief.changed()
         self.second_belief.changed()
         self.day += 1
+        if self._step_variance > 0 and not self.done:
+            self.first_belief.forget(self._step_variance)
         self._drift()
         return DayOutcome(**books._asdict())
 

@@ -9,8 +9,8 @@ from promopilot.envs.world import World
 _FLOAT = 8
 _GIB = 2**30
 # Arrays [N, L] at once at most: the books, what the state holds per line item, both shifts, what is
-# asked for, and two more while shifts are drawn or a policy thinks.
-_PER_ITEM = len(Books._fields) + 8 + 2 + 1 + 2
+# asked for, and some more while shifts are drawn or a policy thinks.
+_PER_ITEM = len(Books._fields) + 10 + 2 + 1 + 4
 _PER_PROMOTION = 8
 
 
@@ -23,7 +23,7 @@ def memory_needed(world: World, num_flights: int) -> int:
         _PER_ITEM * items
         + _PER_PROMOTION * catalog.num_promotions
         + 2 * catalog.by_audience.size
-        + world.days * (2 * pools + 2 * placements + 2)
+        + world.days * (3 * pools + placements + 4)
         + len(State._fields)
     )
     return _FLOAT * (num_flights * per_flight + 8 * world.days * items)

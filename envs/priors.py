@@ -45,6 +45,8 @@ PRIORS: dict[str, Prior] = {
     "hill_slope": Prior(1.0, 0.4, "log", "the range of Robyn's examples"),
     # Log-odds of the first stage that all promotions share: sd of one day's step.
     "rate_walk_sd": Prior(0.01, 0.7, "log", _STATED),
+    # And noise of single days: of first-stage rates, and likewise of second-stage rates.
+    "rate_day_sd": Prior(0.05, 1.0, "log", _STATED),
     # A promotion's own walk: none, unless the data show one, and then of this size.
     "drift_sd_if_seen": Prior(0.02, 0.7, "log", _STATED),
     # 0.36 Exp(0.3 h) + 0.64 Exp(97 h), fitted to 50 % within a day, 89 % in a week, 98 % in two.

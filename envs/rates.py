@@ -34,8 +34,9 @@ class Stage:
         if not good.all():
             raise MarketError(f"A rate is {self.rate[~good][0]}; rates lie between 0 and 1.")
         for name in ("shared_sd", "own_sd"):
-            if not (getattr(self, name) >= 0).all():
-                raise MarketError(f"{name} holds a value below 0 or not a number.")
+            spread = getattr(self, name)
+            if not ((spread >= 0) & np.isfinite(spread)).all():
+                raise MarketError(f"{name} holds a value that is not a number of at least 0.")
 
     def centre(self, promotion: Ints) -> Floats:
         """[D, L] log-odds around which shifts are drawn so that the mean rate is `rate`.
@@ -66,11 +67,18 @@ class Rates:
 
     Where no clicks are recorded, the first stage is conversions per impression and the second is
     certain: the same funnel with its first stage named otherwise.
+
+    Raises:
+        MarketError: Without clicks, a second stage that is not certain.
     """
 
     first_stage: Stage  # clicks per impression
     second_stage: Stage  # conversions per click
     has_clicks: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.has_clicks and not (self.second_stage.rate == 1).all():
+            raise MarketError("Without clicks the rate of the second stage is 1 everywhere.")
 
     @property
     def first(self) -> Floats:

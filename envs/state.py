@@ -1,7 +1,7 @@
 """A world and its draws as the arrays that the compiled day works on."""
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.belief import StageBelief
@@ -20,14 +20,8 @@ def fixed_arrays(world: World, first: StageBelief, second: StageBelief, *, sampl
         sampled: Whether outcomes are drawn.
     """
     catalog, dynamics = world.catalog, world.dynamics
-    exponent = dynamics.fatigue_exponent
-    usual = (
-        -np.log(world.usual_fatigue_factor) / exponent
-        if exponent > 0
-        else (np.zeros_like(world.usual_fatigue_factor))
-    )
     share, fast_waits, slow_waits = mean_delay(dynamics.delay)
-    return Fixed(
+    fixed = Fixed(
         promotion=catalog.promotion,
         placement=catalog.placement,
         pool=catalog.pool,
@@ -37,7 +31,7 @@ def fixed_arrays(world: World, first: StageBelief, second: StageBelief, *, sampl
         reach_share=world.reach_share,
         max_spend=world.max_spend,
         live=world.live,
-        usual_exposure=usual,
+        usual_exposure=usual_exposure(world),
         first_centre=first.centre,
         second_centre=second.centre,
         first_relative=expit(first.centre) / expit(first.reference),
@@ -50,7 +44,7 @@ def fixed_arrays(world: World, first: StageBelief, second: StageBelief, *, sampl
         family=dynamics.saturation.code,
         slope=float(dynamics.saturation.slope),
         forget=dynamics.forget,
-        fatigue_exponent=float(exponent),
+        fatigue_exponent=float(dynamics.fatigue_exponent),
         fast_share=share,
         fast_waits=fast_waits,
         slow_waits=slow_waits,
@@ -59,6 +53,27 @@ def fixed_arrays(world: World, first: StageBelief, second: StageBelief, *, sampl
         closes=world.overrun == "close",
         sampled=sampled,
     )
+    # Copies in one layout: compiled code is made for each kind of array that it meets.
+    return Fixed(*(np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in fixed))
+
+
+def usual_exposure(world: World) -> Floats:
+    """[A] log(1 + n) of audiences as tired as they were while rates were learnt; 0 if none tire."""
+    exponent, usual = world.dynamics.fatigue_exponent, world.usual_fatigue_factor
+    return -np.log(usual) / exponent if exponent > 0 else np.zeros_like(usual)
+
+
+def expected_reach_share(world: World) -> Floats:
+    """[L] share of a pool that a line item reaches on average: no more than all of it.
+
+    E[min(r F, 1)] of a log-normal factor F of mean one and log sd s is r N(-(log r) / s - s / 2) +
+    N((log r) / s - s / 2), the price of a capped claim (Black and Scholes).
+    """
+    share, sd = world.reach_share, world.dynamics.reach_sd[world.catalog.placement]
+    known = np.where(sd > 0, sd, 1.0)
+    far = np.log(share) / known
+    capped = share * ndtr(-far - known / 2) + ndtr(far - known / 2)
+    return np.asarray(np.where(sd > 0, capped, share))
 
 
 def flight_arrays(world: World, exogenous: Exogenous, flights: Ints) -> Flights:
@@ -85,8 +100,11 @@ def flight_arrays(world: World, exogenous: Exogenous, flights: Ints) -> Flights:
     )
 
 
-def initial_state(world: World, num_flights: int) -> State:
-    """The state before the first day, with what the world says is in the pipe."""
+def initial_state(world: World, num_flights: int, *, sampled: bool) -> State:
+    """The state before the first day, with what the world says is in the pipe.
+
+    Where outcomes are drawn pieces of stock and pending conversions are whole.
+    """
     catalog, initial = world.catalog, world.initial
 
     def each(values: Floats) -> Floats:
@@ -95,27 +113,23 @@ def initial_state(world: World, num_flights: int) -> State:
     def blank() -> Floats:
         return np.zeros((num_flights, catalog.num_line_items))
 
-    pending = initial.pending.copy()
+    pending = np.rint(initial.pending) if sampled else initial.pending.copy()
     if mean_delay(world.dynamics.delay)[1] == 0:  # a fast part that is seen within a day
-        pending[1] += pending[0]
-        pending[0] = 0.0
-    # Trials whose conversions are pending, so that these are no surprise when they are seen.
-    rates = world.rates
-    rate = (rates.second if rates.has_clicks else rates.first).mean(axis=0)
-    waiting = np.divide(pending, rate, out=np.zeros_like(pending), where=rate > 0)
-    owed = float((pending * catalog.unit_subsidy[catalog.promotion]).sum())
+        pending = np.stack([np.zeros_like(pending[0]), pending.sum(axis=0)])
+    past = pending if pending.any() else np.zeros((2, 0))
     return State(
         spent=np.full(num_flights, float(initial.spent)),
         subsidised=np.zeros(num_flights),
-        # What is pending from before the flight is in `spent` already.
-        subsidy_seen=np.full(num_flights, -owed),
-        stock_left=each(catalog.stock),
+        subsidy_seen=np.zeros(num_flights),
+        stock_left=each(np.floor(catalog.stock) if sampled else catalog.stock),
         fatigue=each(initial.fatigue),
         drift=np.zeros((num_flights, catalog.num_promotions)),
-        pending_fast=each(pending[0]),
-        pending_slow=each(pending[1]),
-        waiting_fast=each(waiting[0]),
-        waiting_slow=each(waiting[1]),
+        pending_fast=blank(),
+        pending_slow=blank(),
+        past_fast=each(past[0]) if past.size else np.zeros((0, 0)),
+        past_slow=each(past[1]) if past.size else np.zeros((0, 0)),
+        waiting_fast=blank(),
+        waiting_slow=blank(),
         first_trials=blank(),
         first_events=blank(),
         second_trials=blank(),

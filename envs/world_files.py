@@ -74,9 +74,21 @@ def load_world(folder: Path) -> World:
         } | load_file(folder / _ARRAYS)
         for name, kind in _PARTS.items():
             inside = [key for key in values if key.startswith(f"{name}.")]
-            values[name] = kind(**{key[len(name) + 1 :]: values.pop(key) for key in inside})
+            parts = {key[len(name) + 1 :]: values.pop(key) for key in inside}
+            values[name] = _made(kind, parts)
         if values["per_day_max"] is None:
             values["per_day_max"] = float("inf")
-        return World(**values | {"start": date.fromisoformat(values["start"])})
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        made: World = _made(World, values | {"start": date.fromisoformat(values["start"])})
+        return made
+    except MarketError:
+        raise
+    except (SafetensorError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise MarketError(f"The market in {folder} cannot be read: {error}.") from error
+
+
+def _made(kind: type, parts: dict[str, Any]) -> Any:
+    """A part from all of its fields: a lost line must not be taken for a default."""
+    lost = {field.name for field in fields(kind)} - parts.keys()
+    if lost:
+        raise KeyError(sorted(lost)[0])
+    return kind(**parts)

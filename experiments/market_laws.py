@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from promopilot.envs.catalog import Catalog
-from promopilot.envs.dynamics import Delay, Dynamics, steady
-from promopilot.envs.priors import PRIORS
+from promopilot.envs.dynamics import Dynamics
 from promopilot.envs.response import Saturation
 from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.economics import Sources
@@ -54,7 +53,7 @@ NAMES = {
 
 
 def overridden(
-    dynamics: Dynamics, settings: MarketSettings, sources: Sources
+    dynamics: Dynamics, settings: MarketSettings, sources: Mapping[str, str]
 ) -> tuple[Dynamics, Sources]:
     """Put the config's numbers over the others; a number given there counts as known.
 
@@ -93,24 +92,8 @@ def overridden(
         + (f"; {sources[name]}" if name in sources and len(keys) < _settings_of(name) else "")
         for name, keys in told.items()
     }
-    return changed, sources | said
+    return changed, {**sources, **said}
 
 
 def _settings_of(name: str) -> int:
     return sum(parameter == name for parameter in NAMES.values())
-
-
-def prior_dynamics(catalog: Catalog, supply_sd: float) -> Dynamics:
-    """PROVISIONAL."""
-    p = {n: b.mean for n, b in PRIORS.items()}
-    k, q = len(catalog.placement_ids), len(catalog.pools)
-    return replace(
-        steady(q, k, catalog.num_promotions),
-        supply_sd=np.full(q, supply_sd),
-        price_sd=np.full(k, p["price_sd"]),
-        price_persistence=np.full(k, p["price_persistence"]),
-        fatigue_exponent=p["fatigue_exponent"],
-        fatigue_exponent_sd=0.0,
-        fatigue_half_life_days=p["fatigue_half_life_days"],
-        delay=Delay(p["delay_fast_share"], p["delay_fast_days"], p["delay_slow_days"]),
-    )

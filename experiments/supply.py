@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from promopilot.envs.calibration import Calibration
 from promopilot.experiments.config import AssumptionsConfig
 from promopilot.experiments.economics import Sources
 from promopilot.experiments.errors import ConfigError
@@ -18,75 +18,79 @@ Floats = NDArray[np.float64]
 WEEK = 7
 CURRENT_DAYS = 28  # the current mix is the mean of each weekday over this many days
 
-# A day's total may not be known better than this: one sd of log supply.
-_LEAST_SUPPLY_SD = 0.02
 
-
-def weekday_season(history: pd.DataFrame) -> tuple[Floats, float]:
-    """Factor of each weekday `[7]` (Monday first, mean 1) and the sd of what it leaves in the log.
-
-    Weekdays that the history never shows get factor 1.
-    """
-    total = history.groupby("date")["impressions"].sum().astype(float)
-    total = total[total > 0]
-    weekday = pd.DatetimeIndex(total.index).day_of_week
-    mean = total.groupby(weekday).mean().reindex(range(WEEK))
-    factor = (mean / mean.mean()).fillna(1.0).to_numpy(dtype=float)
-    factor = factor / factor.mean()
-    if len(total) <= WEEK:
-        return factor, _LEAST_SUPPLY_SD
-    residual = np.log(total.to_numpy()) - np.log(factor[weekday])
-    return factor, max(float(residual.std(ddof=1)), _LEAST_SUPPLY_SD)
-
-
-@dataclass(frozen=True)
-class PoolSupply:
-    """Expected daily supply of each placement x segment, before the weekday's factor."""
-
-    daily: pd.Series[float]  # index (placement_id, segment_id), impressions a day
-    source: str
-
-
-def pool_supply(
-    tables: Tables, history: pd.DataFrame, days: int, assumptions: AssumptionsConfig
-) -> PoolSupply:
-    """Daily supply from `placements.daily_supply`, else from the impressions of the history.
+def given_supply(
+    tables: Tables, history: pd.DataFrame, assumptions: AssumptionsConfig
+) -> pd.Series[float]:
+    """Impressions a day of each pool where `placements.daily_supply` says so, else not a number.
 
     A placement's supply is shared among segments as its impressions were, else by segment size.
 
     Args:
         tables: The contract's tables.
         history: Rows of the flight's promotions before the flight.
-        days: Days that the history covers.
+        assumptions: Sizes of segments where the table has none.
+    """
+    seen = _seen(tables, history)
+    if "daily_supply" not in tables.placements:
+        return pd.Series(np.nan, index=seen.index, dtype=float)
+    given = tables.placements.set_index("placement_id")["daily_supply"].astype(float)
+    sizes = segment_sizes(tables, assumptions)[0]
+    by_size = np.tile(sizes / sizes.sum(), len(tables.placements))
+    by_placement = seen.groupby(level=0, sort=False).transform("sum")
+    share = (seen / by_placement).where(by_placement > 0, by_size)
+    total = given.reindex(seen.index.get_level_values(0)).to_numpy()
+    return pd.Series(total, index=seen.index, dtype=float) * share
+
+
+def pool_supply(
+    tables: Tables,
+    history: pd.DataFrame,
+    ours: pd.DataFrame,
+    given: pd.Series[float],
+    calibrated: Calibration,
+    assumptions: AssumptionsConfig,
+) -> tuple[pd.Series[float], str]:
+    """Impressions that the flight's promotions can buy in each pool on an average day.
+
+    Where nobody said and prices do not tell what a pool has, it is what its impressions were, of
+    the flight's promotions alone: the others go on taking theirs.
+
+    Args:
+        tables: The contract's tables.
+        history: Rows before the flight.
+        ours: Those of the flight's promotions.
+        given: `given_supply`.
+        calibrated: Levels in recorded impressions.
         assumptions: Headroom and panel projection.
     """
-    seen = history.groupby(["placement_id", "segment_id"])["impressions"].sum() / days
-    index = pd.MultiIndex.from_product(
-        [tables.placements["placement_id"], tables.segments["segment_id"]],
-        names=["placement_id", "segment_id"],
-    )
-    seen = seen.reindex(index).fillna(0.0)
-    scale = assumptions.supply_headroom * assumptions.panel_projection
-    derived = seen * scale
+    index = given.index
+    level = pd.Series(calibrated.supply.value.ravel(), index=index)
+    level = level * assumptions.panel_projection
+    every, shown = _seen(tables, history), _seen(tables, ours)
+    share = (shown / every).where(every > 0, 0.0)
+    measured = pd.Series(calibrated.measured.ravel(), index=index)
+    derived = (level * share * assumptions.supply_headroom).where(~measured, level)
     source = (
         f"estimate: impressions a day before the flight x {assumptions.supply_headroom:g} "
         f"(assumption: supply_headroom) x {assumptions.panel_projection:g} (assumption: "
         "panel_projection)"
     )
-    if "daily_supply" not in tables.placements or tables.placements["daily_supply"].isna().all():
-        return PoolSupply(derived, source)
-    given = tables.placements.set_index("placement_id")["daily_supply"].astype(float)
-    sizes = segment_sizes(tables, assumptions)[0]
-    share = pd.Series(
-        np.tile(sizes / sizes.sum(), len(tables.placements)), index=index, dtype=float
+    if calibrated.measured.any():
+        source = f"{calibrated.sources['supply level']}; elsewhere {source}"
+    if given.notna().any():
+        source = f"data (placements.daily_supply); else {source}"
+    return given.where(given.notna(), derived), source
+
+
+def _seen(tables: Tables, rows: pd.DataFrame) -> pd.Series[float]:
+    """Impressions of each pool."""
+    index = pd.MultiIndex.from_product(
+        [tables.placements["placement_id"], tables.segments["segment_id"]],
+        names=["placement_id", "segment_id"],
     )
-    by_placement = seen.groupby(level=0, sort=False).transform("sum")
-    share = (seen / by_placement).where(by_placement > 0, share)
-    total = given.reindex(index.get_level_values(0)).to_numpy()
-    supply = pd.Series(total, index=index, dtype=float) * share
-    return PoolSupply(
-        supply.where(supply.notna(), derived), f"data (placements.daily_supply); else {source}"
-    )
+    seen = rows.groupby(["placement_id", "segment_id"])["impressions"].sum()
+    return seen.reindex(index).fillna(0.0).astype(float)
 
 
 def segment_sizes(tables: Tables, assumptions: AssumptionsConfig) -> tuple[Floats, str]:
@@ -104,7 +108,7 @@ def segment_sizes(tables: Tables, assumptions: AssumptionsConfig) -> tuple[Float
 
 def cost_per_impression(
     tables: Tables,
-    history: pd.DataFrame,
+    spent: pd.Series[float],
     ctr: pd.Series[float] | None,
     assumptions: AssumptionsConfig,
 ) -> tuple[pd.Series[float], Sources]:
@@ -112,7 +116,7 @@ def cost_per_impression(
 
     Args:
         tables: The contract's tables.
-        history: `performance` before the flight.
+        spent: Money per first impression by placement, as calibrated on spend; or not a number.
         ctr: Predicted clicks per impression by placement; None where no clicks are recorded.
         assumptions: `cpm` by placement id, `*` for the rest.
 
@@ -121,7 +125,6 @@ def cost_per_impression(
     """
     cost: dict[str, float] = {}
     sources: Sources = {}
-    spent = _spent_per_impression(history)
     for row in tables.placements.to_dict("records"):
         name = str(row["placement_id"])
         cpm, cpc = row.get("cpm"), row.get("cpc")
@@ -131,7 +134,7 @@ def cost_per_impression(
             cost[name] = float(cpc) * float(ctr[name])
             source = "data (placements.cpc) x predicted click-through"
         elif spent.get(name, 0.0) > 0:
-            cost[name], source = spent[name], "data: spend per impression before the flight"
+            cost[name], source = spent[name], "data: spend before the flight, saturation taken off"
         elif cpc is not None and not pd.isna(cpc) and ctr is None:
             raise ConfigError(
                 f"the placement {name!r} has a price per click (cpc {float(cpc):g}), but "
@@ -142,14 +145,6 @@ def cost_per_impression(
             cost[name], source = assumed / 1000, "assumption: config, assumptions.cpm"
         sources[f"price of {name}"] = f"{1000 * cost[name]:.2f} per 1000; {source}"
     return pd.Series(cost), sources
-
-
-def _spent_per_impression(history: pd.DataFrame) -> dict[str, float]:
-    if "spend" not in history:
-        return {}
-    paid = history.dropna(subset=["spend"]).groupby("placement_id")[["spend", "impressions"]].sum()
-    paid = paid[paid["impressions"] > 0]
-    return {str(k): float(v) for k, v in (paid["spend"] / paid["impressions"]).items()}
 
 
 def current_mix(

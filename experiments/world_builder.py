@@ -11,6 +11,7 @@ import pandas as pd
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.rates import Rates
 from promopilot.envs.world import InitialState, World
+from promopilot.experiments.calibrated import calibrated, flight_supply, with_lift
 from promopilot.experiments.carried_fatigue import carried_fatigue
 from promopilot.experiments.carried_pending import carried_pending
 from promopilot.experiments.config import RunConfig
@@ -19,14 +20,14 @@ from promopilot.experiments.economics import Economics, Sources, economics
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import line_items, live_days, promotions_in_flight
 from promopilot.experiments.flight_rates import ITEM, flight_rates
-from promopilot.experiments.market_laws import overridden, prior_dynamics
+from promopilot.experiments.market_laws import overridden
 from promopilot.experiments.supply import (
     WEEK,
     cost_per_impression,
     current_mix,
+    given_supply,
     pool_supply,
     segment_sizes,
-    weekday_season,
 )
 from promopilot.experiments.tables import Tables
 
@@ -49,49 +50,52 @@ class BuiltWorld:
 
 
 def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: Dates) -> BuiltWorld:
-    """Join tables, predicted rates and assumptions into the flight's market.
+    """Join tables, predicted rates, calibration and assumptions into the flight's market.
 
-    Nothing dated in the flight is read.
+    Nothing dated in the flight is read but known events.
 
     Raises:
         ConfigError: No promotion runs in the flight, or there is nothing to buy or no budget.
+        MarketError: The history is too short to calibrate on, or a number breaks a rule.
     """
+    assumptions, days = config.assumptions, config.flight.days
     before = tables.performance[tables.performance["date"] < pd.Timestamp(dates.start)]
     history = dates.history(before)
     promotions = promotions_in_flight(tables.promotions, history, config, dates)
     ours = history[history["promotion_id"].isin(promotions["promotion_id"])]
-    days_seen = max(int(history["date"].nunique()), 1)
-    supply = pool_supply(tables, ours, days_seen, config.assumptions)
-    items = line_items(promotions, supply.daily, before)
+    sizes, size_source = segment_sizes(tables, assumptions)
+    given = given_supply(tables, ours, assumptions)
+    found = calibrated(tables, dates.start, sizes, given, assumptions)
+    level, supply_source = pool_supply(tables, history, ours, given, found, assumptions)
+    items = line_items(promotions, level, before)
     stages, has_clicks, rates_frame = flight_rates(tables, host, items, config, dates)
-    sizes, size_source = segment_sizes(tables, config.assumptions)
     by_placement = pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy())
     cost, cost_sources = cost_per_impression(
-        tables, history, by_placement.mean() if has_clicks else None, config.assumptions
+        tables,
+        pd.Series(found.unit_cost, index=tables.placements["placement_id"]),
+        by_placement.mean() if has_clicks else None,
+        assumptions,
     )
-    factor, residual_sd = weekday_season(history)
-    weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(config.flight.days)])
+    weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(days)])
     mix, mix_source = current_mix(
         ours,
         pd.DatetimeIndex([before["date"].min(), before["date"].max()]),
         weekdays.tolist(),
         cost,
-        config.assumptions.panel_projection,
+        assumptions.panel_projection,
     )
     columns = pd.MultiIndex.from_frame(items[ITEM])
-    current = mix.reindex(columns=columns).fillna(0.0).to_numpy()
-    money = economics(promotions, before, config.assumptions, tables.sources)
-    catalog = _catalog(tables, promotions, items, money)
-    pools = [
-        (tables.placements["placement_id"].iloc[k], tables.segments["segment_id"].iloc[s])
-        for k, s in catalog.pools
-    ]
-    live = live_days(promotions, dates, config.flight.days)[:, catalog.promotion]
-    current = current * live
-    dynamics, law_sources = overridden(
-        prior_dynamics(catalog, residual_sd), config.market, _market_sources(config)
+    index = pd.Index(tables.promotions["promotion_id"]).get_indexer(promotions["promotion_id"])
+    money = with_lift(
+        economics(promotions, before, assumptions, tables.sources), found, index.astype(np.int64)
     )
-    projection = config.assumptions.panel_projection
+    catalog = _catalog(tables, promotions, items, money)
+    live = live_days(promotions, dates, days)[:, catalog.promotion]
+    current = mix.reindex(columns=columns).fillna(0.0).to_numpy() * live
+    dynamics, law_sources = overridden(
+        found.dynamics(catalog.pools, index, dates.start), config.market, found.sources
+    )
+    projection = assumptions.panel_projection
     recent, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
     world = World(
         catalog=catalog,
@@ -101,14 +105,14 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         dynamics=dynamics,
         initial=InitialState(
             fatigue=recent,
-            log_price=np.full(len(catalog.placement_ids), np.nan),
+            log_price=found.log_price_before(dates.start),
             pending=carried_pending(before, dates.start, columns, dynamics.delay, projection),
         ),
         start=dates.start,
         budget=_budget(config, float(current.sum())),
-        supply=factor[weekdays][:, None] * supply.daily.loc[pools].to_numpy(),
+        supply=flight_supply(found, catalog.pools, level, tables.events, dates.start, days),
         unit_cost=np.asarray(items["placement_id"].map(cost), dtype=np.float64),
-        reach_share=np.full(len(items), config.assumptions.reach_share),
+        reach_share=found.reach_share[catalog.placement, catalog.segment],
         segment_size=sizes,
         live=live,
         max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
@@ -120,30 +124,19 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         covers=_COVERS[config.budget.covers],
         overrun=config.budget.overrun,
     )
-    sources = money.sources | cost_sources | law_sources
-    sources |= {
-        "supply": supply.source,
+    sources = {
+        "rates": "data: predicted by the model fitted on `performance`",
+        "rates' uncertainty": "data: spread of promotions and line items on the choosing days",
+        **money.sources,
+        **cost_sources,
+        **law_sources,
+        "supply": supply_source,
+        "fatigue carried in": "data: exposures before the flight; rates are taken to be those of "
+        "audiences as tired as they then were",
         "people per segment": size_source,
         "current mix": mix_source,
     }
     return BuiltWorld(world, items, rates_frame, sources)
-
-
-def _market_sources(config: RunConfig) -> Sources:
-    """Where the numbers come from that are the same whatever the tables hold."""
-    reach = config.assumptions.reach_share
-    return {
-        "rates": "data: predicted by the model fitted on `performance`",
-        "rates' uncertainty": "data: spread of promotions and line items on the choosing days",
-        "weekday season": "data: impressions by weekday before the flight",
-        "day-to-day noise of supply": "data: what the weekday leaves unexplained",
-        "saturation": f"prior: exponential reach; a line item can reach {reach:.0%} of its pool "
-        "(assumption: reach_share)",
-        "price noise": "prior: AR(1)",
-        "fatigue": "prior: (1 + n)^-exponent",
-        "fatigue carried in": "data: exposures before the flight, at the prior's pace; rates are "
-        "taken to be those of audiences as tired as they then were",
-    }
 
 
 def _catalog(

@@ -68,6 +68,9 @@ class State(NamedTuple):
     drift: Floats  # [N, P] log-odds that promotions have moved by so far
     pending_fast: Floats  # [N, L] conversions booked and not yet seen
     pending_slow: Floats  # [N, L]
+    # Likewise of conversions from before the flight: seen in it, and no news of it. [0, 0] if none.
+    past_fast: Floats  # [N, L]
+    past_slow: Floats  # [N, L]
     # What the beliefs have seen. Trials count when their events should have been seen; those that
     # wait for that are kept in two parts, as pending conversions are.
     waiting_fast: Floats  # [N, L] trials

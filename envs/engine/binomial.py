@@ -10,6 +10,8 @@ from promopilot.envs.engine.streams import CURSOR, point, uniform, wrapped
 
 # Below this many expected events inversion is quicker, above it rejection is valid.
 _FEW = 10.0
+# A chance below this is nothing: a number at the end of the unit interval must not count on.
+_NOTHING = 1e-18
 # Below this many trials multiplying is quicker than a power.
 _FEW_TRIALS = 16
 
@@ -17,7 +19,7 @@ _FEW_TRIALS = 16
 @njit(cache=True, error_model="numpy")
 def binomial(cursor, trials, probability):  # type: ignore[no-untyped-def]
     """Events among `trials` (a whole number, as a float)."""
-    if trials < 1 or probability <= 0:
+    if trials < 1 or not probability > 0:
         return 0.0
     if probability >= 1:
         return trials
@@ -40,7 +42,7 @@ def _inverted(cursor, trials, rare):  # type: ignore[no-untyped-def]
     else:
         term = math.exp(trials * math.log1p(-rare))
     left, events = uniform(cursor), 0.0
-    while left > term and events < trials:
+    while left > term > _NOTHING and events < trials:
         left -= term
         events += 1
         term *= odds * (trials - events + 1) / events

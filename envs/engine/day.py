@@ -137,6 +137,7 @@ def _book(n, day, fixed, flights, state, books, rates, tired, cursor):  # type: 
     sampled, has_clicks = fixed.sampled, fixed.has_clicks
     fast_part, fast_stays, slow_stays = flights.delay[n]
     subsidised, subsidy_seen = 0.0, 0.0
+    has_past = len(state.past_slow) > 0
     promotion, in_stock, mean_in_stock = -1, 0.0, 0.0
     for i in range(rates.shape[1]):
         if fixed.promotion[i] != promotion:  # line items are sorted by promotion
@@ -145,6 +146,7 @@ def _book(n, day, fixed, flights, state, books, rates, tired, cursor):  # type: 
         demand = books_conversions[i]
         served = min(demand, in_stock)
         redeemed = _redeemed(served, room, fixed.unit_subsidy[promotion], sampled)
+        taught = _taught(demand, redeemed, in_stock, sampled)
         in_stock -= redeemed
         state.stock_left[n, promotion] = in_stock
         mean = min(books_impressions[i] * rates[0, i] * rates[1, i], mean_in_stock)
@@ -174,15 +176,15 @@ def _book(n, day, fixed, flights, state, books, rates, tired, cursor):  # type: 
         else:
             seen += fast
         books_observed[i] = seen
+        if has_past:
+            books_observed[i] += _seen_of_past(n, i, state, fast_stays, slow_stays, sampled, cursor)
         subsidy_seen += seen * fixed.unit_subsidy[promotion]
         # What the beliefs take in: trials as if on the reference day and rested, as far as their
-        # conversions should have been seen by now; those whose orders were refused teach nothing.
+        # conversions should have been seen by now, and could be served.
         audience = fixed.audience[i]
         shown = books_impressions[i] * tired[1, audience] * fixed.first_relative[day, i]
         clicked = books_clicks[i] * fixed.second_relative[day, i]
-        late = clicked if has_clicks else shown
-        if redeemed < demand:
-            late *= redeemed / demand
+        late = taught * (clicked if has_clicks else shown)
         fast = state_waiting_fast[i] + late * fixed.fast_share
         slow = state_waiting_slow[i] + late * (1 - fixed.fast_share)
         state_waiting_fast[i] = fast * fixed.fast_waits
@@ -201,6 +203,31 @@ def _book(n, day, fixed, flights, state, books, rates, tired, cursor):  # type: 
     state.subsidy_seen[n] += subsidy_seen
     for a in range(tired.shape[1]):
         state.fatigue[n, a] *= fixed.forget
+
+
+@njit(cache=True, error_model="numpy")
+def _taught(demand, redeemed, in_stock, sampled):  # type: ignore[no-untyped-def]
+    """Share of a day's trials after which no order was refused.
+
+    Of d orders among trials in random order the first s are served: the trials up to the last of
+    these are s / (d + 1) of all in the mean, whatever their number. What the last piece of stock
+    ended is counted so too: counting such a day in full only where demand happened to be small
+    would bias what is learnt.
+    """
+    if not sampled:
+        return redeemed / demand if redeemed < demand else 1.0
+    if redeemed < demand or redeemed >= in_stock:
+        return redeemed / (demand + 1)
+    return 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def _seen_of_past(n, i, state, fast_stays, slow_stays, sampled, cursor):  # type: ignore[no-untyped-def]
+    fast = _part(cursor, state.past_fast[n, i], 1 - fast_stays, sampled)
+    slow = _part(cursor, state.past_slow[n, i], 1 - slow_stays, sampled)
+    state.past_fast[n, i] -= fast
+    state.past_slow[n, i] -= slow
+    return fast + slow
 
 
 @njit(cache=True, error_model="numpy")

@@ -8,7 +8,7 @@ from numba import njit
 from promopilot.envs.engine.streams import uniform
 from promopilot.envs.response import marginal_ratio, ratio_paid, share_bought
 
-_NEWTON_STEPS = 40
+_MOST_STEPS, _CLOSE = 100, 1e-12
 
 
 @njit(cache=True, error_model="numpy")
@@ -38,28 +38,30 @@ def limit(n, day, fixed, asked, left, out):  # type: ignore[no-untyped-def]
 def limit_with_subsidy(n, day, fixed, flights, supply, subsidy, left, total, out):  # type: ignore[no-untyped-def]
     """Scale spend down until it and the subsidy it is expected to cause fit into what is left.
 
-    f x + sum_i s_i y_i(f x_i) rises in f and is concave where the reach curve is, so Newton's steps
-    from below stay below the limit; for S-shaped curves a last scaling sees to it.
+    f x + sum_i s_i y_i(f x_i) rises in f: Newton's steps, kept inside a bracket.
 
     With, among what `engine.arrays` describes:
         subsidy: Subsidy expected per impression `[N, L]`.
         supply: Impressions expected of each pool `[Q]`.
     """
-    factor, step = 0.0, 1.0
-    for _ in range(_NEWTON_STEPS):
+    needed, _ = _needed(n, day, fixed, flights, supply, subsidy, total, out, 1.0)
+    if needed <= left:
+        return
+    low, high, factor = 0.0, 1.0, left / needed
+    for _ in range(_MOST_STEPS):
         needed, slope = _needed(n, day, fixed, flights, supply, subsidy, total, out, factor)
-        if slope <= 0 or math.isinf(slope):
+        if needed > left:
+            high = factor
+        else:
+            low = factor
+            if left - needed <= _CLOSE * left:
+                break
+        if high - low <= _CLOSE * high:
             break
-        step = (left - needed) / slope
-        if step <= 1e-13:
-            break
-        factor = min(factor + step, 1.0)
-        if factor == 1.0:
-            break
-    needed, _ = _needed(n, day, fixed, flights, supply, subsidy, total, out, factor)
-    while needed > left * (1 + 1e-12) and factor > 0:
-        factor *= 0.98 if needed > left * (1 + 1e-6) else 1 - 1e-9
-        needed, _ = _needed(n, day, fixed, flights, supply, subsidy, total, out, factor)
+        factor += (left - needed) / slope
+        if not low < factor < high:
+            factor = (low + high) / 2
+    factor = low
     for i in range(len(out)):
         out[i] *= factor
 
@@ -134,4 +136,5 @@ def _round(supply, pools, impressions, in_pool, cursor):  # type: ignore[no-unty
         before = math.floor(min(in_pool[0, pool], supply[pool]) + in_pool[1, pool])
         in_pool[0, pool] += impressions[i]
         after = math.floor(min(in_pool[0, pool], supply[pool]) + in_pool[1, pool])
+        after = min(after, supply[pool])  # above 2^31 or so the sum itself is rounded
         impressions[i] = np.float64(after - before)

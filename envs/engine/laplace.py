@@ -7,15 +7,15 @@ from numba import njit
 
 from promopilot.envs.rates import NODES, WEIGHTS
 
-_NEWTON_STEPS = 4
+_NEWTON_STEPS = 50
 # A Newton step on the log-odds is never longer than this, so that a surprise cannot overshoot.
 _LONGEST_STEP = 1.0
-# Far below any posterior sd; started from the last day's mode, two or three steps get there.
-_ENOUGH = 1e-5
+# Started from the last day's mode, three steps get there; more where a day was a surprise.
+_ENOUGH = 1e-9
 
 
 @njit(cache=True, error_model="numpy")
-def posterior(trials, events, reference, promotion, shared_sd, own_variance, mean, sd):  # type: ignore[no-untyped-def]
+def posterior(trials, events, reference, promotion, prior, own_variance, mean, sd):  # type: ignore[no-untyped-def]
     """Update `mean` and `sd` `[N, P]` in place; Newton starts from the mean found there.
 
     With:
@@ -23,7 +23,7 @@ def posterior(trials, events, reference, promotion, shared_sd, own_variance, mea
         events: Events seen `[N, L]`.
         reference: Log-odds of the reference day `[L]`.
         promotion: Of each line item `[L]`, ascending.
-        shared_sd: Prior sd `[P]`.
+        prior: Precision of each shift's prior `[N, P]`, infinite where it is known to be 0.
         own_variance: Variance of a line item's own shift `[L]`.
     """
     items = len(promotion)
@@ -33,11 +33,10 @@ def posterior(trials, events, reference, promotion, shared_sd, own_variance, mea
             p, end = promotion[first], first + 1
             while end < items and promotion[end] == p:
                 end += 1
-            if shared_sd[p] > 0:
-                prior = 1 / shared_sd[p] ** 2
-                shift, precision = mean[n, p], prior
+            if prior[n, p] < math.inf:
+                shift, precision = mean[n, p], prior[n, p]
                 for _ in range(_NEWTON_STEPS):
-                    score, precision = -shift * prior, prior
+                    score, precision = -shift * prior[n, p], prior[n, p]
                     for i in range(first, end):
                         if trials[n, i] == 0:
                             continue

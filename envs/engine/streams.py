@@ -18,12 +18,12 @@ from promopilot.envs.arrays import Floats, Ints
 SUPPLY, PRICE, SHIFTS, LEVELS, DRIFT, OUTCOMES, BLOCKS, CHOICES = range(8)
 
 _LOW = np.uint64(0xFFFFFFFF)
-_THIRTY_TWO, _ELEVEN = np.uint64(32), np.uint64(11)
+_THIRTY_TWO, _TWELVE = np.uint64(32), np.uint64(12)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _PURPOSE_SHIFT = 24
 LAST_STEP = 2**_PURPOSE_SHIFT - 1  # a flight has fewer steps
-_UNIT = 2.0**-53
+_UNIT = 2.0**-52  # 52 bits and a half: never 0, never 1
 # Fields of a cursor: counter (4 words), key (2 words), and a second number kept for the next call.
 CURSOR = 8
 _KEPT, _HAS_KEPT = 6, 7
@@ -68,7 +68,7 @@ def uniform(cursor):  # type: ignore[no-untyped-def]
         bits = (a << _THIRTY_TWO) | b
         cursor[_KEPT] = (c << _THIRTY_TWO) | d
         cursor[_HAS_KEPT] = np.uint64(1)
-    return (np.float64(bits >> _ELEVEN) + 0.5) * _UNIT
+    return (np.float64(bits >> _TWELVE) + 0.5) * _UNIT
 
 
 @njit(cache=True, error_model="numpy")
