@@ -20,6 +20,11 @@ from promopilot.envs.engine.laplace import expected_rates, posterior
 from promopilot.envs.rates import Stage
 
 
+# Newton's last step, in log-odds: a belief that is read now and then must not depend on when; one
+# that is brought up to date every day is refined on the next.
+_EXACT, _DAILY = 1e-9, 1e-4
+
+
 @dataclass(frozen=True)
 class Belief:
     """Gaussian belief on each promotion's shift, after what has been seen."""
@@ -60,13 +65,16 @@ class StageBelief:
     def now(self) -> Belief:
         """The belief after the days seen so far, started from the last one's mode."""
         if not self._current:
-            last = Belief(self._last.mean.copy(), self._last.sd.copy())
-            posterior(
-                *(self._trials, self._events, self.reference, self._catalog.promotion),
-                *(self._prior, self._own_variance, last.mean, last.sd),
-            )
-            self._last, self._current = last, True
+            self._update(_EXACT)
         return self._last
+
+    def _update(self, enough: float) -> None:
+        last = Belief(self._last.mean.copy(), self._last.sd.copy())
+        posterior(
+            *(self._trials, self._events, self.reference, self._catalog.promotion),
+            *(self._prior, self._own_variance, last.mean, last.sd, enough),
+        )
+        self._last, self._current = last, True
 
     def expected_rate(self, day: int) -> Floats:
         """[N, L] rate expected on a day, the line item's own unknown shift included; read only."""
@@ -85,7 +93,9 @@ class StageBelief:
         by V / (V + q), which leaves the mode where it is (West and Harrison, Bayesian Forecasting
         and Dynamic Models, 6.3).
         """
-        now = self.now
+        if not self._current:
+            self._update(_DAILY)
+        now = self._last
         variance = now.sd**2
         total = variance + step_variance
         keep = variance / total

@@ -85,7 +85,7 @@ def _needed(n, day, fixed, flights, supply, subsidy, total, asked, factor):  # t
 
 
 @njit(cache=True, error_model="numpy")
-def deliver(n, day, fixed, flights, asked, charged, impressions, in_pool, cursor):  # type: ignore[no-untyped-def]
+def deliver(begin, end, day, fixed, flights, books, in_pool, cursors):  # type: ignore[no-untyped-def]
     """Buy impressions; a pool that is over its supply cuts all of its own by one factor.
 
     Each is charged what its own reach curve asks for what was delivered. Where outcomes are drawn
@@ -95,34 +95,39 @@ def deliver(n, day, fixed, flights, asked, charged, impressions, in_pool, cursor
 
     With, among what `engine.arrays` describes:
         in_pool: Room for sums by pool `[2, Q]`.
+        cursors: Of the flights from `begin` on.
     """
-    supply = flights.supply[n, day]
-    in_pool[:] = 0.0
-    for i in range(len(asked)):
-        share = fixed.reach_share[i] * flights.reach_factor[n, fixed.placement[i]]
-        reach = min(share, 1.0) * supply[fixed.pool[i]]
-        if reach <= 0 or not fixed.live[day, i]:
-            impressions[i] = 0.0
-            continue
-        scale = fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
-        impressions[i] = reach * share_bought(asked[i] / scale, fixed.family, fixed.slope)
-        in_pool[0, fixed.pool[i]] += impressions[i]
-    for i in range(len(asked)):
-        wanted, pool = impressions[i], fixed.pool[i]
-        # Where the pool cuts nothing the charge is the money asked: the inverse costs digits.
-        charged[i] = asked[i] if wanted > 0 else 0.0
-        if in_pool[0, pool] > supply[pool]:
-            impressions[i] = wanted * (supply[pool] / in_pool[0, pool])
-            if wanted > 0:
-                share = fixed.reach_share[i] * flights.reach_factor[n, fixed.placement[i]]
-                reach = min(share, 1.0) * supply[pool]
-                scale = (
-                    fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
-                )
-                paid = scale * ratio_paid(impressions[i] / reach, fixed.family, fixed.slope)
-                charged[i] = min(paid, asked[i])
-    if fixed.sampled:
-        _round(supply, fixed.pool, impressions, in_pool, cursor)
+    for n in range(begin, end):
+        asked, charged, impressions = books.asked[n], books.spend[n], books.impressions[n]
+        supply = flights.supply[n, day]
+        in_pool[:] = 0.0
+        for i in range(len(asked)):
+            share = fixed.reach_share[i] * flights.reach_factor[n, fixed.placement[i]]
+            reach = min(share, 1.0) * supply[fixed.pool[i]]
+            if reach <= 0 or not fixed.live[day, i]:
+                impressions[i] = 0.0
+                continue
+            scale = fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
+            impressions[i] = reach * share_bought(asked[i] / scale, fixed.family, fixed.slope)
+            in_pool[0, fixed.pool[i]] += impressions[i]
+        for i in range(len(asked)):
+            wanted, pool = impressions[i], fixed.pool[i]
+            # Where the pool cuts nothing the charge is the money asked: the inverse costs digits.
+            charged[i] = asked[i] if wanted > 0 else 0.0
+            if in_pool[0, pool] > supply[pool]:
+                impressions[i] = wanted * (supply[pool] / in_pool[0, pool])
+                if wanted > 0:
+                    share = fixed.reach_share[i] * flights.reach_factor[n, fixed.placement[i]]
+                    reach = min(share, 1.0) * supply[pool]
+                    scale = (
+                        fixed.unit_cost[i]
+                        * flights.price_factor[n, day, fixed.placement[i]]
+                        * reach
+                    )
+                    paid = scale * ratio_paid(impressions[i] / reach, fixed.family, fixed.slope)
+                    charged[i] = min(paid, asked[i])
+        if fixed.sampled:
+            _round(supply, fixed.pool, impressions, in_pool, cursors[n - begin])
 
 
 @njit(cache=True, error_model="numpy")

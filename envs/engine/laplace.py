@@ -10,12 +10,10 @@ from promopilot.envs.rates import NODES, WEIGHTS
 _NEWTON_STEPS = 50
 # A Newton step on the log-odds is never longer than this, so that a surprise cannot overshoot.
 _LONGEST_STEP = 1.0
-# Started from the last day's mode, three steps get there; more where a day was a surprise.
-_ENOUGH = 1e-9
 
 
 @njit(cache=True, error_model="numpy")
-def posterior(trials, events, reference, promotion, prior, own_variance, mean, sd):  # type: ignore[no-untyped-def]
+def posterior(trials, events, reference, promotion, prior, own_variance, mean, sd, enough):  # type: ignore[no-untyped-def]
     """Update `mean` and `sd` `[N, P]` in place; Newton starts from the mean found there.
 
     With:
@@ -25,6 +23,7 @@ def posterior(trials, events, reference, promotion, prior, own_variance, mean, s
         promotion: Of each line item `[L]`, ascending.
         prior: Precision of each shift's prior `[N, P]`, infinite where it is known to be 0.
         own_variance: Variance of a line item's own shift `[L]`.
+        enough: A step of the log-odds below this is the last one.
     """
     items = len(promotion)
     for n in range(len(trials)):
@@ -47,7 +46,7 @@ def posterior(trials, events, reference, promotion, prior, own_variance, mean, s
                         precision += information * shrink
                     step = min(max(score / precision, -_LONGEST_STEP), _LONGEST_STEP)
                     shift += step
-                    if abs(step) < _ENOUGH:
+                    if abs(step) < enough:
                         break
                 mean[n, p], sd[n, p] = shift, 1 / math.sqrt(precision)
             first = end
