@@ -8,13 +8,12 @@ from promopilot.experiments.bench import agents, market
     ("measure", "names"),
     [
         (
-            lambda: market.measure(0.4),
+            lambda: market.measure(0.4, most_flights=600),
             {
-                "gymnasium_days_per_second",
-                "batch_days_per_second",
-                "market_days_per_second",
-                "split_days_per_second",
-                "batch_speedup",
+                *("sampled_40", "expected_40", "sampled_1000", "expected_1000"),
+                *("gymnasium_one", "vector_shares", "vector_prices", "split"),
+                *("time_starting", "time_arithmetic", "time_drawing"),
+                *("memory_600_x_1000", "memory_growth"),
             },
         ),
         (

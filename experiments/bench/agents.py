@@ -32,6 +32,7 @@ def measure() -> dict[str, Figure]:
     world = synthetic_world(SyntheticSize(promotions=12, placements=5, segments=1, days=28))
     settings = AgentSettings(steps=STEPS, training_flights=64, evaluate_every=10 * STEPS)
     few = np.arange(2)
+    train_ppo(world, settings.model_copy(update={"steps": 0}), 0, 1, few)  # compiles
     began = time.perf_counter()
     train_ppo(world, settings.model_copy(update={"steps": 0}), 0, 1, few)
     starting = time.perf_counter() - began

@@ -8,10 +8,12 @@ comparable between machines, absolute figures are not.
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,17 +24,17 @@ _ROUNDS = 5
 _DAYS = 28
 # Run on its own, so that the peak is that of the market alone.
 _LARGE = """
-import resource, sys
-import numpy as np
-from promopilot.experiments.bench.market import large_market
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import sys
+from promopilot.experiments.bench.market import large_market, peak_mb
+large_market(1)
+before = peak_mb()
 large_market(int(sys.argv[1]))
-print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_mb() - before)
 """
 
 
-def measure(seconds_hint: float = 20.0) -> dict[str, Figure]:
-    """Measures for about `seconds_hint` seconds and a large batch more.
+def measure(seconds_hint: float = 20.0, most_flights: int = 10_000) -> dict[str, Figure]:
+    """Measures for about `seconds_hint` seconds, and the memory of `most_flights`.
 
     Returns:
         `sampled_40`, `expected_40`, `sampled_1000`, `expected_1000`: 256 flights of 40 and of 1,000
@@ -47,7 +49,7 @@ def measure(seconds_hint: float = 20.0) -> dict[str, Figure]:
     small, large = bench_world(40), bench_world(1000)
     sampled = _rate(given_shares(small), share)
     expected = _rate(given_shares(small, expected=True), share)
-    half, whole = (_peak_mb(flights) for flights in (5_000, 10_000))
+    half, whole = (_growth(flights) for flights in (most_flights // 2, most_flights))
     starting = _rate(_starting(small), share / 2)
     per_step = 1 / sampled
     return {
@@ -64,7 +66,7 @@ def measure(seconds_hint: float = 20.0) -> dict[str, Figure]:
         "time_starting": figure(100 / starting / per_step, "% of a step"),
         "time_arithmetic": figure(100 * (1 / expected - 1 / starting) / per_step, "% of a step"),
         "time_drawing": figure(100 * (per_step - 1 / expected) / per_step, "% of a step"),
-        "memory_10000_x_1000": figure(whole, "MB", at_most=3_000),
+        f"memory_{most_flights}_x_1000": figure(whole, "MB", at_most=3_000),
         "memory_growth": figure(whole / half, "x for twice the flights", at_most=2.2),
     }
 
@@ -190,10 +192,18 @@ def _rate(play: Callable[[], int], seconds: float) -> float:
     return median(rates)
 
 
-def _peak_mb(flights: int) -> float:
-    """Growth of peak memory while many flights are played, in a process of its own."""
+def _growth(flights: int) -> float:
+    """Growth of peak memory in MB while many flights are played, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _LARGE, str(flights)], check=True, capture_output=True, text=True
     )
-    before, after = map(float, done.stdout.split())
-    return (after - before) / (1024**2 if sys.platform == "darwin" else 1024)
+    return float(done.stdout)
+
+
+def peak_mb() -> float:
+    """Peak memory of this process."""
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage says on Linux may be that of the process that started it
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return float(peak.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
