@@ -19,7 +19,6 @@ from promopilot.envs.catalog import Catalog
 from promopilot.envs.engine.laplace import expected_rates, posterior
 from promopilot.envs.rates import Stage
 
-
 # Newton's last step, in log-odds: a belief that is read now and then must not depend on when; one
 # that is brought up to date every day is refined on the next.
 _EXACT, _DAILY = 1e-9, 1e-4

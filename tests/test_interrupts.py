@@ -24,7 +24,18 @@ from promopilot.experiments.sources import complete_journey
 from tests.small_shop import write_small_shop
 from tests.test_complete_journey import CUT, SMALL, make_panel
 
-STAGES = ("data", "predictor", "market", "train", "simulate", "plan", "ope", "score", "report")
+STAGES = (
+    "data",
+    "predictor",
+    "market",
+    "backtest",
+    "train",
+    "simulate",
+    "plan",
+    "ope",
+    "score",
+    "report",
+)
 runner = CliRunner()
 
 

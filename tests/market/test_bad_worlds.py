@@ -58,7 +58,10 @@ BAD: list[Any] = [
     ({"unit_cost": np.ones(5)}, r"unit_cost has shape \(5,\), not \(12,\)"),
     ({"segment_size": np.ones(3)}, "segment_size has shape"),
     ({"usual_fatigue_factor": np.ones(2)}, "usual_fatigue_factor has shape"),
-    ({"first": {"rate": np.full((3, ITEMS), 0.1)}}, r"first_stage.rate has shape \(3, 12\), not \(4, 12\)"),
+    (
+        {"first": {"rate": np.full((3, ITEMS), 0.1)}},
+        r"first_stage.rate has shape \(3, 12\), not \(4, 12\)",
+    ),
     ({"initial": {"fatigue": np.full(AUDIENCES, -1.0)}}, "initial.fatigue holds -1.0"),
     ({"initial": {"pending": np.full((2, ITEMS), NAN)}}, "initial.pending holds nan"),
     ({"initial": {"pending": np.zeros(ITEMS)}}, r"initial.pending has shape \(12,\), not \(2, 12"),
