@@ -1,5 +1,7 @@
 """A world and its draws as the arrays that the compiled day works on."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, ndtr
 
@@ -54,7 +56,12 @@ def fixed_arrays(world: World, first: StageBelief, second: StageBelief, *, sampl
         sampled=sampled,
     )
     # Copies in one layout: compiled code is made for each kind of array that it meets.
-    return Fixed(*(np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in fixed))
+    own: dict[str, Any] = {
+        name: np.array(value, order="C")
+        for name, value in fixed._asdict().items()
+        if isinstance(value, np.ndarray)
+    }
+    return fixed._replace(**own)
 
 
 def usual_exposure(world: World) -> Floats:

@@ -65,7 +65,9 @@ def history_of(
         age=_age(rows),
         people=people,
         projection=projection,
-        daily_supply=_positive(given_supply.to_numpy(dtype=np.float64).reshape(shape) / projection),
+        daily_supply=_positive(
+            np.asarray(given_supply, dtype=np.float64).reshape(shape) / projection
+        ),
         reach_share=reach_share,
         events=event_factors(tables.events, first.date(), days),
         readings=_readings(tables, start),
@@ -85,7 +87,7 @@ def _age(rows: pd.DataFrame) -> Floats:
     """Days from a row's date to its reading; not a number where no reading is dated."""
     if AS_OF not in rows:
         return np.full(len(rows), np.nan)
-    return (rows[AS_OF] - rows["date"]).dt.days.to_numpy(dtype=np.float64)
+    return np.asarray((rows[AS_OF] - rows["date"]).dt.days, dtype=np.float64)
 
 
 def _readings(tables: Tables, start: date) -> Readings | None:
@@ -97,7 +99,7 @@ def _readings(tables: Tables, start: date) -> Readings | None:
     early = every[(every["date"] < cut) & (every[AS_OF] < cut)].dropna(subset=["conversions"])
     if early.empty:
         return None
-    item = early.groupby(list(KEY), sort=False).ngroup().to_numpy(dtype=np.int64)
+    item = np.asarray(early.groupby(list(KEY), sort=False).ngroup(), dtype=np.int64)
     return Readings(item, _age(early), early["conversions"].to_numpy(dtype=np.float64))
 
 

@@ -94,7 +94,7 @@ def given_shares(world: Any, *, expected: bool = False) -> Callable[[], int]:
         market.reset(0, np.arange(BATCH))
         while not market.done:
             market.step(even)
-        return BATCH * world.days
+        return BATCH * int(world.days)
 
     return play
 
@@ -121,7 +121,7 @@ def _starting(world: Any) -> Callable[[], int]:
 
     def start() -> int:
         market.reset(0, np.arange(BATCH))
-        return BATCH * world.days
+        return BATCH * int(world.days)
 
     return start
 
