@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.calibration import Calibration, LiftTests, calibrate
@@ -38,7 +39,8 @@ def calibrated(
     history = history_of(
         tables, start, people, given, assumptions.reach_share, assumptions.panel_projection
     )
-    return calibrate(history, _lift_tests(tables, start))
+    with threadpool_limits(1):  # its matrices are small: more threads make it slower
+        return calibrate(history, _lift_tests(tables, start))
 
 
 def _lift_tests(tables: Tables, start: date) -> LiftTests | None:

@@ -7,23 +7,27 @@ the shop never felt their end. The alternative to a bent curve is log(x / y) = l
 import numpy as np
 
 from promopilot.envs.arrays import Bools, Floats
-from promopilot.envs.calibration.price_and_reach import PricedRows
+from promopilot.envs.calibration.price_and_reach import LEAST_ROWS, PricedRows
 
 _SLIGHT = 2e-3  # of a price: what varies by less within a day does not vary
 _CENT = 0.01  # money is rounded to
 
 
-def computed(rows: PricedRows, placements: int) -> Bools:
-    """[K] placements whose prices are the same all day, but for rounding."""
+def may_bend(rows: PricedRows, placements: int) -> Bools:
+    """[K] placements whose prices can tell of reach.
+
+    That takes more rows than prices of days and reaches of pools and days, so several promotions
+    in a pool, and prices that vary within a day by more than rounding.
+    """
     cents = _CENT**2 / 12 * np.exp(-2 * (rows.log_price + rows.log_impressions))
     variance = _SLIGHT**2 + cents + np.exp(-2 * rows.log_impressions) / 6
     residual, _ = _residual(rows, 1 / variance)
     where = rows.placement[rows.block]
     misfit = np.bincount(where, residual**2 / variance, placements)
-    left = np.bincount(where, minlength=placements) - np.bincount(
-        rows.placement, minlength=placements
-    )
-    return (left > 0) & (misfit < left)
+    left = np.bincount(where, minlength=placements)
+    left = left - np.bincount(rows.placement, minlength=placements)
+    reaches = np.bincount(rows.placement, (rows.least > -np.inf).sum(axis=1), placements)
+    return np.asarray((left - reaches >= LEAST_ROWS) & (misfit > left))
 
 
 def flat_evidence(rows: PricedRows, placements: int) -> Floats:

@@ -27,6 +27,7 @@ from promopilot.envs.response import FULL, Saturation, impressions
 LEAST_IMPRESSIONS = 10
 # A placement's prices are fitted where this many rows and days have spend.
 LEAST_ROWS, LEAST_DAYS = 30, 7
+_MOST_STEP = 3.0  # of a log of reach that the rows of one pool and day can ask for
 MOST_SHARE = 1 - 1e-6  # of its reach that a line item is taken to have bought
 
 
@@ -158,7 +159,9 @@ def linearise(
     information = by_cell(weight * bend**2)[:, :, None] * np.eye(segments)
     information = information - crossed[:, :, None] * crossed[:, None, :] / total[:, None, None]
     cross = by_cell(weight * bend * tilt) - crossed * (tilted / total)[:, None]
-    vector = by_cell(weight * bend * residual)
+    # Where a curve of this kind cannot be right, the expansion asks for steps without bound.
+    most = _MOST_STEP * by_cell(weight * bend**2)
+    vector = np.clip(by_cell(weight * bend * residual), -most, most)
     vector = vector + np.einsum("bij,bj->bi", information, log_reach)
     slope_vector = by_block(weight * tilt * residual)
     # The cross term is (c'(z - z0)) s: its part c'z0 s belongs to the slope's own vector.

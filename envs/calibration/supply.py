@@ -14,7 +14,7 @@ import numpy as np
 
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.calibration.estimate import centre
-from promopilot.envs.calibration.flat_prices import computed, flat_evidence
+from promopilot.envs.calibration.flat_prices import flat_evidence, may_bend
 from promopilot.envs.calibration.history import History
 from promopilot.envs.calibration.pooling import moments, pooled_weights
 from promopilot.envs.calibration.price_and_reach import (
@@ -68,17 +68,21 @@ class SupplyFit:
     row_sd: Floats  # [K] of the log of a row's price
     log_likelihood: Floats  # [B] of the prices of a placement-day, given season and noise
     log_evidence: float  # of all prices, everything but the sizes of noise integrated
+    settled: bool  # whether the fit came to rest: a curve that cannot be right makes it swing
     rounds: int
 
 
 def fit_supply(history: History) -> SupplyFit:
     """Fit with the prior's family, and with another where the evidence for that is clear.
 
-    Placements whose prices do not rise with impressions count as those without prices.
+    Placements whose prices do not rise with impressions, or have too few rows to tell, count as
+    those without prices.
     """
     size = history.num_placements
-    bent = ~computed(priced_rows(history), size)
+    bent = may_bend(priced_rows(history), size)
     best = _best(history, bent)
+    if not best.settled:
+        return _best(history, np.zeros_like(bent))
     if best.priced.any():
         pools = np.bincount(best.rows.placement, (best.rows.least > -np.inf).sum(axis=1), size)
         days = np.maximum(np.bincount(best.rows.placement, minlength=size), 1)
@@ -94,8 +98,12 @@ def _best(history: History, bent: Bools) -> SupplyFit:
     rows = priced_rows(history, bent)
     families = FAMILIES if rows.day.size else FAMILIES[:1]
     fits = [_fit(history, rows, Saturation(family)) for family in families]
-    best = max(fits, key=lambda fit: fit.log_evidence)
-    return best if 2 * (best.log_evidence - fits[0].log_evidence) > CLEAR else fits[0]
+    settled = [fit for fit in fits if fit.settled]
+    if not settled:
+        return fits[0]
+    best = max(settled, key=lambda fit: fit.log_evidence)
+    usual = settled[0]
+    return best if 2 * (best.log_evidence - usual.log_evidence) > CLEAR else usual
 
 
 def _fit(history: History, rows: PricedRows, saturation: Saturation) -> SupplyFit:
@@ -129,6 +137,7 @@ class _Fitting:
         self.log_ratio = self.log_likelihood = np.zeros(len(rows.day))
         # [T, K, S] what is expected of log reach, as the next round takes it.
         self.expected = np.zeros((history.num_days, *history.pools_shape))
+        self.unsettled = self.expected
         self.season: Season | None = None
 
     def settle(self, exact: bool) -> None:
@@ -161,8 +170,12 @@ class _Fitting:
         self.line, evidence = line, _joined(priced, self.shown)
         self.season = solve_season(evidence, noise, self.levels, self.history.weekdays, at)
         self.path = (self.season.path.log_walk[0], self.season.path.log_noise[0])
-        kept = _KEPT if exact else 0.0
-        self.expected = kept * self.expected + (1 - kept) * self.season.expected
+        self.unsettled = self.season.expected - self.expected
+        if exact:
+            taken = np.clip((1 - _KEPT) * self.unsettled, -_MOST_STEP, _MOST_STEP)
+            self.expected = self.expected + taken
+        else:
+            self.expected = self.season.expected
         linear = np.diagonal(self.season.gain[: len(placement)], axis1=1, axis2=2)
         self.reach_sd = np.sqrt(linear) if exact_sd is None else exact_sd
         log_reach = _reach(evidence, self.season, noise)
@@ -204,6 +217,7 @@ class _Fitting:
             row_sd=self.row_sd,
             log_likelihood=self.log_likelihood,
             log_evidence=self.season.log_evidence + float(self.log_ratio.sum()),
+            settled=bool(np.abs(self.unsettled).max() < _MOST_STEP),
             rounds=self.rounds,
         )
 
