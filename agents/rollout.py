@@ -13,6 +13,7 @@ from promopilot.envs.world import World
 
 # Flights stepped together; larger batches gain little speed and cost memory.
 _BATCH = 128
+_SLIGHT = 1e-9
 
 Progress = Callable[[str, float], None]
 
@@ -24,6 +25,8 @@ class Rollout:
     policy: str
     value: Floats  # [F] objective
     spent: Floats  # [F] media money
+    overrun: Floats  # [F] money by which what the budget covers has passed it
+    lost: Floats  # [F] orders refused because the budget could not pay their subsidy
     by_day: DayOutcome  # [D, L] means over flights
     profit: Floats  # [F, P] before media
     spend: Floats  # [F, P] media money
@@ -57,6 +60,7 @@ def roll_out(
         batch = flights[begin : begin + _BATCH]
         market.reset(seed, batch)
         value, profit, spend = (np.zeros((len(batch), n)) for n in (1, *[_promotions(world)] * 2))
+        refused = np.zeros(len(batch))
         while not market.done:
             day = market.day
             began = time.perf_counter()
@@ -66,15 +70,24 @@ def roll_out(
             for name, total in books.items():
                 total[day] += getattr(outcome, name).sum(axis=0)
             value[:, 0] += outcome.total("objective")
+            refused += outcome.total("unredeemed")
             profit += world.catalog.by_promotion.sum(outcome.profit)
             spend += world.catalog.by_promotion.sum(outcome.spend)
-        parts.append((value[:, 0], spend.sum(axis=1), profit, spend))
+        used = spend.sum(axis=1)
+        over = np.maximum(used - (world.budget - world.initial.spent), market.overrun)
+        # A rounding error of sums is no overrun.
+        over = np.where(over > _SLIGHT * world.budget, over, 0.0)
+        parts.append((value[:, 0], used, over, refused, profit, spend))
         progress(policy.name, (begin + len(batch)) / len(flights))
-    value, spent, profit, spend = (np.concatenate(column) for column in zip(*parts, strict=True))
+    value, spent, overrun, lost, profit, spend = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     return Rollout(
         policy=policy.name,
         value=value,
         spent=spent,
+        overrun=overrun,
+        lost=lost,
         by_day=DayOutcome(**{name: total / len(flights) for name, total in books.items()}),
         profit=profit,
         spend=spend,

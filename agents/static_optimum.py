@@ -5,6 +5,7 @@ import numpy as np
 from promopilot.envs.allocator import Allocator
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
+from promopilot.envs.state import expected_reach_share
 from promopilot.envs.world import World
 
 
@@ -22,9 +23,9 @@ class StaticOptimum:
         split = Allocator(catalog.by_pool, spend_weight, world.dynamics.saturation).split(
             (rate * worth[catalog.promotion])[None],
             world.unit_cost[None],
-            world.reach_share * supply[catalog.pool] * ever_live,
+            expected_reach_share(world) * supply[catalog.pool] * ever_live,
             supply,
-            np.array([min(world.budget / world.days, world.per_day_max)]),
+            np.array([min((world.budget - world.initial.spent) / world.days, world.per_day_max)]),
             world.max_spend,
             subsidy=(rate * catalog.unit_subsidy[catalog.promotion])[None]
             if "subsidy" in world.covers

@@ -173,7 +173,10 @@ def _prices(world: World, levels: _Levels, seed: int, flights: Ints) -> Floats:
     steps[:, 0] += np.where(unknown, 0.0, keep * np.nan_to_num(last))
     for k, kept in enumerate(keep):
         steps[:, :, k] = lfilter([1.0], [1.0, -kept], steps[:, :, k], axis=1)
-    steps += (levels.price - sd**2 / 2 - dynamics.price_level_sd**2 / 2)[:, None, :]
+    # Where yesterday's price is known an error of the mean shows as prices return to it.
+    shown = np.where(unknown, 1.0, 1 - keep ** (1 + np.arange(world.days))[:, None])  # [D, K]
+    steps += levels.price[:, None, :] * shown
+    steps -= sd**2 / 2 + (dynamics.price_level_sd * shown) ** 2 / 2
     return np.exp(steps, out=steps)
 
 

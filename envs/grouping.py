@@ -1,6 +1,5 @@
-"""Sums and running sums of line items inside groups (promotions, pools, audiences)."""
+"""Sums of line items inside groups (promotions, pools, audiences)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,25 +32,3 @@ class Grouping:
         full = np.zeros((*values.shape[:-1], self.size))
         full[..., self.group[self.starts]] = sums
         return full
-
-    def through_running_sum(
-        self, values: Floats, transform: Callable[[Floats, Ints], Floats]
-    ) -> Floats:
-        """Replace each group's running sum by a monotone function of it and take differences.
-
-        Args:
-            values: `[N, L]`, not negative.
-            transform: Given running sums inside groups `[N, L]` and the group of each column,
-                returns what they become.
-        """
-        running = np.cumsum(np.take(values, self.order, axis=1), axis=1)
-        before = np.zeros((len(values), len(self.starts)))
-        before[:, 1:] = running[:, self.starts[1:] - 1]
-        run = np.diff(np.r_[self.starts, len(self.order)])
-        changed = transform(running - np.repeat(before, run, axis=1), self.group)
-        previous = np.zeros_like(changed)
-        previous[:, 1:] = changed[:, :-1]
-        previous[:, self.starts] = 0.0
-        result = np.empty_like(changed)
-        result[:, self.order] = np.maximum(changed - previous, 0.0)
-        return result

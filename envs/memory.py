@@ -12,6 +12,7 @@ _GIB = 2**30
 # asked for, and some more while shifts are drawn or a policy thinks.
 _PER_ITEM = len(Books._fields) + 10 + 2 + 1 + 4
 _PER_PROMOTION = 8
+_PER_CELL = 40  # of a day and line item: tables of rates by date, while they are predicted
 
 
 def memory_needed(world: World, num_flights: int) -> int:
@@ -27,6 +28,21 @@ def memory_needed(world: World, num_flights: int) -> int:
         + len(State._fields)
     )
     return _FLOAT * (num_flights * per_flight + 8 * world.days * items)
+
+
+def require_world(days: int, line_items: int) -> None:
+    """Refuse a world that cannot be built: its rates, money and days, several times over.
+
+    Raises:
+        MarketError: It needs more than the memory that is free now.
+    """
+    needed, free = _FLOAT * _PER_CELL * days * line_items, psutil.virtual_memory().available
+    if needed > free:
+        raise MarketError(
+            f"{line_items} line items x {days} days need about {needed / _GIB:.1f} GiB, and "
+            f"{free / _GIB:.1f} GiB are free: plan fewer promotions (`$.flight.max_promotions`) or "
+            "days."
+        )
 
 
 def require_memory(world: World, num_flights: int) -> None:

@@ -1,8 +1,8 @@
 """What a config may say of the market's dynamics; what it leaves open is calibrated on history."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class MarketSettings(BaseModel):
@@ -37,8 +37,15 @@ class MarketSettings(BaseModel):
     delay_fast_share: float | None = Field(default=None, ge=0, le=1)
     delay_fast_days: float | None = Field(default=None, ge=0)
     delay_slow_days: float | None = Field(default=None, ge=0)
-    # A promotion's first-stage log-odds walk by this sd a day, and with this probability a day fall
-    # by `shock_size` (ln 2: odds halve) for the rest of the flight. Off, as nothing measures them.
-    drift_sd: float = Field(default=0.0, ge=0)
+    # A promotion's first-stage log-odds walk by this sd a day.
+    drift_sd: float | None = Field(default=None, ge=0)
+    # With this probability a day they fall by `shock_size` (ln 2: odds halve) for the rest of the
+    # flight. Off, as nothing measures it.
     shock_probability: float = Field(default=0.0, ge=0, le=1)
     shock_size: float = Field(default=0.6931471805599453, ge=0)
+
+    @model_validator(mode="after")
+    def _slope_has_a_curve(self) -> Self:
+        if self.hill_slope is not None and self.saturation != "hill":
+            raise ValueError("hill_slope is of the curve hill: set saturation to hill too")
+        return self

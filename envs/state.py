@@ -120,7 +120,9 @@ def initial_state(world: World, num_flights: int, *, sampled: bool) -> State:
     def blank() -> Floats:
         return np.zeros((num_flights, catalog.num_line_items))
 
-    pending = np.rint(initial.pending) if sampled else initial.pending.copy()
+    pending = initial.pending.copy()
+    if sampled:  # whole ones, which add up: each line item gets its share of the running sum
+        pending = np.diff(np.floor(np.cumsum(pending, axis=1) + 0.5), axis=1, prepend=0.0)
     if mean_delay(world.dynamics.delay)[1] == 0:  # a fast part that is seen within a day
         pending = np.stack([np.zeros_like(pending[0]), pending.sum(axis=0)])
     past = pending if pending.any() else np.zeros((2, 0))

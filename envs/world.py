@@ -17,7 +17,7 @@ class InitialState:
     """What is in the pipe when a flight starts (A = P x S audiences)."""
 
     fatigue: Floats  # [A] recent exposures per person
-    log_price: Floats  # [K] yesterday's log price over its mean; not a number where unknown
+    log_price: Floats  # [K] yesterday's log price over its median; NaN where unknown
     # [2, L] conversions booked before the flight and not yet seen, of the fast and the slow part
     # of the delay: they will be seen in the flight, and are paid for already.
     pending: Floats

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.arrays import Bools, Floats, Ints
 from promopilot.envs.calibration import Calibration, LiftTests, calibrate
+from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.config import AssumptionsConfig
 from promopilot.experiments.economics import Economics
 from promopilot.experiments.history import event_factors, history_of
@@ -23,6 +24,7 @@ def calibrated(
     people: Floats,
     given: pd.Series[float],
     assumptions: AssumptionsConfig,
+    laws: MarketSettings,
 ) -> Calibration:
     """Fit levels and dynamics to what was known before a flight.
 
@@ -32,12 +34,14 @@ def calibrated(
         people: Size of each segment in the business `[S]`.
         given: Impressions a day of pools that the user states, else not a number.
         assumptions: Reach share and panel projection.
+        laws: What the config says of the market; all else is fitted under its curve and half-life.
 
     Raises:
         MarketError: The history is too short.
     """
     history = history_of(
-        tables, start, people, given, assumptions.reach_share, assumptions.panel_projection
+        *(tables, start, people, given, assumptions.reach_share, assumptions.panel_projection),
+        laws,
     )
     with threadpool_limits(1):  # its matrices are small: more threads make it slower
         return calibrate(history, _lift_tests(tables, start))
@@ -57,22 +61,43 @@ def _lift_tests(tables: Tables, start: date) -> LiftTests | None:
     )
 
 
-def with_lift(money: Economics, found: Calibration, promotions: Ints) -> Economics:
-    """Incrementality as lift tests have it, where there are some.
+def with_lift(
+    money: Economics, found: Calibration, promotions: Ints, stated: Bools
+) -> tuple[Economics, Floats]:
+    """Incrementality, sd `[P]`: of a promotion's own tests, else as stated, else the shop's.
 
     Args:
         money: Per promotion of the flight.
         found: The calibration.
         promotions: Index of each of the flight's promotions in the table.
+        stated: Promotions of the flight whose table says their incrementality `[P]`, and which had
+            no test of their own.
     """
     if found.incrementality is None:
-        return money
-    told = {"incrementality": found.sources["incrementality"]}
-    return replace(
-        money,
-        incrementality=found.incrementality.value[promotions],
-        sources=money.sources | told,
+        return money, np.zeros(len(promotions))
+    said = found.sources["incrementality"]
+    if stated.any():
+        said += f"; as stated for {int(stated.sum())} promotions without one"
+    return (
+        replace(
+            money,
+            incrementality=np.where(
+                stated, money.incrementality, found.incrementality.value[promotions]
+            ),
+            sources=money.sources | {"incrementality": said},
+        ),
+        np.where(stated, 0.0, found.incrementality.sd[promotions]),
     )
+
+
+def stated_incrementality(tables: Tables, promotions: pd.DataFrame, start: date) -> Bools:
+    """[P] promotions whose incrementality the table states, and no test has measured."""
+    if "incrementality" not in promotions:
+        return np.zeros(len(promotions), dtype=bool)
+    tests = tables.lift_tests
+    tested = tests.loc[tests["end_date"] < pd.Timestamp(start), "promotion_id"]
+    own = promotions["promotion_id"].isin(tested)
+    return np.asarray(promotions["incrementality"].notna() & ~own, dtype=bool)
 
 
 def flight_supply(

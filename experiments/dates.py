@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from promopilot.envs.calibration.calibrating import LEAST_DAYS
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.errors import ConfigError, DataError, Problem
 from promopilot.experiments.tables import Tables
@@ -82,6 +83,23 @@ def require_conversions(tables: Tables, dates: Dates) -> None:
     learnt = _between(tables.performance, dates.fit_from, dates.start)
     if "conversions" not in learnt or learnt["conversions"].isna().all():
         raise no_conversions(f"no row from {dates.fit_from} on and before {dates.start} has any")
+
+
+def require_history(performance: pd.DataFrame, start: date) -> None:
+    """Checks that there is enough before a flight to calibrate its market on.
+
+    Raises:
+        ConfigError: Something was shown on fewer days than that takes.
+    """
+    shown = performance[
+        (performance["date"] < pd.Timestamp(start)) & performance["impressions"].gt(0)
+    ]
+    days = int(shown["date"].nunique())
+    if days < LEAST_DAYS:
+        raise ConfigError(
+            f"the history is too short: `performance` shows impressions on {days} days before "
+            f"{start}, and a market takes at least {LEAST_DAYS}"
+        )
 
 
 def no_conversions(why: str) -> DataError:

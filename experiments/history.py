@@ -9,6 +9,8 @@ import pandas as pd
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration.history import History, Readings
+from promopilot.envs.priors import PRIORS
+from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.tables.readings import AS_OF, KEY
 
@@ -20,6 +22,7 @@ def history_of(
     given_supply: pd.Series[float],
     reach_share: float,
     projection: float,
+    laws: MarketSettings,
 ) -> History:
     """Rows of `performance` before `start`, as they were known then.
 
@@ -31,6 +34,7 @@ def history_of(
             so, else not a number; in the business.
         reach_share: Believed share of a pool that one line item can reach.
         projection: Exposures in the business per recorded one.
+        laws: What the config says of curve and half-life.
     """
     rows = tables.performance
     rows = rows[rows["date"] < pd.Timestamp(start)]
@@ -71,6 +75,9 @@ def history_of(
         reach_share=reach_share,
         events=event_factors(tables.events, first.date(), days),
         readings=_readings(tables, start),
+        family=laws.saturation,
+        hill_slope=laws.hill_slope,
+        half_life_days=laws.fatigue_half_life_days or PRIORS["fatigue_half_life_days"].mean,
     )
 
 

@@ -46,6 +46,7 @@ NAMES = {
     "rate_walk_sd": "rates' random walk",
     "first_day_sd": "day-to-day noise of rates",
     "second_day_sd": "day-to-day noise of rates",
+    "drift_sd": "drift of promotions",
     "delay_fast_share": "delay of conversions",
     "delay_fast_days": "delay of conversions",
     "delay_slow_days": "delay of conversions",

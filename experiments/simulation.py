@@ -78,14 +78,18 @@ def figures(rollouts: dict[str, Rollout], world: World, seed: int) -> dict[str, 
     """`metrics.json`'s `policies`: each policy's value and its paired gain over the re-planner."""
     found: dict[str, dict[str, Any]] = {}
     for name, rollout in rollouts.items():
-        over = np.maximum(rollout.spent - world.budget, 0.0).max()
         found[name] = {
             "value_mean": float(rollout.value.mean()),
             "value_ci95": list(mean_interval(rollout.value, seed)),
-            "overspend_max": float(over),
+            "overspend_max": float(rollout.overrun.max()),
             "flights": len(rollout.value),
             "decision_ms": round(rollout.decision_ms, 4),
         }
+        if "subsidy" in world.covers:
+            found[name] |= {
+                "overrun_probability": float((rollout.overrun > 0).mean()),
+                "orders_refused_mean": float(rollout.lost.mean()),
+            }
         if BASELINE in rollouts:
             gain = gain_pct(rollout.value, rollouts[BASELINE].value, seed)
             if gain is not None:

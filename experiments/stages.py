@@ -14,7 +14,12 @@ from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import RunConfig
-from promopilot.experiments.dates import Dates, require_conversions, resolve_dates
+from promopilot.experiments.dates import (
+    Dates,
+    require_conversions,
+    require_history,
+    resolve_dates,
+)
 from promopilot.experiments.explanations import EXPLANATIONS, explain_run
 from promopilot.experiments.manifest import write_manifest
 from promopilot.experiments.metrics import METRICS, SCORES, SOURCES
@@ -91,6 +96,7 @@ class Stages:
         resolve(self.config.predictor.base_model)
         if self.config.data.folder is not None:
             require_conversions(self.tables, self.dates)  # reads and checks tables and dates
+            require_history(self.tables.performance, self.dates.start)
 
     def data(self, work: Path) -> None:
         """Build the tables, where the config asks for it."""

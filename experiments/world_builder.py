@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from promopilot.envs.catalog import Catalog
+from promopilot.envs.memory import require_world
 from promopilot.envs.rates import Rates
 from promopilot.envs.world import InitialState, World
-from promopilot.experiments.calibrated import calibrated, flight_supply, with_lift
+from promopilot.experiments.calibrated import (
+    calibrated,
+    flight_supply,
+    stated_incrementality,
+    with_lift,
+)
 from promopilot.experiments.carried_fatigue import carried_fatigue
 from promopilot.experiments.carried_pending import carried_pending
 from promopilot.experiments.config import RunConfig
@@ -59,20 +65,22 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         MarketError: The history is too short to calibrate on, or a number breaks a rule.
     """
     assumptions, days = config.assumptions, config.flight.days
+    projection = assumptions.panel_projection
     before = tables.performance[tables.performance["date"] < pd.Timestamp(dates.start)]
     history = dates.history(before)
     promotions = promotions_in_flight(tables.promotions, history, config, dates)
     ours = history[history["promotion_id"].isin(promotions["promotion_id"])]
     sizes, size_source = segment_sizes(tables, assumptions)
     given = given_supply(tables, ours, assumptions)
-    found = calibrated(tables, dates.start, sizes, given, assumptions)
+    found = calibrated(tables, dates.start, sizes, given, assumptions, config.market)
     level, supply_source = pool_supply(tables, history, ours, given, found, assumptions)
+    require_world(days, len(promotions) * int((level > 0).sum()))
     items = line_items(promotions, level, before)
     stages, has_clicks, rates_frame = flight_rates(tables, host, items, config, dates)
     by_placement = pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy())
     cost, cost_sources = cost_per_impression(
         tables,
-        pd.Series(found.unit_cost, index=tables.placements["placement_id"]),
+        pd.Series(found.unit_cost / projection, index=tables.placements["placement_id"]),
         by_placement.mean() if has_clicks else None,
         assumptions,
     )
@@ -82,20 +90,21 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         pd.DatetimeIndex([before["date"].min(), before["date"].max()]),
         weekdays.tolist(),
         cost,
-        assumptions.panel_projection,
+        projection,
     )
     columns = pd.MultiIndex.from_frame(items[ITEM])
     index = pd.Index(tables.promotions["promotion_id"]).get_indexer(promotions["promotion_id"])
-    money = with_lift(
-        economics(promotions, before, assumptions, tables.sources), found, index.astype(np.int64)
+    money, caused_sd = with_lift(
+        economics(promotions, before, assumptions, tables.sources),
+        found,
+        index.astype(np.int64),
+        stated_incrementality(tables, promotions, dates.start),
     )
     catalog = _catalog(tables, promotions, items, money)
     live = live_days(promotions, dates, days)[:, catalog.promotion]
     current = mix.reindex(columns=columns).fillna(0.0).to_numpy() * live
-    dynamics, law_sources = overridden(
-        found.dynamics(catalog.pools, index, dates.start), config.market, found.sources
-    )
-    projection = assumptions.panel_projection
+    laws = replace(found.dynamics(catalog.pools, index, dates.start), incrementality_sd=caused_sd)
+    dynamics, law_sources = overridden(laws, config.market, found.sources)
     recent, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
     world = World(
         catalog=catalog,
@@ -131,6 +140,13 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         **cost_sources,
         **law_sources,
         "supply": supply_source,
+        "events": "data: events; their factors multiply supply"
+        if len(tables.events)
+        else "data: no event is known",
+        "conversions carried in": "data: readings (as_of) of the days before the flight, at the "
+        "delay's pace"
+        if "as_of" in before
+        else "data: none, as no reading is dated (as_of)",
         "fatigue carried in": "data: exposures before the flight; rates are taken to be those of "
         "audiences as tired as they then were",
         "people per segment": size_source,

@@ -11,10 +11,3 @@ def test_sums_are_those_of_a_loop(index: list[int], seed: int) -> None:
     values = np.random.default_rng(seed).random((3, len(groups)))
     expected = np.stack([values[:, groups == g].sum(axis=1) for g in range(6)], axis=1)
     np.testing.assert_allclose(Grouping.of(groups, 6).sum(values), expected, atol=1e-12)
-
-
-def test_running_sums_restart_in_every_group() -> None:
-    grouping = Grouping.of(np.array([1, 0, 1, 0]), 2)
-    values = np.array([[3.0, 1.0, 4.0, 5.0]])
-    capped = grouping.through_running_sum(values, lambda running, group: np.minimum(running, 5.0))
-    np.testing.assert_allclose(capped, [[3.0, 1.0, 2.0, 4.0]])

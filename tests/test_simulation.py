@@ -16,7 +16,8 @@ from promopilot.experiments.simulation import figures, recommend, simulate_run
 
 def rollout(name: str, value: np.ndarray) -> Rollout:
     none = DayOutcome(*(np.zeros((1, 1)) for _ in fields(DayOutcome)))
-    return Rollout(name, value, np.zeros(len(value)), none, *(np.zeros((1, 1)),) * 2, 0.0)
+    nothing = np.zeros(len(value))
+    return Rollout(name, value, nothing, nothing, nothing, none, *(np.zeros((1, 1)),) * 2, 0.0)
 
 
 def judged(gain: float, noise: float = 0.1) -> tuple[str, str]:

@@ -76,6 +76,7 @@ class BlockDay:
         # What may still be committed (spend, and the subsidy it is expected to cause where the
         # budget covers it), and what of it may be spent on media today.
         self.left = market.payable * (1 - _HAIR)  # [N]
+        self.unseen = market.budget_left - market.payable  # [N] booked, and not known to be gone
         allowed = np.minimum(np.minimum(money, world.per_day_max), market.payable)
         self._allowed = allowed * (1 - _HAIR)  # [N]
         self.delivered, self.charged, self._clicks, self._asked = np.zeros((4, *reach.shape))

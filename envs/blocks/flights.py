@@ -52,7 +52,11 @@ class BlockFlights:
     @property
     def budget_left(self) -> Floats:
         """[N] money that may still be committed, the blocks of today taken off."""
-        return self.market.budget_left if self.day is None else np.maximum(self.day.left, 0.0)
+        return (
+            self.market.budget_left
+            if self.day is None
+            else np.maximum(self.day.left + self.day.unseen, 0.0)
+        )
 
     def reset(self, seed: int, flights: Ints) -> np.ndarray:
         """Start flights `[N]` of a seed and observe them `[N, size]`."""

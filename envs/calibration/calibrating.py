@@ -14,9 +14,10 @@ from promopilot.envs.calibration.levels import fitted_levels, plain_levels
 from promopilot.envs.calibration.lift import LiftTests, fit_lift
 from promopilot.envs.calibration.prices import daily_prices
 from promopilot.envs.calibration.rate_walks import fit_drift, fit_first_stage, fit_second_stage
+from promopilot.envs.calibration.reach_fit import ReachFit
 from promopilot.envs.calibration.result import Calibration
 from promopilot.envs.calibration.sentences import lift_sentence, sentences
-from promopilot.envs.calibration.supply import SupplyFit, fit_supply
+from promopilot.envs.calibration.supply import fit_supply
 from promopilot.envs.dynamics import Delay
 from promopilot.envs.errors import MarketError
 from promopilot.envs.priors import PRIORS
@@ -66,6 +67,7 @@ def prior_only(history: History) -> Calibration:
         supply=levels.supply,
         reach=levels.reach,
         supply_level_sd=levels.drawn_sd,
+        measured=levels.measured,
         weekday=Estimate(np.ones(WEEK), believed("weekday_effect", (WEEK,)).sd, "log", False),
         trend=believed("trend"),
         supply_sd=believed("supply_sd", history.pools_shape),
@@ -100,7 +102,7 @@ def _paid(history: History) -> Estimate:
     return Estimate(price, sd, "log", bool((shown > 0).any()))
 
 
-def with_season(found: Calibration, history: History, fit: SupplyFit) -> Calibration:
+def with_season(found: Calibration, history: History, fit: ReachFit) -> Calibration:
     """Add levels, weekdays, growth and noise of supply."""
     season = fit.season
     week_sd, trend_sd, _ = season.deviation()
@@ -113,6 +115,7 @@ def with_season(found: Calibration, history: History, fit: SupplyFit) -> Calibra
         supply=levels.supply,
         reach=levels.reach,
         supply_level_sd=levels.drawn_sd,
+        measured=levels.measured,
         weekday=Estimate(factor / factor.mean(), weekday.sd, "log", weekday.from_data),
         trend=judged("trend", season.trend, trend_sd),
         supply_sd=noise,
@@ -122,7 +125,7 @@ def with_season(found: Calibration, history: History, fit: SupplyFit) -> Calibra
     )
 
 
-def with_prices(found: Calibration, history: History, fit: SupplyFit) -> Calibration:
+def with_prices(found: Calibration, history: History, fit: ReachFit) -> Calibration:
     """Add prices where there are some; placements without keep what was paid."""
     daily = daily_prices(history, fit)
     priced = ~np.isnan(daily.common_sd)

@@ -91,18 +91,19 @@ def _from_readings(readings: Readings) -> LogLikelihood | None:
     fresh = several & (age > before)
     if counts[last & several].sum() < _LEAST_EVENTS:
         return None
-    spans, span = np.unique(
-        np.column_stack([before[fresh], age[fresh]]), axis=0, return_inverse=True
-    )
-    came_in = np.bincount(span.ravel(), came[fresh], len(spans))
-    ages, at = np.unique(age[last & several], return_inverse=True)
-    total = np.bincount(at, counts[last & several], len(ages))
+    ages = np.unique(np.concatenate([[0.0], age]))
+    since, until = np.searchsorted(ages, before[fresh]), np.searchsorted(ages, age[fresh])
+    span = since * len(ages) + until
+    came_in = np.bincount(span, came[fresh], len(ages) ** 2)
+    some = np.flatnonzero(came_in)
+    since, until, came_in = some // len(ages), some % len(ages), came_in[some]
+    ends = np.searchsorted(ages, age[last & several])
+    total = np.bincount(ends, counts[last & several], len(ages))[1:]
 
     def likelihood(delay: Delay) -> float:
-        within = np.maximum(delay.seen(spans[:, 1]) - delay.seen(spans[:, 0]), _SLIGHT)
-        return float(
-            came_in @ np.log(within) - total @ np.log(np.maximum(delay.seen(ages), _SLIGHT))
-        )
+        there = delay.seen(ages)
+        within = np.log(np.maximum(there[until] - there[since], _SLIGHT))
+        return float(came_in @ within - total @ np.log(np.maximum(there[1:], _SLIGHT)))
 
     return likelihood
 

@@ -56,7 +56,7 @@ def recent_exposures(history: History) -> Floats:
     shown = np.zeros(shape)
     np.add.at(shown, (history.day, history.promotion, history.segment), history.impressions)
     shown *= history.projection / history.people
-    forget = 2 ** (-1 / PRIORS["fatigue_half_life_days"].mean)
+    forget = 2 ** (-1 / history.half_life_days)
     felt = np.empty(shape)
     now = shown[:_SETTLING_DAYS].mean(axis=0) * forget / (1 - forget)
     for day, today in enumerate(shown):

@@ -13,6 +13,7 @@ import numpy as np
 
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.errors import MarketError
+from promopilot.envs.priors import PRIORS
 
 WEEK = 7
 # Older days say little of the next flight, and cost time with the third power of their number.
@@ -68,11 +69,15 @@ class History:
     age: Floats  # [R] days from the row's date to its reading (as_of); NaN where unknown
     people: Floats  # [S] in the business
     projection: float = 1.0  # exposures in the business per recorded one (a panel)
-    # [K, S] impressions a day that a pool has, where the user said so, else NaN
+    # [K, S] impressions a day that a pool has, in recorded ones, where the user said so, else NaN
     daily_supply: Floats | None = None
     reach_share: float = 1.0  # believed share of a pool that one line item can reach
     events: Floats | None = None  # [T] factor of each day's supply that is known beforehand
     readings: Readings | None = field(default=None, repr=False)
+    # What the user says of the laws, under which all else is fitted; None: to be found.
+    family: str | None = None  # of reach curves
+    hill_slope: float | None = None
+    half_life_days: float = PRIORS["fatigue_half_life_days"].mean
 
     def __post_init__(self) -> None:
         if self.num_days < 1:
@@ -111,6 +116,13 @@ class History:
     def pools_shape(self) -> tuple[int, int]:
         """(K, S)."""
         return self.num_placements, self.num_segments
+
+    @cached_property
+    def said_supply(self) -> Floats:
+        """[K, S] `daily_supply`, all NaN where there is none."""
+        if self.daily_supply is None:
+            return np.full(self.pools_shape, np.nan)
+        return self.daily_supply
 
     @cached_property
     def pool(self) -> Ints:

@@ -5,23 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from promopilot.envs.arrays import Bools, Floats
+from promopilot.envs.calibration.beforehand import usual_impressions
 from promopilot.envs.calibration.estimate import TELLING, Estimate
 from promopilot.envs.calibration.history import History
-from promopilot.envs.calibration.supply import SupplyFit, usual_impressions
+from promopilot.envs.calibration.reach_fit import ReachFit
 from promopilot.envs.priors import PRIORS
 
 
 @dataclass(frozen=True)
 class PoolLevels:
-    """Medians of an average weekday."""
+    """Medians of an average weekday, in recorded impressions."""
 
     supply: Estimate  # [K, S] of a pool
     reach: Estimate  # [K, S] of a line item
     drawn_sd: Floats  # [K, S] of log supply as flights draw it
     told: Bools  # [K] placements of which the bend of prices tells reach
+    measured: Bools  # [K, S] pools whose supply follows from that
 
 
-def fitted_levels(history: History, fit: SupplyFit) -> PoolLevels:
+def fitted_levels(history: History, fit: ReachFit) -> PoolLevels:
     """Levels from a fit.
 
     Supply is what the user said, with the prior's sd; else, where prices tell reach, reach over the
@@ -56,7 +58,7 @@ def _with_said(
 ) -> PoolLevels:
     """Supply as the user said it where they did; reach from it where prices do not tell."""
     prior_sd, share_sd = PRIORS["supply_level_sd"].mean, PRIORS["reach_share"].sd
-    said = np.full(shown.shape, np.nan) if history.daily_supply is None else history.daily_supply
+    said = history.said_supply
     known, by_prices = ~np.isnan(said), told[:, None]
     log_supply = np.where(known, np.log(np.where(known, said, 1.0)), shown)
     drawn_sd = np.where(known, prior_sd, drawn_sd)
@@ -68,4 +70,5 @@ def _with_said(
         Estimate(np.exp(log_reach), reach_sd, "log", bool(told.any())),
         drawn_sd,
         told,
+        by_prices & ~known,
     )

@@ -8,7 +8,7 @@ from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration.flat_prices import daily_flat
 from promopilot.envs.calibration.history import History
 from promopilot.envs.calibration.price_and_reach import priced_rows
-from promopilot.envs.calibration.supply import SupplyFit
+from promopilot.envs.calibration.reach_fit import ReachFit
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DailyPrices:
     common_sd: Floats  # [K] of the error that all days share: a wrong reach or slope
 
 
-def daily_prices(history: History, fit: SupplyFit) -> DailyPrices:
+def daily_prices(history: History, fit: ReachFit) -> DailyPrices:
     """Prices of a fit; where they do not rise with impressions, spend per impression as it is."""
     line, rows, season = fit.at_end, fit.rows, fit.season
     shape = (history.num_days, history.num_placements)

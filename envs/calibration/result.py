@@ -21,7 +21,7 @@ from promopilot.envs.response import Saturation
 class Calibration:
     """Levels and dynamics of a shop with P promotions, K placements and S segments.
 
-    Levels are those of the history's last day.
+    Levels are those of the history's last day, in recorded impressions.
     """
 
     last_day: date
@@ -29,6 +29,7 @@ class Calibration:
     supply: Estimate  # [K, S] of a pool; sd of the log
     reach: Estimate  # [K, S] of a line item; sd of the log
     supply_level_sd: Floats  # [K, S] of log supply as flights draw it (see `levels`)
+    measured: Bools  # [K, S] pools whose supply follows from reach, not from what was shown
     weekday: Estimate  # [7] factor of each weekday, Monday first, mean 1; sd of the log
     trend: Estimate  # growth of log supply a day
     supply_sd: Estimate  # [K, S] day-to-day noise of log supply, each pool's own
@@ -107,11 +108,6 @@ class Calibration:
     def reach_share(self) -> Floats:
         """[K, S] share of its pool that a line item can reach, at most 1."""
         return np.minimum(self.reach.value / self.supply.value, 1.0)
-
-    @property
-    def measured(self) -> Bools:
-        """[K, S] pools whose supply is what prices tell of it, not what was shown."""
-        return np.isclose(self.reach.sd, self.supply.sd)
 
     @property
     def reach_sd(self) -> Floats:

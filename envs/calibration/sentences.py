@@ -8,7 +8,7 @@ import numpy as np
 
 from promopilot.envs.calibration.history import History
 from promopilot.envs.calibration.lift import Lift
-from promopilot.envs.calibration.supply import SupplyFit
+from promopilot.envs.calibration.reach_fit import ReachFit
 from promopilot.envs.priors import PRIORS
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CANNOT_TELL = "the data cannot tell"
 
 
-def sentences(found: Calibration, history: History, fit: SupplyFit | None) -> dict[str, str]:
+def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dict[str, str]:
     """A sentence by name of the number; `fit` is None where nothing was fitted.
 
     Each begins with "data: " or "prior: ", or with both parts where some units have data.
@@ -36,7 +36,8 @@ def sentences(found: Calibration, history: History, fit: SupplyFit | None) -> di
         ["how prices bend with impressions on the same day"] * priced
         + ["impressions by day"] * free
     )
-    exponent, half_life = found.fatigue_exponent, PRIORS["fatigue_half_life_days"].mean
+    exponent, half_life = found.fatigue_exponent, history.half_life_days
+    stated = " (prior)" if half_life == PRIORS["fatigue_half_life_days"].mean else ""
     events = "clicks" if np.nansum(history.clicks) > 0 else "conversions"
     return {
         "supply level": _supply(history, found, priced),
@@ -75,7 +76,7 @@ def sentences(found: Calibration, history: History, fit: SupplyFit | None) -> di
         "fatigue": told(
             exponent,
             f"{events} against exposures: (1 + n)^-{exponent.value:.2f} (sd {exponent.sd:.2f}), "
-            f"half of the exposures forgotten in {half_life:g} days (prior)",
+            f"half of the exposures forgotten in {half_life:g} days{stated}",
             f"(1 + n)^-{PRIORS['fatigue_exponent'].mean:g}, half of the exposures forgotten in "
             f"{half_life:g} days",
         ),
@@ -130,7 +131,7 @@ def _supply(history: History, found: Calibration, priced: bool) -> str:
     return "; where not given, ".join(parts)
 
 
-def _price(found: Calibration, history: History, fit: SupplyFit | None) -> str:
+def _price(found: Calibration, history: History, fit: ReachFit | None) -> str:
     if np.isnan(found.price.value).all():
         return "prior: no spend is recorded, so prices are those of the tables or assumed"
     without = int(np.isnan(found.price.value).sum())

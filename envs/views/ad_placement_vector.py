@@ -51,7 +51,13 @@ class AdPlacementVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         blocks_per_day: int = 10,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
+        render_mode: str | None = None,
     ) -> None:
+        if render_mode is not None:
+            raise MarketError(
+                f"render_mode is {render_mode!r}; a batch of block flights cannot be pictured, use "
+                "`gymnasium.make`."
+            )
         if num_envs < 1:
             raise MarketError(f"num_envs is {num_envs}; it must be at least 1.")
         self.num_envs = num_envs

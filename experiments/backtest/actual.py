@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -59,12 +58,6 @@ def actual_days(performance: pd.DataFrame, world: World) -> Actual:
         age=age,
         share_covered=float(ours["impressions"].sum()) / shown if shown > 0 else 0.0,
     )
-
-
-def first_day_after(performance: pd.DataFrame) -> date:
-    """The day after the last one that was recorded."""
-    last: pd.Timestamp = performance["date"].max()
-    return (last + pd.Timedelta(days=1)).date()
 
 
 def _line_items(world: World) -> pd.MultiIndex:

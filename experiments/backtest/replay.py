@@ -36,6 +36,8 @@ def replay(world: World, actual: Actual, seed: int, flights: int) -> Replay:
         max_spend=np.full_like(world.max_spend, np.inf),
         live=np.ones_like(world.live),
         covers=("spend",),
+        # What is in stock today says nothing of what there was then.
+        catalog=replace(world.catalog, stock=np.full(world.catalog.num_promotions, np.inf)),
         initial=replace(world.initial, spent=0.0),
     )
     market = Market(free)

@@ -77,7 +77,7 @@ def backtest_before(
             "absent": f"a backtest of {days} days needs {_LEAST_DAYS} days of history before "
             f"them, and there are {max(before, 0)}"
         }
-    then = _as_of(config, cut, days)
+    then = _as_of(config, start, cut, days)
     earlier = tables.known_on(cut)
     try:
         dates = resolve_dates(then, earlier.performance)
@@ -93,7 +93,9 @@ def backtest_after(
     tables: Tables, host: PredictorHost, config: RunConfig, start: date, days: int
 ) -> dict[str, Any]:
     """Judge the run's own predictor and market on the flight's days, once they are over."""
-    return judged(tables.known_on(start), tables, host, _as_of(config, start, days), start, config)
+    return judged(
+        tables.known_on(start), tables, host, _as_of(config, start, start, days), start, config
+    )
 
 
 def judged(
@@ -120,7 +122,8 @@ def judged(
         return {"absent": "no conversion of the market's line items was recorded in those days"}
     played = replay(world, actual, config.seed, config.backtest.flights)
     before = earlier.performance
-    before = before[before["date"] >= pd.Timestamp(cut - timedelta(days=_NAIVE_DAYS))]
+    first = pd.Timestamp(cut - timedelta(days=_NAIVE_DAYS))
+    before = before[(before["date"] >= first) & (before["date"] < pd.Timestamp(cut))]
     unit = "spend" if actual.given == "spend" else "impressions"
     before = before.dropna(subset=["conversions", unit])
     given = float(before[unit].sum())
@@ -136,11 +139,11 @@ def judged(
     }
 
 
-def _as_of(config: RunConfig, cut: date, days: int) -> RunConfig:
+def _as_of(config: RunConfig, start: date, cut: date, days: int) -> RunConfig:
     """The run's config as it would have been at the cut, in the panel's own numbers."""
     split = config.split
-    if split.choose_from is not None and config.flight.start is not None:
-        moved = split.choose_from - (config.flight.start - cut)
+    if split.choose_from is not None:
+        moved = split.choose_from - (start - cut)
         split = split.model_copy(update={"choose_from": moved})
     return config.model_copy(
         update={

@@ -107,6 +107,8 @@ def plan(
         result = export_plan(run, budget, by, level, out, used_seed, progress)
     money = folder.config.currency
     spent = f"{result['planned_budget']:,.2f} of {result['budget']:,.2f} {money} planned"
+    if result["held_for_subsidy"] > 0:
+        spent += f"; {result['held_for_subsidy']:,.2f} more are held for discounts"
     if result["kept"] >= 0.01 * result["budget"]:
         spent += "; the rest is kept, since more would not pay or finds no impressions"
     return Outcome(f"Wrote {result['plan']}: {result['rows']} rows, {spent}", result)

@@ -129,12 +129,15 @@ def export_plan(
     except OSError as error:
         raise RunFolderError(f"cannot write {out}: {(error.strerror or '').lower()}") from error
     planned = round(float(frame["planned_budget"].sum()), 2)
+    covers = "subsidy" in world.covers
+    held = round(float(frame["expected_subsidy"].sum()), 2) if covers else 0.0
     return {
         "plan": str(out),
         "policy": policy.name,
         "budget": world.budget,
         "planned_budget": planned,
-        "kept": round(world.budget - planned, 2),
+        "kept": round(world.budget - planned - held, 2),
+        "held_for_subsidy": held,
         "expected_profit": round(float(frame["expected_profit"].sum()), 2),
         "rows": len(frame),
     }

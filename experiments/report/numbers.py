@@ -10,8 +10,6 @@ from markupsafe import Markup
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 NONE = "\N{EN DASH}"  # where there is no number
-# What of the budget is not planned.
-KEPT = "world:budget - summary:TOTAL.planned_budget"
 _MINUS = "\N{MINUS SIGN}"
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Chart, axis, layout, legend, money_axis
-from promopilot.experiments.report.numbers import KEPT, marked, plan_sum
+from promopilot.experiments.report.kept import kept, kept_key
+from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.section import Page, short_day
 
 
@@ -52,7 +53,7 @@ def pace(page: Page) -> Chart:
         short_day(days[middle]),
         page.numbers.share(f"{upto(page, middle)} / world:budget", planned[middle + 1] / budget),
         page.numbers.share(f"{upto(page, -1)} / world:budget", planned[-1] / budget),
-        page.numbers.money(KEPT, budget - float(run.total["planned_budget"])),
+        page.numbers.money(kept_key(page), kept(page)),
     )
     return Chart(
         id="pace",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.numbers import KEPT, NONE
+from promopilot.experiments.report.kept import kept, kept_key
+from promopilot.experiments.report.numbers import NONE
 from promopilot.experiments.report.plan_gain import has_gain
 from promopilot.experiments.report.section import Page
 
@@ -45,7 +46,6 @@ def tiles(page: Page) -> list[Tile]:
     judged, goal = run.plan_value, words.objective(run.world.objective)
     current = run.simulations["policies"]["current_mix"]
     planned, mix = float(total["planned_budget"]), float(total["current_budget"])
-    kept = run.world.budget - planned
     poas, roas = _returns(page)
     profit, value = float(total["expected_profit"]), float(total["expected_conversion_value"])
     return [
@@ -70,8 +70,8 @@ def tiles(page: Page) -> list[Tile]:
         ),
         Tile(
             "Money kept",
-            numbers.money(KEPT, kept),
-            _why_kept(page, kept),
+            numbers.money(kept_key(page), kept(page)),
+            _why_kept(page),
         ),
         Tile(
             "Profit before media",
@@ -122,16 +122,22 @@ def _per_planned(column: str) -> str:
     return f"summary:TOTAL.{column} / summary:TOTAL.planned_budget"
 
 
-def _why_kept(page: Page, kept: float) -> Markup:
-    run, share = page.run, kept / page.run.world.budget
+def _why_kept(page: Page) -> Markup:
+    run, share = page.run, kept(page) / page.run.world.budget
     if share >= 0.0005:
         reason = "more would cost more than it brings"
         if (run.plan["binding_limit"] == "day budget").any():
             reason = "a day's budget or the next unit's return stops it"
         return Markup("{} of the budget: {}").format(
-            page.numbers.share(f"{KEPT} / world:budget", share, 1), reason
+            page.numbers.share(f"{kept_key(page)} / world:budget", share, 1), reason
         )
     text = Markup("the whole budget is planned")
+    if "subsidy" in run.world.covers:
+        text += Markup(", {} of it for discounts").format(
+            page.numbers.money(
+                "summary:TOTAL.expected_subsidy", float(run.total["expected_subsidy"])
+            )
+        )
     unspent = float(run.total["planned_budget"]) - float(run.plan_value["spend_mean"])
     if unspent < 0.005 * run.world.budget:
         return text

@@ -80,7 +80,7 @@ class Shop:
 
 
 def draw_shop(settings: SyntheticSettings, seed: int, currency: str) -> Shop:
-    """Draw every true number; what the shop spends is for `synthetic_habits` to add."""
+    """Draw every true number; what the shop spends is for `habits` to add."""
     copies = draw_copy(settings.promotions, stream(seed, "copy"))
     places, audiences = placements(settings.placements), segments(settings.segments)
     catalog = make_catalog(settings, copies, places, audiences, stream(seed, "economics"))
