@@ -29,8 +29,10 @@ def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dic
     priced = fit is not None and bool(fit.priced.any())
     free = fit is not None and not bool(fit.priced.all())
 
-    def told(estimate: Estimate, data: str, prior: str) -> str:
-        return f"data: {data}" if estimate.from_data else f"prior: {prior}; {why}"
+    def told(estimate: Estimate, data: str, prior: str, of: str) -> str:
+        """What the data say, or the prior `of` with its own source."""
+        stated = f"prior: {prior} ({PRIORS[of].source}); {why}"
+        return f"data: {data}" if estimate.from_data else stated
 
     seen = " and ".join(
         ["how prices bend with impressions on the same day"] * priced
@@ -45,10 +47,16 @@ def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dic
             found.reach,
             f"how the price of an impression rises with impressions on the same day, {days} days",
             f"a line item can reach {history.reach_share:.0%} of its pool",
+            "reach_share",
         ),
-        "weekday season": told(found.weekday, f"{seen}, {days} days", "all weekdays alike"),
+        "weekday season": told(
+            found.weekday, f"{seen}, {days} days", "all weekdays alike", "weekday_effect"
+        ),
         "supply trend": told(
-            found.trend, f"{seen}, {days} days: {100 * found.trend.value:+.2f} % a day", "none"
+            found.trend,
+            f"{seen}, {days} days: {100 * found.trend.value:+.2f} % a day",
+            "none",
+            "trend",
         ),
         "day-to-day noise of supply": told(
             found.supply_sd,
@@ -57,11 +65,13 @@ def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dic
             "together",
             f"sd of the log {PRIORS['supply_sd'].mean:g} by pool and "
             f"{PRIORS['shared_day_sd'].mean:g} of all together",
+            "supply_sd",
         ),
         "supply's random walk": told(
             found.supply_walk_sd,
             f"{seen}; sd {found.supply_walk_sd.value:.3f} of the log a day, all pools together",
             f"sd {PRIORS['supply_walk_sd'].mean:g} of the log a day, all pools together",
+            "supply_walk_sd",
         ),
         "price level": _price(found, history, fit),
         "price noise": told(
@@ -71,6 +81,7 @@ def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dic
             "likelihood (Cheang and Reinsel 2000)",
             f"AR(1), sd {PRIORS['price_sd'].mean:g} of the log, persistence "
             f"{PRIORS['price_persistence'].mean:g}",
+            "price_sd",
         ),
         "saturation": _saturation(found, priced, why),
         "fatigue": told(
@@ -79,12 +90,14 @@ def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dic
             f"half of the exposures forgotten in {half_life:g} days{stated}",
             f"(1 + n)^-{PRIORS['fatigue_exponent'].mean:g}, half of the exposures forgotten in "
             f"{half_life:g} days",
+            "fatigue_exponent",
         ),
         "rates' random walk": told(
             found.rate_walk_sd,
             f"{events} by day beyond weekday and fatigue; sd {found.rate_walk_sd.value:.3f} of the "
             "log-odds a day, all promotions together",
             f"sd {PRIORS['rate_walk_sd'].mean:g} of the log-odds a day, all promotions together",
+            "rate_walk_sd",
         ),
         "day-to-day noise of rates": told(
             found.first_day_sd,
@@ -92,11 +105,13 @@ def sentences(found: Calibration, history: History, fit: ReachFit | None) -> dic
             f"{found.second_day_sd.value:.2f} of the second"
             + ("" if found.second_day_sd.from_data else " (prior)"),
             f"sd {PRIORS['rate_day_sd'].mean:g} of the log-odds of each stage",
+            "rate_day_sd",
         ),
         "drift of promotions": told(
             found.drift_sd,
             f"each promotion's {events} by day, sd {found.drift_sd.value:.3f} a day",
             "none",
+            "drift_sd_if_seen",
         ),
         "delay of conversions": _delay(found, history, why),
     }
@@ -159,7 +174,8 @@ def _saturation(found: Calibration, priced: bool, why: str) -> str:
 def _delay(found: Calibration, history: History, why: str) -> str:
     prior = (
         f"{PRIORS['delay_fast_share'].mean:.0%} within hours, the rest after "
-        f"{PRIORS['delay_slow_days'].mean:.1f} days on average"
+        f"{PRIORS['delay_slow_days'].mean:.1f} days on average "
+        f"({PRIORS['delay_slow_days'].source})"
     )
     if found.delay_fit is None:
         if history.readings is None and np.isnan(history.age).all():
