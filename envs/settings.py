@@ -39,8 +39,17 @@ class MarketSettings(BaseModel):
     delay_slow_days: float | None = Field(default=None, ge=0)
     # A promotion's first-stage log-odds walk by this sd a day.
     drift_sd: float | None = Field(default=None, ge=0)
-    # With this probability a day they fall by `shock_size` (ln 2: odds halve) for the rest of the
-    # flight. Off, as nothing measures it.
+    # How far a flight's own numbers may lie from what is believed (of logs; of the exponent and the
+    # incrementality itself): drawn anew in every flight.
+    supply_level_sd: float | None = Field(default=None, ge=0)
+    weekday_sd: float | None = Field(default=None, ge=0)
+    trend_sd: float | None = Field(default=None, ge=0)
+    price_level_sd: float | None = Field(default=None, ge=0)
+    reach_sd: float | None = Field(default=None, ge=0)
+    fatigue_exponent_sd: float | None = Field(default=None, ge=0)
+    incrementality_sd: float | None = Field(default=None, ge=0)
+    # With this probability a day a promotion's log-odds fall by `shock_size` (ln 2: odds halve) for
+    # the rest of the flight. Off, as nothing measures it.
     shock_probability: float = Field(default=0.0, ge=0, le=1)
     shock_size: float = Field(default=0.6931471805599453, ge=0)
 

@@ -67,7 +67,8 @@ class SplitConfig(Section):
 class BudgetConfig(Section):
     """The media budget, in `currency`."""
 
-    # For the whole flight; null: what the current mix spends over the flight's days.
+    # For the whole flight; null: what the current mix spends over the flight's days, with the
+    # discounts that it should cause where `covers` says so.
     total: float | None = Field(default=None, gt=0)
     per_day_max: float | None = Field(default=None, gt=0)  # on any one day; null: no such limit
     # On any one promotion x placement x segment and day; null: no such limit.

@@ -14,7 +14,10 @@ from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.economics import Sources
 
 # Settings of one number for every placement or pool, and the spread that is then known to be 0.
-_EACH = {"price_persistence": None, "price_sd": None, "supply_sd": None}
+_EACH = (
+    *("price_persistence", "price_sd", "supply_sd", "supply_level_sd", "price_level_sd"),
+    *("reach_sd", "incrementality_sd"),
+)
 _PLAIN = {
     "supply_walk_sd": None,
     "supply_day_sd": None,
@@ -26,6 +29,19 @@ _PLAIN = {
     "shock_size": None,
     "fatigue_exponent": "fatigue_exponent_sd",
     "fatigue_half_life_days": None,
+    "weekday_sd": None,
+    "trend_sd": None,
+    "fatigue_exponent_sd": None,  # after the exponent, whose sd would else be 0
+}
+# Spreads alone: the parameter whose source says so too.
+_SPREADS = {
+    "supply_level_sd": "supply level",
+    "weekday_sd": "weekday season",
+    "trend_sd": "supply trend",
+    "price_level_sd": "price level",
+    "reach_sd": "reach",
+    "fatigue_exponent_sd": "fatigue",
+    "incrementality_sd": "incrementality",
 }
 _DELAY = {
     "delay_fast_share": "fast_share_sd",
@@ -93,7 +109,11 @@ def overridden(
         + (f"; {sources[name]}" if name in sources and len(keys) < _settings_of(name) else "")
         for name, keys in told.items()
     }
-    return changed, {**sources, **said}
+    told_all = {**sources, **said}
+    for key, name in _SPREADS.items():
+        if key in given:
+            told_all[name] = f"{told_all.get(name, 'prior')}; spread: config, market.{key}"
+    return changed, told_all
 
 
 def _settings_of(name: str) -> int:

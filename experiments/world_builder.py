@@ -104,6 +104,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     live = live_days(promotions, dates, days)[:, catalog.promotion]
     current = mix.reindex(columns=columns).fillna(0.0).to_numpy() * live
     laws = replace(found.dynamics(catalog.pools, index, dates.start), incrementality_sd=caused_sd)
+    unit_cost = np.asarray(items["placement_id"].map(cost), dtype=np.float64)
+    ordered = current / unit_cost * stages[0].week[weekdays] * stages[1].week[weekdays]
+    discounts = float((ordered * catalog.unit_subsidy[catalog.promotion]).sum())
     dynamics, law_sources = overridden(laws, config.market, found.sources)
     recent, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
     world = World(
@@ -118,9 +121,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
             pending=carried_pending(before, dates.start, columns, dynamics.delay, projection),
         ),
         start=dates.start,
-        budget=_budget(config, float(current.sum())),
+        budget=_budget(config, float(current.sum()), discounts),
         supply=flight_supply(found, catalog.pools, level, tables.events, dates.start, days),
-        unit_cost=np.asarray(items["placement_id"].map(cost), dtype=np.float64),
+        unit_cost=unit_cost,
         reach_share=found.reach_share[catalog.placement, catalog.segment],
         segment_size=sizes,
         live=live,
@@ -177,7 +180,8 @@ def _catalog(
     )
 
 
-def _budget(config: RunConfig, current: float) -> float:
+def _budget(config: RunConfig, current: float, discounts: float) -> float:
+    """The config's, else what the current mix spends, with its discounts where covered."""
     if config.budget.total is not None:
         return config.budget.total
     if current <= 0:
@@ -185,4 +189,5 @@ def _budget(config: RunConfig, current: float) -> float:
             "there is no budget: `$.budget.total` is not set, and the current mix, its default, "
             "spent nothing in the 28 days before the flight"
         )
-    return round(current, 2)
+    covered = discounts if config.budget.covers == "spend_and_subsidy" else 0.0
+    return round(current + covered, 2)

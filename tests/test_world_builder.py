@@ -295,3 +295,36 @@ def test_under_the_current_mix_the_market_repeats_the_rates_it_was_learnt_from()
         day = market.step(market.world.current_mix[market.day][None])
         shown, converted = shown + day.impressions.sum(), converted + day.conversions.sum()
     assert converted / shown == pytest.approx(0.1 * 0.05, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "law"),
+    [
+        ("drift_sd", 0.03, "drift_sd"),
+        ("fatigue_exponent", 0.3, "fatigue_exponent"),
+        ("price_sd", 0.1, "price_sd"),
+        ("supply_level_sd", 0.2, "supply_level_sd"),
+        ("reach_sd", 0.4, "reach_sd"),
+        ("trend_sd", 0.01, "trend_sd"),
+        ("shock_probability", 0.01, "shock_probability"),
+    ],
+)
+def test_what_the_config_says_of_the_market_holds(key: str, value: float, law: str) -> None:
+    built = build(tables(), market={key: value})
+    np.testing.assert_allclose(getattr(built.world.dynamics, law), value)
+    if key not in ("shock_probability",):
+        assert any(f"market.{key}" in source for source in built.sources.values())
+
+
+def test_a_slope_without_its_curve_is_refused() -> None:
+    with pytest.raises(ConfigError, match="set saturation to hill too"):
+        build(tables(), market={"hill_slope": 1.4})
+    curve = build(tables(), market={"saturation": "hill", "hill_slope": 1.4}).world.dynamics
+    assert (curve.saturation.family, curve.saturation.slope) == ("hill", 1.4)
+
+
+def test_the_default_budget_holds_discounts_where_it_pays_them() -> None:
+    media = build(tables()).world.budget
+    both = build(tables(), budget={"covers": "spend_and_subsidy"}).world
+    assert both.covers == ("spend", "subsidy")
+    assert both.budget > media

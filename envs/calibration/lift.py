@@ -90,8 +90,11 @@ def fit_lift(tests: LiftTests, promotions: int) -> Lift:
     weight = 1 / (variance + between)
     shop = float(weight @ value / weight.sum())
     shop_var = float(1 / weight.sum()) + between
-    mean = np.where(tested, own, shop)
-    sd = np.sqrt(np.where(tested, own_var, shop_var))
+    # A promotion's own tests count by their precision against what the shop lets expect.
+    precision = np.where(tested, 1 / own_var, 0.0)
+    weight = precision / (precision + 1 / shop_var)
+    mean = shop + weight * (np.where(tested, own, shop) - shop)
+    sd = np.sqrt(1 / (precision + 1 / shop_var))
     return Lift(np.clip(mean, 0.0, 1.0), sd, int(tested.sum()), float(np.clip(shop, 0.0, 1.0)))
 
 
