@@ -13,7 +13,7 @@ from promopilot.envs.blocks.flights import BlockFlights
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome
 from promopilot.envs.views.ad_placement import spaces_of, whereabouts, whole_actions
-from promopilot.envs.views.played import FlightSequence, known_mode, played_world
+from promopilot.envs.views.played import FlightSequence, known_mode, next_flights, played_world
 from promopilot.envs.world import World
 
 
@@ -101,12 +101,7 @@ class AdPlacementVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._over = ended or cut
         info = self._info(block, outcome)
         if self._over and mode is AutoresetMode.SAME_STEP:
-            last = np.empty(self.num_envs, dtype=object)  # as Gymnasium's wrappers expect it
-            for n, row in enumerate(observed):
-                last[n] = row
-            final = {"final_obs": last, "final_info": info}
-            observed, info = self.reset()
-            info |= final | {f"_{name}": self._flags(True) for name in final}
+            observed, info = next_flights(self, observed, info)
         return observed, reward, self._flags(ended), self._flags(cut), info
 
     def action_masks(self) -> Bools:

@@ -63,3 +63,22 @@ def known_mode(mode: AutoresetMode | str) -> AutoresetMode:
     except ValueError as error:
         known = tuple(known.value for known in AutoresetMode)
         raise MarketError(f"autoreset_mode is {mode!r}; it must be one of {known}.") from error
+
+
+def next_flights(
+    env: VectorEnv[Any, Any, Any], observed: np.ndarray, info: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Start the next flights in the step that ended these, whose end stands in `info`.
+
+    Args:
+        env: The vector environment.
+        observed: What was last observed of the flights that ended `[N, size]`.
+        info: What their last step told.
+    """
+    last = np.empty(env.num_envs, dtype=object)  # as Gymnasium's wrappers expect it
+    for n, row in enumerate(observed):
+        last[n] = row
+    final = {"final_obs": last, "final_info": info}
+    started, told = env.reset()
+    flags = {f"_{name}": np.full(env.num_envs, True) for name in final}
+    return started, told | final | flags
