@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from promopilot.envs.dynamics import Dynamics
+from promopilot.envs.dynamics import Delay, Dynamics
 from promopilot.envs.response import Saturation
 from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.economics import Sources
 
-# Settings of one number for every placement or pool, and the spread that is then known to be 0.
-_EACH = (
-    *("price_persistence", "price_sd", "supply_sd", "supply_level_sd", "price_level_sd"),
-    *("reach_sd", "incrementality_sd"),
-)
-_PLAIN = {
-    "supply_walk_sd": None,
-    "supply_day_sd": None,
-    "first_day_sd": None,
-    "second_day_sd": None,
-    "rate_walk_sd": None,
-    "drift_sd": None,
-    "shock_probability": None,
-    "shock_size": None,
-    "fatigue_exponent": "fatigue_exponent_sd",
-    "fatigue_half_life_days": None,
-    "weekday_sd": None,
-    "trend_sd": None,
-    "fatigue_exponent_sd": None,  # after the exponent, whose sd would else be 0
-}
+_Part = TypeVar("_Part", Delay, Dynamics)
+
 # Spreads alone: the parameter whose source says so too.
 _SPREADS = {
     "supply_level_sd": "supply level",
@@ -42,11 +24,6 @@ _SPREADS = {
     "reach_sd": "reach",
     "fatigue_exponent_sd": "fatigue",
     "incrementality_sd": "incrementality",
-}
-_DELAY = {
-    "delay_fast_share": "fast_share_sd",
-    "delay_fast_days": None,
-    "delay_slow_days": "slow_days_sd",
 }
 # The parameter, as sources name it, that each setting decides.
 NAMES = {
@@ -80,24 +57,14 @@ def overridden(
         sources: Where each parameter comes from, by its name.
     """
     given = settings.model_dump(exclude_none=True)
-    changes: dict[str, Any] = {}
-    for name in _EACH:
-        if name in given:
-            changes[name] = np.full_like(getattr(dynamics, name), given[name])
-    for name, spread in _PLAIN.items():
-        if name in given:
-            changes |= {name: given[name]} | ({spread: 0.0} if spread else {})
-    delay: dict[str, float] = {}
-    for name, spread in _DELAY.items():
-        if name in given:
-            delay |= {name.removeprefix("delay_"): given[name]} | ({spread: 0.0} if spread else {})
-    family = given.get("saturation", dynamics.saturation.family)
-    slope = given.get("hill_slope", dynamics.saturation.slope)
+    late = {k.removeprefix("delay_"): v for k, v in given.items() if k.startswith("delay_")}
     changed = replace(
-        dynamics,
-        **changes,
-        delay=replace(dynamics.delay, **delay),
-        saturation=Saturation(family, slope),
+        _stated(dynamics, {k: v for k, v in given.items() if k != "saturation"}),
+        delay=_stated(dynamics.delay, late),
+        saturation=Saturation(
+            given.get("saturation", dynamics.saturation.family),
+            given.get("hill_slope", dynamics.saturation.slope),
+        ),
     )
     told: dict[str, list[str]] = {}
     for key, name in NAMES.items():
@@ -114,6 +81,23 @@ def overridden(
         if key in given:
             told_all[name] = f"{told_all.get(name, 'prior')}; spread: config, market.{key}"
     return changed, told_all
+
+
+def _stated(part: _Part, given: Mapping[str, float]) -> _Part:
+    """A part with the numbers given for its fields, each the same for every placement or pool.
+
+    A number that is given counts as known: its own spread is 0, unless that is given too.
+    """
+    names = {field.name for field in fields(part)}
+    stated = {name: value for name, value in given.items() if name in names}
+    known = {spread: 0.0 for name in stated if (spread := f"{name}_sd") in names}
+    values: dict[str, Any] = {
+        name: np.full_like(getattr(part, name), value)
+        if isinstance(getattr(part, name), np.ndarray)
+        else value
+        for name, value in (known | stated).items()
+    }
+    return replace(part, **values)
 
 
 def _settings_of(name: str) -> int:

@@ -328,3 +328,12 @@ def test_the_default_budget_holds_discounts_where_it_pays_them() -> None:
     both = build(tables(), budget={"covers": "spend_and_subsidy"}).world
     assert both.covers == ("spend", "subsidy")
     assert both.budget > media
+
+
+def test_a_number_that_is_stated_is_known_unless_its_spread_is_stated_too() -> None:
+    known = build(tables(), market={"fatigue_exponent": 0.3, "delay_slow_days": 2.0}).world.dynamics
+    assert (known.fatigue_exponent, known.fatigue_exponent_sd) == (0.3, 0.0)
+    assert (known.delay.slow_days, known.delay.slow_days_sd) == (2.0, 0.0)
+    assert known.delay.fast_share_sd > 0
+    market = {"fatigue_exponent": 0.3, "fatigue_exponent_sd": 0.1}
+    assert build(tables(), market=market).world.dynamics.fatigue_exponent_sd == 0.1
