@@ -1,0 +1,202 @@
+"""What a world's limits come to on one day of a flight, and what any plan for it must change.
+
+Minima of the days to come are provided for: a day may use no more money than leaves enough for
+them, and for coming down from today's spend by steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from promopilot.envs import response
+from promopilot.envs.arrays import Floats
+from promopilot.envs.day_limits import DayLimits
+from promopilot.envs.grouping import Grouping
+from promopilot.envs.limits import Limits
+from promopilot.envs.split.nearest import keep_all, least_all
+from promopilot.envs.state import expected_reach_share
+from promopilot.envs.world import World
+
+_NO_POOLS = Grouping.of(np.zeros(0, dtype=np.int64), 0)
+_ROUNDS = 6  # of minima that are shares of what is spent, and of subsidy that spend causes
+
+
+def equal_share(world: World) -> Floats:
+    """[D] a promotion's equal share of the day's budget, among those that may be funded that day.
+
+    The day's budget is an even share of the flight's, or the day's own maximum where that is less.
+    """
+    live = world.catalog.by_promotion.sum(world.live.astype(np.float64)) > 0
+    money = min((world.budget - world.initial.spent) / world.days, world.per_day_max)
+    return np.asarray(max(money, 0.0) / np.maximum(live.sum(axis=1), 1))
+
+
+class LimitsToday:
+    """A world's limits, day by day.
+
+    Args:
+        world: With limits.
+        limits: The world's.
+    """
+
+    def __init__(self, world: World, limits: Limits) -> None:
+        self._world, self._limits = world, limits
+        catalog = world.catalog
+        self._equal_share = equal_share(world)
+        mix = world.current_mix
+        none = np.zeros((0, catalog.num_line_items), dtype=bool)
+        members = np.array([group.items for group in limits.groups]) if limits.groups else none
+        steps = np.eye(catalog.num_promotions, dtype=bool)[:, catalog.promotion]
+        self._members = np.concatenate([members, steps]) if limits.steps else members
+        self._max_share = np.ones(len(self._members))
+        self._max_share[: len(members)] = [group.max_share for group in limits.groups]
+        free = world.live & ~limits.locked
+        self._least = np.where(limits.locked, mix, limits.min_spend) * world.live
+        self._most = np.where(limits.locked, mix, world.max_spend)
+        self._most = np.where(world.live, self._most, 0.0)
+        self._explored = free & limits.explored
+        counts = self._explored.sum(axis=1, keepdims=True)
+        self._explored_share = limits.exploration * self._explored / np.maximum(counts, 1)
+        least = np.array([group.min for group in limits.groups])
+        # A minimum that no line item of the group can take on a day does not hold then.
+        room = (members[None] * np.minimum(self._most, 1e300)[:, None]).sum(axis=2)
+        self._group_min = np.minimum(least, room) if len(members) else np.zeros((world.days, 0))
+        self._group_max = np.array([group.max for group in limits.groups])
+        self._shape = DayLimits(
+            self._least[0], self._members, np.zeros(0), np.zeros(0), self._max_share
+        ).shape(_NO_POOLS, 1.0, 0, 1.0)
+        self._later, self._own = self._needed_later()
+        self._locked_sum = catalog.by_promotion.sum(mix * limits.locked * world.live)
+        self._free = catalog.by_promotion.sum(free.astype(np.float64)) > 0
+        self._room = catalog.by_promotion.sum(np.minimum(self._most, 1e300))
+
+    def money(self, day: int, left: Floats) -> Floats:
+        """Most money `[N]` for a day so that what is left covers the minima of the days to come.
+
+        With minima F_u still to come, down-steps to (1 - m) of the day before, and own minima of
+        f at least a day: x + sum_k (1 - m)^k (x - f) + sum F_u <= left. Where the budget covers
+        subsidy that of minima is in F and f, at the rates believed before the flight.
+        """
+        coming = self._world.days - 1 - day
+        kept = 1 - min(self._limits.max_step, 1.0)
+        slow = float((kept ** np.arange(1, coming + 1)).sum())
+        own = float(self._own[day:].min(axis=0).sum())
+        most = (left - self._later[day + 1] + slow * own) / (1 + slow)
+        if self._later[day] > 0:  # where the minima are too much every day keeps the same part
+            own_part = 1 - self._later[day + 1] / self._later[day]
+            most = np.maximum(most, np.minimum(left, self._later[day]) * own_part)
+        return np.asarray(np.clip(np.minimum(most, self._world.per_day_max), 0.0, left))
+
+    def of(self, day: int, last: Floats, money: Floats) -> tuple[DayLimits, Floats]:
+        """The day's limits and line items' maxima `[N, L]`.
+
+        Args:
+            day: Counted from 0.
+            last: What promotions spent the day before `[N, P]`.
+            money: Of the day `[N]`; `exploration` is a share of it.
+        """
+        flights = len(money)
+        most = np.tile(self._most[day], (flights, 1))
+        share = self._explored_share[day]
+        least = np.maximum(self._least[day], np.minimum(money[:, None] * share, most))
+        low = np.tile(self._group_min[day], (flights, 1))
+        high = np.tile(self._group_max, (flights, 1))
+        if self._limits.steps:
+            change = self._limits.max_step * np.maximum(last, self._equal_share[day])
+            locked, free = self._locked_sum[day], self._free[day]
+            down = np.where(free, np.minimum(np.maximum(last - change, 0.0), self._room[day]), 0.0)
+            up = np.where(free, np.maximum(last + change, locked), np.inf)
+            low, high = np.concatenate([low, down], axis=1), np.concatenate([high, up], axis=1)
+        return DayLimits(least, self._members, low, high, self._max_share), most
+
+    def needed(self, day: int, last: Floats) -> Floats:
+        """Spend `[N, L]` that just keeps the day's minima; exploration goes with what is spent."""
+        limits, most = self.of(day, last, np.zeros(len(last)))
+        plan = np.empty_like(most)
+        low, high = limits.group_min, limits.group_max
+        least_all(self._shape, limits.min_spend, most, low, high, plan)
+        return plan
+
+    def kept(
+        self,
+        day: int,
+        last: Floats,
+        left: Floats,
+        asked: Floats,
+        unit_cost: Floats,
+        reach: Floats,
+        subsidy: Floats | None,
+    ) -> Floats:
+        """The plan nearest to what is asked that keeps the limits; the same where it keeps them.
+
+        Args:
+            day: Counted from 0.
+            last: What promotions spent the day before `[N, P]`.
+            left: Money that may be spent `[N]`.
+            asked: Spend `[N, L]`; not a number counts as 0.
+            unit_cost: Cost of a first impression `[N, L]`.
+            reach: Impressions within reach `[L]`.
+            subsidy: Expected per impression `[N, L]`, where the budget covers it.
+        """
+        allowed = self.money(day, left)
+        money = allowed.copy()
+        plan: Floats = np.where(asked > 0, asked, 0.0)
+        plan = np.minimum(plan, np.minimum(self._most[day], money[:, None]))
+        for _ in range(_ROUNDS):
+            spent = np.minimum(plan.sum(axis=1), money)
+            limits, most = self.of(day, last, spent)
+            before = plan.copy()
+            low, high = limits.group_min, limits.group_max
+            keep_all(self._shape, limits.min_spend, most, low, high, money, plan)
+            if subsidy is not None:
+                spent = plan.sum(axis=1)
+                over = spent + self._subsidy(plan, unit_cost, reach, subsidy) - allowed
+                less = np.maximum(spent - over, 0.5 * spent)
+                money = np.where(over > 1e-12 * allowed, np.minimum(money, less), money)
+            elif self._limits.exploration == 0:
+                break
+            if (np.abs(plan - before) <= 1e-12 * (1 + before)).all():
+                break
+        return np.asarray(plan)
+
+    def _subsidy(self, plan: Floats, unit_cost: Floats, reach: Floats, subsidy: Floats) -> Floats:
+        """Subsidy that spend is expected to cause, summed over line items."""
+        shown = response.impressions(plan, unit_cost, reach, self._world.dynamics.saturation)
+        return np.asarray((subsidy * shown).sum(axis=-1))
+
+    def outlay(
+        self, plan: Floats, unit_cost: Floats, reach: Floats, subsidy: Floats | None
+    ) -> Floats:
+        """Money `[N]` that the budget pays for spend `[N, L]`, expected subsidy included."""
+        spent = plan.sum(axis=-1)
+        if subsidy is None:
+            return np.asarray(spent)
+        return np.asarray(spent + self._subsidy(plan, unit_cost, reach, subsidy))
+
+    def _needed_later(self) -> tuple[Floats, Floats]:
+        """Money `[D + 1]` that the minima of a day and of all after it ask for, steps aside.
+
+        And `[D, L]` money for line items' own minima.
+        """
+        world = self._world
+        catalog = world.catalog
+        days, groups = self._group_min.shape
+        high = np.tile(self._group_max, (days, 1))
+        free = np.zeros((days, len(self._members) - groups))
+        low = np.concatenate([self._group_min, free], axis=1)
+        high = np.concatenate([high, free + np.inf], axis=1)
+        plan = np.empty(self._least.shape)
+        least_all(self._shape, self._least, self._most, low, high, plan)
+        own = self._least
+        if "subsidy" in world.covers:
+            subsidy = (
+                catalog.unit_subsidy[catalog.promotion] * world.rates.first * world.rates.second
+            )
+            reach = expected_reach_share(world) * world.supply[:, catalog.pool] * world.live
+            curve = world.dynamics.saturation
+            own, plan = (
+                spend + subsidy * response.impressions(spend, world.unit_cost, reach, curve)
+                for spend in (own, plan)
+            )
+        needed = plan.sum(axis=1)
+        return np.append(np.cumsum(needed[::-1])[::-1], 0.0), own
