@@ -29,3 +29,18 @@ def test_a_change_anywhere_throws_all_machine_code_away(sources: Path) -> None:
     (sources / "day.py").write_text("@njit\ndef day(): return 1\n")
     compiled.forget_stale()
     assert not cached.exists()
+
+
+def test_code_elsewhere_that_calls_these_folders_is_thrown_away_with_them(
+    sources: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    caller = tmp_path_factory.mktemp("caller")
+    compiled.forget_stale(caller)
+    cached = [folder / "__pycache__" / "outer.nbi" for folder in (caller, sources / "engine")]
+    for path in cached:
+        path.write_bytes(b"code")
+    compiled.forget_stale(caller)
+    assert cached[0].exists()
+    (sources / "day.py").write_text("@njit\ndef day(): return 1\n")
+    compiled.forget_stale(caller)
+    assert [path.exists() for path in cached] == [False, True]
