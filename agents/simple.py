@@ -6,6 +6,7 @@ import numpy as np
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
+from promopilot.envs.world import World
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,27 @@ class CurrentMix:
 
 
 @dataclass(frozen=True)
+class RoasProportional:
+    """Each day's money in proportion to what line items returned before the flight.
+
+    What has no ROAS gets nothing, as in a spreadsheet that ranks by it; where nothing live has any,
+    there is nothing to rank by and the day is split evenly.
+    """
+
+    name: str = "roas_proportional"
+
+    def spend(self, market: Market) -> Floats:
+        """The day's even share of the budget by the ROAS of the last 28 days."""
+        world = market.world
+        live = world.live[market.day]
+        weight = live * world.recent_roas
+        if not weight.any():
+            weight = live.astype(np.float64)
+        day = _even_share(world) * weight / max(float(weight.sum()), 1e-300)
+        return np.tile(day, (market.num_flights, 1))
+
+
+@dataclass(frozen=True)
 class Uniform:
     """Equal money over days and over the line items that are live."""
 
@@ -28,5 +50,10 @@ class Uniform:
     def spend(self, market: Market) -> Floats:
         """The day's even share of the budget over today's live line items."""
         live = market.world.live[market.day]
-        share = market.world.budget / market.world.days / max(int(live.sum()), 1)
+        share = _even_share(market.world) / max(int(live.sum()), 1)
         return np.tile(live * share, (market.num_flights, 1))
+
+
+def _even_share(world: World) -> float:
+    """A day's even share of the money that the flight starts with."""
+    return max(world.budget - world.initial.spent, 0.0) / world.days

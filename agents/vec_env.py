@@ -8,12 +8,7 @@ from gymnasium import Wrapper
 from gymnasium.vector import VectorEnv, VectorWrapper
 from stable_baselines3.common.vec_env import VecEnv
 
-from promopilot.agents.observation_scale import ObservationScale
-from promopilot.envs.arrays import Floats
 from promopilot.envs.errors import MarketError
-from promopilot.envs.market import DayOutcome
-from promopilot.envs.views.budget_allocation import BudgetAllocationVector
-from promopilot.envs.world import World
 
 _Step = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]
 
@@ -121,61 +116,3 @@ class FlightsVecEnv(VecEnv):
     def _each(self, value: Any, indices: int | Iterable[int] | None) -> list[Any]:
         rows = isinstance(value, np.ndarray) and value.shape[:1] == (self.num_envs,)
         return [value[n] if rows else value for n in self._get_indices(indices)]
-
-
-class TrainingFlights(FlightsVecEnv):
-    """N flights at a time, drawn in shuffled order from a fixed set of training flights.
-
-    Reward: per cent of the re-planner's mean day that the policy earned above what the re-planner
-    earned on the same day of the same flight, clicks and conversions at their mean. Neither
-    subtracting what does not depend on the action nor averaging luck out changes a policy's rank;
-    both remove noise. Observations are standardised.
-
-    Args:
-        world: What is played.
-        seed: Seed of the training flights.
-        num_envs: N.
-        num_flights: Size of the set.
-    """
-
-    def __init__(self, world: World, seed: int, num_envs: int, num_flights: int) -> None:
-        envs = BudgetAllocationVector(num_envs, world)
-        self.batch = envs.batch
-        self._flight_seed = seed
-        self._numbers = np.arange(num_flights)
-        self._order = np.random.default_rng(seed)
-        self._queue = np.zeros(0, dtype=np.int64)
-        self.baseline, observed = self._play_replanner(num_envs)
-        self.scale = ObservationScale.fit(observed)
-        super().__init__(envs)
-
-    def _play_replanner(self, num_envs: int) -> tuple[Floats, np.ndarray]:
-        """Reward `[F, D]` and observations `[F * D, size]` of the zero action."""
-        rewards, observed = [], []
-        for begin in range(0, len(self._numbers), num_envs):
-            flights = self._numbers[begin : begin + num_envs]
-            seen = self.batch.reset(self._flight_seed, flights)
-            days = []
-            while not self.batch.market.done:
-                observed.append(seen)
-                action = np.zeros((len(flights), self.batch.num_actions))
-                seen, _, outcome = self.batch.step(action)
-                days.append(self._reward(outcome))
-            rewards.append(np.stack(days, axis=1))
-        return np.concatenate(rewards), np.concatenate(observed)
-
-    def _reward(self, outcome: DayOutcome) -> Floats:
-        return outcome.total("mean_objective") / self.batch.reward_scale
-
-    def _begin(self) -> np.ndarray:
-        while len(self._queue) < self.num_envs:
-            self._queue = np.r_[self._queue, self._order.permutation(self._numbers)]
-        self._flights, self._queue = np.split(self._queue, [self.num_envs])
-        return self.scale.apply(self.batch.reset(self._flight_seed, self._flights))
-
-    def _play(self, actions: np.ndarray) -> _Step:
-        day = self.batch.market.day
-        observed, _, outcome = self.batch.step(actions)
-        gain = 100 * (self._reward(outcome) - self.baseline[self._flights, day])
-        done = np.full(self.num_envs, self.batch.market.done)
-        return self.scale.apply(observed), gain, done, np.zeros_like(done), {}

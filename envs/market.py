@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.belief import StageBelief
@@ -11,6 +12,7 @@ from promopilot.envs.engine import streams
 from promopilot.envs.engine.arrays import Books
 from promopilot.envs.errors import MarketError
 from promopilot.envs.exogenous import Exogenous, draw, mean_draw
+from promopilot.envs.limits_today import LimitsToday
 from promopilot.envs.memory import require_memory
 from promopilot.envs.state import (
     blank_books,
@@ -19,6 +21,7 @@ from promopilot.envs.state import (
     flight_arrays,
     initial_state,
 )
+from promopilot.envs.stress import Stress
 from promopilot.envs.world import World
 
 _NO_SUBSIDY: Floats = np.zeros((0, 0))
@@ -62,11 +65,16 @@ class Market:
     Args:
         world: What is played.
         expected: Outcomes at their expectation instead of sampled.
+        stress: How the truth lies from what the world believes, if it does.
     """
 
-    def __init__(self, world: World, *, expected: bool = False) -> None:
+    def __init__(
+        self, world: World, *, expected: bool = False, stress: Stress | None = None
+    ) -> None:
         self.world = world
         self.expected = expected
+        self.stress = stress
+        self.limits = None if world.limits is None else LimitsToday(world, world.limits)
         self._reach_share = expected_reach_share(world)
         self._covers_subsidy = "subsidy" in world.covers
         dynamics = world.dynamics
@@ -98,17 +106,20 @@ class Market:
 
     def _begin(self, exogenous: Exogenous) -> None:
         world, catalog = self.world, self.world.catalog
-        self.exogenous = exogenous
+        self.exogenous = self.stress.meets(exogenous, world) if self.stress else exogenous
         self.num_flights = len(self.flights)
         self.day = 0
         first, second = world.rates.stages
+        self._last = np.tile(catalog.by_promotion.sum(world.current_mix[0]), (self.num_flights, 1))
         self._state = state = initial_state(world, self.num_flights, sampled=not self.expected)
         self.first_belief = StageBelief(catalog, first, state.first_trials, state.first_events)
         self.second_belief = StageBelief(catalog, second, state.second_trials, state.second_events)
         self._fixed = fixed_arrays(
             world, self.first_belief, self.second_belief, sampled=not self.expected
         )
-        self._flights = flight_arrays(world, exogenous, self.flights)
+        if self.stress:
+            self._fixed = self.stress.responds(self._fixed, world)
+        self._flights = flight_arrays(world, self.exogenous, self.flights)
         self._drift()
 
     # ---- what is known before the day's decision ----
@@ -144,6 +155,11 @@ class Market:
         )
         rate = belief.expected_rate(day) / relative[day]
         return np.asarray((waiting * rate * catalog.unit_subsidy[catalog.promotion]).sum(axis=1))
+
+    @property
+    def last_spend(self) -> Floats:
+        """[N, P] planned spend of the day before; before the first day that of the current mix."""
+        return self._last
 
     @property
     def stock_left(self) -> Floats:
@@ -214,6 +230,16 @@ class Market:
         return both[0], both[1]
 
     @property
+    def rested_rates_ahead(self) -> Floats:
+        """[N, H, L] real conversions per impression of today and all later days, nobody tired."""
+        fixed, flights, days = self._fixed, self._flights, slice(self.day, self.world.days)
+        first = flights.first_shift[:, None] + flights.first_day[:, days, None]
+        first = first + self._drifts_ahead()[:, :, fixed.promotion] + fixed.first_centre[days]
+        second = flights.second_shift[:, None] + flights.second_day[:, days, None]
+        second = second + fixed.second_centre[days]
+        return np.asarray(expit(first) * expit(second))
+
+    @property
     def pending(self) -> Floats:
         """[N, L] conversions booked and not yet seen."""
         state = self._state
@@ -246,7 +272,8 @@ class Market:
             spend: Media money asked for `[N, L]`; not a number counts as 0, and what exceeds the
                 line item's or the day's limit or the budget is scaled down. Where the budget covers
                 subsidy, so is what would leave too little for the subsidy it is expected to cause,
-                and, if redemption closes, what subsidy booked and not yet seen has used up.
+                and, if redemption closes, what subsidy booked and not yet seen has used up. In a
+                world with limits it is moved to the nearest plan that keeps them.
 
         Raises:
             MarketError: The flight is over, or `spend` has another shape.
@@ -257,6 +284,11 @@ class Market:
         self._begin_day()
         asked = np.ascontiguousarray(spend, dtype=np.float64)
         subsidy = self.subsidy_per_impression
+        if self.limits is not None:
+            asked = self.limits.kept(
+                *(self.day, self.last_spend, self.payable, asked),
+                *(self.unit_cost, self.reach, subsidy),
+            )
         books = blank_books(shape)
         engine.play(
             *(self._fixed, self._flights, self._state, books, self.day, asked, self.payable),
@@ -295,6 +327,8 @@ class Market:
     def _end_day(self, books: Books) -> DayOutcome:
         self.first_belief.changed()
         self.second_belief.changed()
+        if self.limits is not None:
+            self._last = self.world.catalog.by_promotion.sum(books.asked)
         self.day += 1
         if self._step_variance > 0 and not self.done:
             self.first_belief.forget(self._step_variance)
@@ -302,10 +336,28 @@ class Market:
         return DayOutcome(**books._asdict())
 
     def _drift(self) -> None:
-        """Let promotions' shifts move on before the next day; the reference flight stands still."""
-        if self._drifts and not self.done:
+        """Let promotions' shifts move on before the next day."""
+        if not self.done:
+            self._wander(self._state.drift, self.day)
+
+    def _drifts_ahead(self) -> Floats:
+        """[N, H, P] log-odds by which promotions will have moved, today first."""
+        path = [self._state.drift]
+        for day in range(self.day + 1, self.world.days):
+            path.append(path[-1].copy())
+            self._wander(path[-1], day)
+        return np.stack(path, axis=1)
+
+    def _wander(self, drift: Floats, day: int) -> None:
+        """Move `drift` `[N, P]` on to a day; the reference flight stands still.
+
+        Only a stress strikes there too.
+        """
+        if self._drifts:
             dynamics = self.world.dynamics
             streams.wander(
-                *(self._state.drift, streams.wrapped(self.seed), self.flights, self.day),
+                *(drift, streams.wrapped(self.seed), self.flights, day),
                 *(dynamics.drift_sd, dynamics.shock_probability, dynamics.shock_size),
             )
+        if self.stress:
+            self.stress.strikes(drift, day, self.world.days, self.seed, self.flights)

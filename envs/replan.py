@@ -2,25 +2,35 @@
 
 Today's money is what is left times today's share of the expected market still to come; the
 allocator splits it at the rates believed today. A policy steers by a pace (a factor on today's
-money) and a tilt per promotion (a factor on what its impressions are worth); pace 1 and tilts 1 are
-the re-planner.
+money), and for each promotion a tilt (a factor on what its impressions are worth) and a toll (money
+that each of its impressions costs later); pace 1, tilts 1 and tolls 0 are the re-planner.
+In a world with limits the split keeps them, and the day has money for its minima if any is left.
 """
 
 import numpy as np
 
 from promopilot.envs.allocator import Allocator, Split
 from promopilot.envs.arrays import Floats
+from promopilot.envs.day_limits import DayLimits
 from promopilot.envs.market import Market
+from promopilot.envs.target import Target
 from promopilot.envs.world import World
 
 
 class Replan:
-    """Plans one day for every flight of a market."""
+    """Plans one day for every flight of a market.
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        _, spend_weight = world.catalog.worth(world.objective)
-        self.allocator = Allocator(world.catalog.by_pool, spend_weight, world.dynamics.saturation)
+    Args:
+        world: What is played.
+        target: On the flight's totals, with its price; none where absent.
+    """
+
+    def __init__(self, world: World, target: Target | None = None) -> None:
+        self.world, self.target = world, target or Target()
+        self._worth = self.target.worth(world)[world.catalog.promotion]  # [L] of a conversion
+        self.allocator = Allocator(
+            world.catalog.by_pool, self.target.spend_weight(world), world.dynamics.saturation
+        )
         # Expected cost of a day's whole supply, the measure of how much of the market a day is.
         mean_cost = _mean_by_pool(world)
         size = (world.supply * mean_cost * (_live_by_pool(world) > 0)).sum(axis=1)
@@ -28,14 +38,23 @@ class Replan:
         self.share_of_rest = np.divide(size, left, out=np.ones_like(size), where=left > 0)
         # [D] share of the budget that an even pace has left at the start of each day.
         self.planned_share_left = left / left[0] if left[0] > 0 else np.ones_like(left)
+        self.outlook = _outlook(world, size)
 
     def budget_today(self, market: Market) -> Floats:
         """Money for today `[N]` at pace 1."""
         today = market.budget_left * self.share_of_rest[market.day]
         return np.asarray(np.minimum(today, self.world.per_day_max))
 
+    def worth(self, market: Market) -> Floats:
+        """[N, L] what one more impression should pay today, in the objective and for the target."""
+        return np.asarray(market.expected_rate * self._worth)
+
     def __call__(
-        self, market: Market, pace: Floats | None = None, tilt: Floats | None = None
+        self,
+        market: Market,
+        pace: Floats | None = None,
+        tilt: Floats | None = None,
+        toll: Floats | None = None,
     ) -> Split:
         """Split today's money.
 
@@ -43,25 +62,47 @@ class Replan:
             market: Flights before the day's decision.
             pace: Factor on today's money `[N]`; 1 where absent.
             tilt: Factor on the worth of each promotion's impressions `[N, P]`; 1 where absent.
+            toll: Money taken off the worth of each of its impressions `[N, P]`; 0 where absent.
         """
         budget = self.budget_today(market)
         if pace is not None:
             budget = np.minimum(budget * pace, market.budget_left)
             budget = np.minimum(budget, self.world.per_day_max)
-        worth = market.worth_per_impression
+        worth = self.worth(market)
         catalog = self.world.catalog
         if tilt is not None:
             worth = worth * tilt[:, catalog.promotion]
+        if toll is not None:
+            worth = worth - toll[:, catalog.promotion]
+        budget, limits, max_spend = self.limited(market, budget)
         return self.allocator.split(
             worth,
             market.unit_cost,
             market.reach,
             self.world.supply[market.day],
             budget,
-            self.world.max_spend,
+            max_spend,
             None if np.isinf(market.stock_left).all() else impressions_in_stock(market),
             market.subsidy_per_impression,
+            limits,
         )
+
+    def limited(self, market: Market, budget: Floats) -> tuple[Floats, DayLimits | None, Floats]:
+        """Today's money `[N]`, limits and line items' maxima as the world's limits have them.
+
+        Args:
+            market: Flights before the day's decision.
+            budget: Money wished for today `[N]`.
+        """
+        if market.limits is None:
+            return budget, None, self.world.max_spend
+        most = market.limits.money(market.day, market.budget_left)
+        least = market.limits.needed(market.day, market.last_spend)
+        needed = market.limits.outlay(
+            least, market.unit_cost, market.reach, market.subsidy_per_impression
+        )
+        budget = np.minimum(np.maximum(budget, needed), most)
+        return budget, *market.limits.of(market.day, market.last_spend, budget)
 
 
 def impressions_in_stock(market: Market) -> Floats:
@@ -73,6 +114,22 @@ def impressions_in_stock(market: Market) -> Floats:
     most = catalog.by_promotion.sum(market.reach * market.expected_rate)
     cover = np.divide(market.stock_left, most, out=np.full_like(most, np.inf), where=most > 0)
     return np.asarray(market.reach * np.minimum(cover, 1.0)[:, catalog.promotion])
+
+
+def _outlook(world: World, size: Floats) -> Floats:
+    """[D] log of what a unit of money is expected to return in the rest of the flight over today.
+
+    At the rates and prices believed before the flight; days count by the size of their market.
+    """
+    catalog, stages = world.catalog, world.rates.stages
+    worth = np.maximum(catalog.worth(world.objective)[0], 0.0)[catalog.promotion]
+    reach = world.reach_share * world.supply[:, catalog.pool] * world.live
+    earned = (reach * stages[0].rate * stages[1].rate * worth).sum(axis=1)
+    cost = (reach * world.unit_cost).sum(axis=1)
+    today = np.divide(earned, cost, out=np.zeros_like(cost), where=cost > 0)
+    rest = np.cumsum((size * today)[::-1])[::-1] / np.maximum(np.cumsum(size[::-1])[::-1], 1e-300)
+    known = (today > 0) & (rest > 0)
+    return np.log(np.where(known, rest, 1.0) / np.where(known, today, 1.0))
 
 
 def _mean_by_pool(world: World) -> Floats:

@@ -45,6 +45,8 @@ def fixed_arrays(world: World, first: StageBelief, second: StageBelief, *, sampl
         spend_weight=catalog.worth(world.objective)[1],
         family=dynamics.saturation.code,
         slope=float(dynamics.saturation.slope),
+        true_family=dynamics.saturation.code,
+        true_slope=float(dynamics.saturation.slope),
         forget=dynamics.forget,
         fatigue_exponent=float(dynamics.fatigue_exponent),
         fast_share=share,

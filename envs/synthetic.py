@@ -10,7 +10,7 @@ from promopilot.envs.catalog import Catalog
 from promopilot.envs.dynamics import LN2, Delay, Dynamics
 from promopilot.envs.priors import PRIORS
 from promopilot.envs.rates import Rates, Stage
-from promopilot.envs.response import Saturation
+from promopilot.envs.response import Saturation, impressions
 from promopilot.envs.world import InitialState, World
 
 
@@ -74,6 +74,11 @@ def synthetic_world(
     reach_share = np.full(catalog.num_line_items, 0.4)
     # A third of the supply, at its mean cost, spread evenly.
     current = supply[:, catalog.pool] / size.promotions / 3 * unit_cost
+    dynamics = dynamics or lively(
+        len(catalog.pools), len(catalog.placement_ids), catalog.num_promotions
+    )
+    usual_day, reach = current.mean(axis=0), reach_share * supply.mean(axis=0)[catalog.pool]
+    shown = impressions(usual_day, unit_cost, reach, dynamics.saturation)
 
     def stage(rate: Floats) -> Stage:
         return Stage(
@@ -85,8 +90,7 @@ def synthetic_world(
     return World(
         catalog=catalog,
         rates=Rates(stage(first), stage(second)),
-        dynamics=dynamics
-        or lively(len(catalog.pools), len(catalog.placement_ids), catalog.num_promotions),
+        dynamics=dynamics,
         initial=rested(catalog),
         start=date(2024, 1, 1),
         budget=float(current.sum()),
@@ -98,6 +102,7 @@ def synthetic_world(
         max_spend=np.full(catalog.num_line_items, np.inf),
         current_spend=current,
         usual_fatigue_factor=np.ones(catalog.by_audience.size),
+        recent_roas=shown * first * second * catalog.conversion_value[promotion] / usual_day,
         objective=objective,
         covers=covers,
     )

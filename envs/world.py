@@ -8,6 +8,7 @@ import numpy as np
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.dynamics import Dynamics
+from promopilot.envs.limits import Limits
 from promopilot.envs.rates import Rates
 from promopilot.envs.world_rules import check_world
 
@@ -49,12 +50,15 @@ class World:
     # [A] mean of the fatigue factor while the rates were learnt: rates are those of audiences
     # that were already this tired.
     usual_fatigue_factor: Floats
+    # [L] conversion value per unit of spend over the 28 days before the flight; 0 without spend
+    recent_roas: Floats
     per_day_max: float = float("inf")
     objective: str = "net_profit"
     currency: str = "USD"
     covers: tuple[str, ...] = ("spend",)  # what the budget pays for: `world_rules.COVERS`
     # Where it covers subsidy and is used up: redemption closes, or the overrun is booked.
     overrun: str = "close"
+    limits: Limits | None = None  # on planned spend, beyond those above
 
     def __post_init__(self) -> None:
         check_world(self)

@@ -13,6 +13,8 @@ from safetensors.numpy import load_file, save_file
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.dynamics import Delay, Dynamics
 from promopilot.envs.errors import MarketError
+from promopilot.envs.feasibility import check_limits
+from promopilot.envs.limits import Group, Limits
 from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.response import Saturation
 from promopilot.envs.world import InitialState, World
@@ -47,6 +49,12 @@ def _take_apart(
         value, name = getattr(part, field.name), prefix + field.name
         if is_dataclass(value):
             _take_apart(value, f"{name}.", arrays, names)
+        elif name == "limits":  # a world without limits has nothing of that name in its files
+            continue
+        elif name == "limits.groups":
+            names[name] = len(value)
+            for at, group in enumerate(value):
+                _take_apart(group, f"{name}.{at}.", arrays, names)
         elif isinstance(value, np.ndarray):
             arrays[name] = np.ascontiguousarray(value)
         elif isinstance(value, date):
@@ -62,6 +70,7 @@ def load_world(folder: Path) -> World:
 
     Raises:
         MarketError: A file is missing, truncated or lacks a part.
+        InfeasibleError: Its limits contradict each other.
     """
     for name in (_ARRAYS, _NAMES):
         if not (folder / name).is_file():
@@ -73,17 +82,38 @@ def load_world(folder: Path) -> World:
             for name, value in names.items()
         } | load_file(folder / _ARRAYS)
         for name, kind in _PARTS.items():
-            inside = [key for key in values if key.startswith(f"{name}.")]
-            parts = {key[len(name) + 1 :]: values.pop(key) for key in inside}
-            values[name] = _made(kind, parts)
+            values[name] = _made(kind, _inside(values, name))
+        values["limits"] = _limits(_inside(values, "limits"))
         if values["per_day_max"] is None:
             values["per_day_max"] = float("inf")
         made: World = _made(World, values | {"start": date.fromisoformat(values["start"])})
+        check_limits(made)
         return made
     except MarketError:
         raise
     except (SafetensorError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise MarketError(f"The market in {folder} cannot be read: {error}.") from error
+
+
+def _inside(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Take the values of a part out, by their names in it."""
+    inside = [key for key in values if key.startswith(f"{name}.")]
+    return {key[len(name) + 1 :]: values.pop(key) for key in inside}
+
+
+def _limits(parts: dict[str, Any]) -> Limits | None:
+    """Limits from all of their fields; None where there are none at all."""
+    if not parts:
+        return None
+    groups = tuple(
+        _made(Group, _endless(_inside(parts, f"groups.{at}"))) for at in range(parts["groups"])
+    )
+    made: Limits = _made(Limits, _endless(parts) | {"groups": groups})
+    return made
+
+
+def _endless(parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: float("inf") if value is None else value for name, value in parts.items()}
 
 
 def _made(kind: type, parts: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.errors import MarketError
 
 if TYPE_CHECKING:
+    from promopilot.envs.limits import Limits
     from promopilot.envs.world import World
 
 COVERS = (("spend",), ("spend", "subsidy"))
@@ -38,6 +39,8 @@ def check_world(world: World) -> None:
         found = np.shape(attrgetter(name)(world))
         if found != shape:
             raise MarketError(f"{name} has shape {found}, not {shape}.")
+    if world.limits is not None:
+        _check_limits(world.limits, world.catalog.num_line_items)
 
 
 def _check_numbers(world: World) -> None:
@@ -56,11 +59,48 @@ def _check_numbers(world: World) -> None:
     _require("reach_share", (share > 0) & (share <= 1), share, "above 0 and at most 1")
     _require("usual_fatigue_factor", (usual > 0) & (usual <= 1), usual, "above 0, at most 1")
     _require("max_spend", world.max_spend >= 0, world.max_spend, "at least 0")
-    for name in ("supply", "current_spend", "initial.fatigue", "initial.pending"):
+    for name in ("supply", "current_spend", "recent_roas", "initial.fatigue", "initial.pending"):
         values = attrgetter(name)(world)
         _require(name, (values >= 0) & np.isfinite(values), values, "a number of at least 0")
     last = world.initial.log_price
     _require("initial.log_price", ~np.isinf(last), last, "finite, or not a number if unknown")
+
+
+def _check_limits(limits: Limits, items: int) -> None:
+    for name in ("min_spend", "locked", "explored"):
+        found = np.shape(getattr(limits, name))
+        if found != (items,):
+            raise MarketError(f"limits.{name} has shape {found}, not {(items,)}.")
+    least = limits.min_spend
+    _require("limits.min_spend", (least >= 0) & np.isfinite(least), least, "a number of at least 0")
+    if not limits.max_step >= 0:
+        raise MarketError(f"limits.max_step is {limits.max_step}; it must be at least 0.")
+    if not 0 <= limits.exploration <= 1:
+        raise MarketError(f"limits.exploration is {limits.exploration}; it must be from 0 to 1.")
+    if limits.exploration > 0 and not limits.explored.any():
+        raise MarketError("limits.exploration is above 0, and no line item is explored.")
+    for group in limits.groups:
+        if np.shape(group.items) != (items,):
+            raise MarketError(
+                f"The limit {group.name!r} names line items of shape {np.shape(group.items)}, "
+                f"not {(items,)}."
+            )
+        if not group.items.any():
+            raise MarketError(f"The limit {group.name!r} names no line item.")
+        if not 0 <= group.min < np.inf:
+            raise MarketError(
+                f"The limit {group.name!r} has a minimum of {group.min}; it must be a number of "
+                "at least 0."
+            )
+        if not group.max >= 0:
+            raise MarketError(
+                f"The limit {group.name!r} has a maximum of {group.max}; it must be at least 0."
+            )
+        if not 0 <= group.max_share <= 1:
+            raise MarketError(
+                f"The limit {group.name!r} has a share of {group.max_share}; it must be from 0 "
+                "to 1."
+            )
 
 
 def _require(name: str, good: Bools, values: Floats, rule: str) -> None:
@@ -83,6 +123,7 @@ def _shapes(world: World) -> dict[str, tuple[int, ...]]:
         "max_spend": (items,),
         "segment_size": (len(catalog.segment_ids),),
         "usual_fatigue_factor": (audiences,),
+        "recent_roas": (items,),
         "initial.fatigue": (audiences,),
         "initial.log_price": (placements,),
         "initial.pending": (2, items),

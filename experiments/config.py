@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from promopilot.agents.settings import AgentSettings
+from promopilot.agents.dqn_settings import DqnSettings
+from promopilot.agents.settings import PpoSettings
 from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.config_errors import explain
 from promopilot.experiments.config_yaml import read_override, read_yaml, to_json, to_yaml
@@ -106,6 +107,10 @@ class SimulateConfig(Section):
     # To choose among trained policies; a paired difference of 1 % shows on about a hundred.
     flights_validation: int = Field(default=128, ge=2, le=100_000)
     flights_test: int = Field(default=512, ge=2, le=100_000)  # to report, once
+    # Of these, how many are played again in each market that is not as believed.
+    flights_stress: int = Field(default=128, ge=2, le=100_000)
+    # At most, of each kind, for policies that look ahead: a decision takes them longer.
+    flights_lookahead: int = Field(default=64, ge=2, le=100_000)
 
 
 class BacktestConfig(Section):
@@ -113,6 +118,17 @@ class BacktestConfig(Section):
 
     days: int = Field(default=28, ge=0, le=366)  # as long as the usual flight; 0: no backtest
     flights: int = Field(default=256, ge=20, le=10_000)  # for intervals of 80 %
+
+
+class AgentsConfig(Section):
+    """The policies that are trained."""
+
+    # Which a run trains, beside the re-planner's few constants. dqn chooses among presets.
+    trained: tuple[Literal["ppo", "dqn"], ...] = ("ppo",)
+    # Training flights that the re-planner's constants are tuned on.
+    tuning_flights: int = Field(default=64, ge=1)
+    ppo: PpoSettings = PpoSettings()
+    dqn: DqnSettings = DqnSettings()
 
 
 class RunConfig(Section):
@@ -129,7 +145,7 @@ class RunConfig(Section):
     market: MarketSettings = MarketSettings()
     backtest: BacktestConfig = BacktestConfig()
     predictor: PredictorSettings = PredictorSettings()
-    agents: AgentSettings = AgentSettings()
+    agents: AgentsConfig = AgentsConfig()
     ope: OpeSettings = OpeSettings()
     simulate: SimulateConfig = SimulateConfig()
 

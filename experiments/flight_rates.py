@@ -13,7 +13,7 @@ from promopilot.envs.rates import Stage
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, no_conversions
 from promopilot.experiments.economics import Floats
-from promopilot.experiments.supply import WEEK
+from promopilot.experiments.recent_weeks import WEEK
 from promopilot.experiments.tables import Tables
 
 if TYPE_CHECKING:

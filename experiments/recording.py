@@ -11,9 +11,9 @@ from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.logs import require_empty, write_logs
 from promopilot.experiments.minari_export import export_minari, require_minari
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.policies import BASELINE, POLICIES, available, make_policy
 from promopilot.experiments.progress import Progress
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.simulation import BASELINE, POLICIES, make_policy
 
 
 def record_run(
@@ -30,7 +30,8 @@ def record_run(
 
     Args:
         run: A run folder whose market and policy are finished.
-        names: Policies; where empty the re-planner fills blocks, and each of all decides on days.
+        names: Policies; where empty the re-planner fills blocks, and each of all that are quick
+            decides on days.
         flights: How many flights.
         settings: Blocks a day and exploration.
         seed: The run's seed, or another for other flights.
@@ -58,8 +59,11 @@ def record_run(
         return {}
     world, found = load_world(run / "market"), {}
     logged = Seeds.of(seed).log
-    order = list(dict.fromkeys(names or [BASELINE, *POLICIES]))
-    policies = [make_policy(name, world, run / "policy") for name in order]
+    trained = run / "policy"
+    # A log is of what somebody could have done, in the time of a log.
+    quick = [n for n in available(trained) if POLICIES[n].usable and not POLICIES[n].slow]
+    order = list(dict.fromkeys(names or [BASELINE, *quick]))
+    policies = [make_policy(name, world, trained) for name in order]
     if log is not None:
         with progress.stage("log"):
             found["log"] = write_logs(world, policies, flights, settings, logged, log, progress)

@@ -26,6 +26,7 @@ from promopilot.experiments.progress import stage_of
 CONFIG = "config.yaml"
 STAGES = "stages.json"
 CHECKPOINT = ".predictor.checkpoint"  # of a fit that was killed; gone when it is done
+COURSE = ".training-"  # and an agent's name: of a training that was killed; gone when it is done
 FORMAT = "promopilot run folder 1"  # marks a folder as ours: only such a folder is ever emptied
 
 # What a run may write (contract): `--overwrite` deletes these names and no other.
@@ -33,6 +34,7 @@ OUTPUTS = (
     *("data", "predictor", "market", "policy", "ope", "plans", "simulations.json"),
     *("plan.csv", "plan_summary.csv", "columns.md", "plan_value.json", "scores.json"),
     *("explanations.json", "backtest.json", "afterwards.json", CHECKPOINT),
+    *(f"{COURSE}{agent}" for agent in ("ppo", "dqn")),
     *("metrics.json", "manifest.json", "report.html", "error.log", CONFIG, STAGES),
 )
 _NO_WORK = frozenset({"error.log", CONFIG, STAGES})  # a folder with these alone is unused

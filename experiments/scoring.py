@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.fast_csv import write_csv
 from promopilot.experiments.parts import parts_before, parts_by_group, rows_of, split_by
 from promopilot.experiments.tables import Tables, read_tables
+from promopilot.experiments.tensorboard import event_files
 
 Progress = Callable[[str, float], None]
 RATES = ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
@@ -70,7 +70,7 @@ def fit_from_folder(
     metrics: dict[str, Any] = {"predictor": {}}
     kept = checkpoint_of(out)
     with atomic_folder(out) as work:
-        with _scribe(logs) as scribe:
+        with event_files(logs) as scribe:
             predictor = fit(parts.fit, parts.choose, settings, work, seed, progress, kept, scribe)
         if parts.test is not None:
             progress("evaluate", 0.0)
@@ -135,23 +135,6 @@ def predict_to_csv(
         write_csv(items, partial)
     progress("predict", 1.0)
     return {"rates": str(out), "rows": len(items), "dated": not each_weekday}
-
-
-@contextmanager
-def _scribe(logs: Path | None) -> Iterator[Any]:
-    """TensorBoard's event files; None where none are wanted."""
-    if logs is None:
-        yield None
-        return
-    # The package has neither stubs nor py.typed.
-    from tensorboardX import SummaryWriter  # type: ignore[import-untyped]
-
-    try:
-        writer = SummaryWriter(str(logs))
-    except OSError as error:
-        raise RunFolderError(f"cannot write to {logs}: {(error.strerror or '').lower()}") from error
-    with writer:
-        yield writer
 
 
 def _dates(config: RunConfig, performance: pd.DataFrame) -> Dates:

@@ -1,143 +1,129 @@
-"""Every policy on the same test flights, and which of them is recommended."""
+"""Every policy on the same test flights, and what comes of it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from promopilot.agents.comparison import gain_pct, mean_interval
-from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
+from promopilot.envs.arrays import Floats
+from promopilot.envs.stress import Stress
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
-from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.config import SimulateConfig
+from promopilot.experiments.figures import Figures, figures
+from promopilot.experiments.policies import (
+    BASELINE,
+    BOUND,
+    POLICIES,
+    available,
+    check_names,
+    make_policy,
+    usable,
+)
+from promopilot.experiments.recommendation import recommend
 from promopilot.experiments.seeds import Seeds
 
 SIMULATIONS = "simulations.json"
-BASELINE = "replanner"
-POLICIES = ("current_mix", "uniform", "static_optimum", BASELINE, "ppo")
-# A policy is recommended over the re-planner only if its gain on test flights has this lower bound.
-LEAST_GAIN_PCT = 0.5
+# Time of a flight, against the others', of a policy that looks ahead: for the time left.
+_SLOW_WEIGHT = 20.0
 
 
-def make_policy(name: str, world: World, trained: Path) -> Policy:
-    """The policy of that name; `trained` is the folder of the PPO policy.
+@dataclass(frozen=True)
+class Flights:
+    """Flights 0, 1, … of a seed."""
 
-    Raises:
-        ConfigError: No policy has that name.
-        PolicyError: The trained policy is missing or altered.
-    """
-    from promopilot.agents.ppo_policy import load_policy
-    from promopilot.agents.replanner import Replanner
-    from promopilot.agents.simple import CurrentMix, Uniform
-    from promopilot.agents.static_optimum import StaticOptimum
+    seed: int
+    count: int
+    slow_count: int  # at most so many for policies that look ahead
 
-    match name:
-        case "current_mix":
-            return CurrentMix()
-        case "uniform":
-            return Uniform()
-        case "static_optimum":
-            return StaticOptimum(world)
-        case "replanner":
-            return Replanner(world)
-        case "ppo":
-            return load_policy(trained, world)
-    near = get_close_matches(name, POLICIES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(POLICIES)}"
-    raise ConfigError(f"no policy is called {name!r}; {hint}")
+    def of(self, name: str) -> int:
+        """How many a policy plays."""
+        return min(self.count, self.slow_count) if POLICIES[name].slow else self.count
 
 
 def play(
     names: Sequence[str],
     world: World,
     trained: Path,
-    seed: int,
-    flights: int,
+    flights: Flights,
     progress: Progress,
     task: str,
+    stress: Stress | None = None,
 ) -> dict[str, Rollout]:
-    """Roll the named policies out on flights 0..flights-1 of a seed."""
-    rollouts: dict[str, Rollout] = {}
-    for done, name in enumerate(names):
+    """Roll the named policies out on the same flights.
+
+    Args:
+        names: Policies; the bound is none, and is passed over.
+        world: The market.
+        trained: The folder of what was trained in the run.
+        flights: Which are played.
+        progress: Told `task` and the share done.
+        task: What is going on.
+        stress: How the truth lies from what the world believes, if it does.
+    """
+    played = [name for name in names if name != BOUND]
+    weight = {n: flights.of(n) * (_SLOW_WEIGHT if POLICIES[n].slow else 1.0) for n in played}
+    total, done, rollouts = sum(weight.values()), 0.0, dict[str, Rollout]()
+    for name in played:
+
+        def report(
+            what: str, share: float, begun: float = done, mine: float = weight[name]
+        ) -> None:
+            progress(task, (begun + share * mine) / total)
+
         policy = make_policy(name, world, trained)
-
-        def report(what: str, share: float, done: int = done) -> None:
-            progress(task, (done + share) / len(names))
-
-        rollouts[name] = roll_out(policy, world, seed, np.arange(flights), progress=report)
+        numbers = np.arange(flights.of(name))
+        rollouts[name] = roll_out(
+            policy, world, flights.seed, numbers, stress=stress, progress=report
+        )
+        done += weight[name]
     return rollouts
 
 
-def figures(rollouts: dict[str, Rollout], world: World, seed: int) -> dict[str, dict[str, Any]]:
-    """`metrics.json`'s `policies`: each policy's value and its paired gain over the re-planner."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, rollout in rollouts.items():
-        found[name] = {
-            "value_mean": float(rollout.value.mean()),
-            "value_ci95": list(mean_interval(rollout.value, seed)),
-            "overspend_max": float(rollout.overrun.max()),
-            "flights": len(rollout.value),
-            "decision_ms": round(rollout.decision_ms, 4),
-        }
-        if "subsidy" in world.covers:
-            found[name] |= {
-                "overrun_probability": float((rollout.overrun > 0).mean()),
-                "orders_refused_mean": float(rollout.lost.mean()),
-            }
-        if BASELINE in rollouts:
-            gain = gain_pct(rollout.value, rollouts[BASELINE].value, seed)
-            if gain is not None:
-                found[name] |= {"vs_replanner_pct": gain[0], "vs_replanner_ci95": list(gain[1:])}
-    return found
+def hindsight_bound(names: Sequence[str], world: World, seed: int, flights: int) -> Floats | None:
+    """What no policy can pass on each of the flights `[F]`; None where it was not asked for."""
+    if BOUND not in names:
+        return None
+    from promopilot.agents.lookahead.bound import clairvoyant_bound
 
-
-def recommend(validation: dict[str, Rollout], test: dict[str, dict[str, Any]]) -> tuple[str, str]:
-    """The policy to use, and why: best on validation flights, gain proven on test flights.
-
-    Args:
-        validation: Rollouts on the flights that choose.
-        test: `figures` on the flights that report.
-    """
-    means = {name: float(rollout.value.mean()) for name, rollout in validation.items()}
-    best = max(means, key=lambda name: (means[name], name == BASELINE))
-    if best == BASELINE:
-        return BASELINE, "No other policy was better on the validation flights."
-    if "vs_replanner_pct" not in test[best]:
-        return BASELINE, "The daily re-optimiser's mean is 0, so that no gain can be given on it."
-    gain, (low, high) = test[best]["vs_replanner_pct"], test[best]["vs_replanner_ci95"]
-    shown = (
-        f"{gain:+.2f} % ({low:+.2f} to {high:+.2f}) against the daily re-optimiser on the test "
-        "flights, which chose nothing"
-    )
-    if low >= LEAST_GAIN_PCT:
-        return best, f"Best on the validation flights; {shown}."
-    return BASELINE, (
-        f"The best on the validation flights brought {shown}; to be recommended it would need a "
-        f"lower bound of at least {LEAST_GAIN_PCT} %."
-    )
+    return clairvoyant_bound(world, seed, np.arange(flights))
 
 
 def summarise(
-    validation: dict[str, Rollout], test: dict[str, Rollout], world: World, seed: int
+    validation: dict[str, Rollout],
+    test: dict[str, Rollout],
+    stress: dict[str, Figures],
+    world: World,
+    seed: int,
+    bound: Floats | None = None,
 ) -> dict[str, Any]:
     """The content of `simulations.json`.
 
     `books` are means over the test flights, in money; `values` the objective of each test flight.
+
+    Args:
+        validation: Rollouts on the flights that choose, of policies that can be used.
+        test: Rollouts on the flights that report.
+        stress: `promopilot.experiments.stress.play_stresses`.
+        world: The market.
+        seed: Seed of the bootstrap.
+        bound: `hindsight_bound` on test flights, if any.
     """
-    found = figures(test, world, seed)
-    recommended, why = recommend(validation, found)
+    found, chosen = figures(test, world, seed, bound), figures(validation, world, seed)
+    recommended, why = recommend(chosen, found, stress)
     return {
         "policies": found,
         "recommended": recommended,
         "why": why,
+        "stress": stress,
         "books": {name: _books(rollout) for name, rollout in test.items()},
-        "validation": figures(validation, world, seed),
+        "validation": chosen,
         "flights_test": len(test[BASELINE].value),
         "values": {name: rollout.value.tolist() for name, rollout in test.items()},
     }
@@ -153,25 +139,47 @@ def _books(rollout: Rollout) -> dict[str, float]:
 
 
 def simulate_run(
-    run: Path, policies: Sequence[str], flights: int, seed: int, progress: Progress
+    run: Path,
+    policies: Sequence[str],
+    flights: int,
+    seed: int,
+    progress: Progress,
+    stress: SimulateConfig | None = None,
 ) -> dict[str, Any]:
     """Compare policies on the test flights of a run's market.
 
     Args:
         run: A run folder whose market and policy are finished.
-        policies: Names; all of them where empty. The re-planner is always played, as the baseline.
-        flights: How many flights.
+        policies: Names; all that the run has where empty. The re-planner is always played, as the
+            baseline.
+        flights: How many flights, of every policy.
         seed: The run's seed, or another for other flights.
         progress: Told the share done.
+        stress: How many of the flights are played again in each market that is not as believed;
+            none are where absent.
 
     Returns:
-        `{"policies": …}` as in `metrics.json`.
+        `{"policies": …}` as in `metrics.json`, and `"stress"` where asked for.
+
+    Raises:
+        ConfigError: No policy has that name, or the run has not trained it.
     """
-    world = load_world(run / "market")
-    names = list(dict.fromkeys([*(policies or POLICIES), BASELINE]))
-    seeds = Seeds.of(seed)
-    played = play(names, world, run / "policy", seeds.test, flights, progress, "simulate")
-    return {"policies": figures(played, world, seeds.bootstrap)}
+    world, trained, seeds = load_world(run / "market"), run / "policy", Seeds.of(seed)
+    names = list(dict.fromkeys([*(policies or [*available(trained), BOUND]), BASELINE]))
+    check_names(names, trained)
+    each = Flights(seeds.test, flights, flights)
+    played = play(names, world, trained, each, progress, "simulate")
+    bound = hindsight_bound(names, world, seeds.test, flights)
+    found: dict[str, Any] = {"policies": figures(played, world, seeds.bootstrap, bound)}
+    if stress is not None:
+        from promopilot.experiments.stress import play_stresses
+
+        count = min(flights, stress.flights_stress)
+        each = Flights(seeds.test, count, stress.flights_lookahead)
+        found["stress"] = play_stresses(
+            usable(names), world, trained, each, seeds.bootstrap, progress
+        )
+    return found
 
 
 def read_simulations(run: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promopilot.agents.rollout import Rollout
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
@@ -25,13 +26,14 @@ from promopilot.experiments.manifest import write_manifest
 from promopilot.experiments.metrics import METRICS, SCORES, SOURCES
 from promopilot.experiments.parts import parts_before, rows_of
 from promopilot.experiments.plan.export import LINE_ITEMS, make_plan, read_items, write_plan
+from promopilot.experiments.policies import BOUND, HINDSIGHT, available, make_policy, usable
 from promopilot.experiments.progress import Progress
-from promopilot.experiments.run_folder import CHECKPOINT, RunFolder
+from promopilot.experiments.run_folder import CHECKPOINT, COURSE, RunFolder
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import (
-    POLICIES,
     SIMULATIONS,
-    make_policy,
+    Flights,
+    hindsight_bound,
     play,
     read_simulations,
     summarise,
@@ -153,44 +155,43 @@ class Stages:
         write_text_atomic(work / BACKTEST, json.dumps(found, indent=1, allow_nan=False) + "\n")
 
     def train(self, work: Path) -> None:
-        """Train PPO on training flights; validation flights keep its best."""
-        from promopilot.agents.ppo import train_ppo
-        from promopilot.agents.ppo_policy import save_policy
+        """Train policies on training flights; validation flights keep the best of each."""
+        from promopilot.agents.tuned import tune_replanner
+        from promopilot.experiments.learning import train_agent
 
-        out = work / "policy"
+        out, agents = work / "policy", self.config.agents
         out.mkdir()
-        policy, history = train_ppo(
-            self.world,
-            self.config.agents,
-            self.seeds.training,
-            self.seeds.validation,
-            np.arange(self.config.simulate.flights_validation),
-            self.progress,
-        )
-        save_policy(policy, out, {"history": history, "seed": self.seeds.training})
+        flights = np.arange(agents.tuning_flights)
+        tune_replanner(self.world, self.seeds.training, flights, self.progress).save(out)
+        for agent in agents.trained:
+            kept = self.run / f"{COURSE}{agent}"
+            train_agent(agent, self.run / "market", self.config, out, self.progress, kept)
 
     def simulate(self, work: Path) -> None:
-        """Play all policies on validation flights, which choose, and on test flights."""
-        trained, flights = self.run / "policy", self.config.simulate
-        validation = play(
-            POLICIES,
-            self.world,
-            trained,
-            self.seeds.validation,
-            flights.flights_validation,
-            self.progress,
-            "simulate: validation flights",
+        """Play policies on validation flights, which choose, on test flights, and under stress."""
+        from promopilot.experiments.stress import play_stresses
+        from promopilot.predictors.checkpoint import forget
+
+        for agent in self.config.agents.trained:
+            forget(self.run / f"{COURSE}{agent}")  # the policies are in their place
+
+        world, trained, seeds = self.world, self.run / "policy", self.seeds
+        names, sizes = available(trained), self.config.simulate
+        slow = sizes.flights_lookahead
+        choosing = Flights(seeds.validation, sizes.flights_validation, slow)
+        testing = Flights(seeds.test, sizes.flights_test, slow)
+
+        def played(what: str, names: list[str], flights: Flights) -> dict[str, Rollout]:
+            task = f"simulate: {what} flights"
+            return play(names, world, trained, flights, self.progress, task)
+
+        chosen, test = played("validation", usable(names), choosing), played("test", names, testing)
+        bound = hindsight_bound([BOUND], world, seeds.test, testing.of(HINDSIGHT))
+        stressed = Flights(seeds.test, min(sizes.flights_stress, sizes.flights_test), slow)
+        stress = play_stresses(
+            usable(names), world, trained, stressed, seeds.bootstrap, self.progress
         )
-        test = play(
-            POLICIES,
-            self.world,
-            trained,
-            self.seeds.test,
-            flights.flights_test,
-            self.progress,
-            "simulate: test flights",
-        )
-        document = summarise(validation, test, self.world, self.seeds.bootstrap)
+        document = summarise(chosen, test, stress, world, seeds.bootstrap, bound)
         write_text_atomic(work / SIMULATIONS, json.dumps(document, allow_nan=False) + "\n")
 
     def plan(self, work: Path) -> None:

@@ -1,8 +1,6 @@
-"""How many impressions there are to buy, at what cost, and what today's mix spends on them."""
+"""How many impressions there are to buy, and at what cost."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,8 +13,6 @@ from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.tables import Tables
 
 Floats = NDArray[np.float64]
-WEEK = 7
-CURRENT_DAYS = 28  # the current mix is the mean of each weekday over this many days
 
 
 def given_supply(
@@ -145,44 +141,3 @@ def cost_per_impression(
             cost[name], source = assumed / 1000, "assumption: config, assumptions.cpm"
         sources[f"price of {name}"] = f"{1000 * cost[name]:.2f} per 1000; {source}"
     return pd.Series(cost), sources
-
-
-def current_mix(
-    history: pd.DataFrame,
-    recorded: pd.DatetimeIndex,
-    weekdays: Sequence[int],
-    unit_cost: pd.Series[float],
-    projection: float,
-) -> tuple[pd.DataFrame, str]:
-    """Mean spend of the same weekday over the last 28 recorded days before the flight.
-
-    Args:
-        history: Rows of the flight's promotions before the flight.
-        recorded: First and last day that the data covers before the flight.
-        weekdays: Weekday of each day of the flight `[D]`, Monday 0.
-        unit_cost: Cost of an impression by placement, used where no spend was recorded.
-        projection: People in the business per panel member, applied to assumed spend.
-
-    Returns:
-        One column per line item (promotion, placement, segment), one row per day of the flight; and
-        where the money comes from.
-    """
-    first = max(recorded[0], recorded[-1] - pd.Timedelta(days=CURRENT_DAYS - 1))
-    window = pd.date_range(first, recorded[-1])
-    recent = history[history["date"] >= first].copy()
-    cost = recent["placement_id"].map(unit_cost).astype(float)
-    assumed = recent["impressions"] * cost * projection
-    source = f"assumption: exposures of the last {len(window)} days x cost per exposure"
-    if "spend" in recent and recent["spend"].notna().any():
-        if recent["spend"].notna().all():
-            source = f"data: spend of the last {len(window)} days before the flight"
-        else:
-            source = f"data: spend of the last {len(window)} days; {source} where missing"
-        assumed = recent["spend"].fillna(assumed)
-    recent["money"] = assumed
-    recent["weekday"] = recent["date"].dt.day_of_week
-    item = ["promotion_id", "placement_id", "segment_id"]
-    times = pd.Series(window.day_of_week).value_counts().reindex(range(WEEK))
-    money = recent.groupby(["weekday", *item])["money"].sum()
-    week = money.unstack(item).reindex(range(WEEK)).fillna(0.0).div(times, axis=0).fillna(0.0)
-    return week.loc[list(weekdays)].reset_index(drop=True), source

@@ -27,10 +27,9 @@ from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import line_items, live_days, promotions_in_flight
 from promopilot.experiments.flight_rates import ITEM, flight_rates
 from promopilot.experiments.market_laws import overridden
+from promopilot.experiments.recent_weeks import WEEK, current_mix, recent_roas
 from promopilot.experiments.supply import (
-    WEEK,
     cost_per_impression,
-    current_mix,
     given_supply,
     pool_supply,
     segment_sizes,
@@ -85,13 +84,8 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         assumptions,
     )
     weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(days)])
-    mix, mix_source = current_mix(
-        ours,
-        pd.DatetimeIndex([before["date"].min(), before["date"].max()]),
-        weekdays.tolist(),
-        cost,
-        projection,
-    )
+    recorded = pd.DatetimeIndex([before["date"].min(), before["date"].max()])
+    mix, mix_source = current_mix(ours, recorded, weekdays.tolist(), cost, projection)
     columns = pd.MultiIndex.from_frame(items[ITEM])
     index = pd.Index(tables.promotions["promotion_id"]).get_indexer(promotions["promotion_id"])
     money, caused_sd = with_lift(
@@ -101,6 +95,8 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         stated_incrementality(tables, promotions, dates.start),
     )
     catalog = _catalog(tables, promotions, items, money)
+    value = pd.Series(money.conversion_value, index=promotions["promotion_id"])
+    roas = recent_roas(ours, recorded, cost, projection, value)
     live = live_days(promotions, dates, days)[:, catalog.promotion]
     current = mix.reindex(columns=columns).fillna(0.0).to_numpy() * live
     laws = replace(found.dynamics(catalog.pools, index, dates.start), incrementality_sd=caused_sd)
@@ -130,6 +126,7 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
         current_spend=current,
         usual_fatigue_factor=usual,
+        recent_roas=np.asarray(roas.reindex(columns).fillna(0.0), dtype=np.float64),
         per_day_max=config.budget.per_day_max or float("inf"),
         objective=config.objective,
         currency=config.currency,

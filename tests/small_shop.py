@@ -28,8 +28,12 @@ def write_small_shop(folder: Path) -> Path:
         "data: {folder: shop/data}\n"
         f"flight: {{start: {START}, days: 7}}\n"
         "predictor: {base_model: bert, epochs: 1, mode: frozen}\n"
-        "agents: {steps: 112, num_envs: 8, training_flights: 8, batch_size: 56, epochs: 1}\n"
-        "simulate: {flights_validation: 4, flights_test: 8}\n"
+        "agents:\n"
+        "  tuning_flights: 4\n"
+        "  ppo: {lessons: 1, corrections: 1, steps: 112, num_envs: 8, training_flights: 8,\n"
+        "    batch_size: 56, epochs: 1}\n"
+        "simulate: {flights_validation: 4, flights_test: 8, flights_stress: 2,"
+        " flights_lookahead: 2}\n"
         "ope: {replicates: 100}\n"
     )
     return path

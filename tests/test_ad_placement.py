@@ -271,6 +271,8 @@ def test_entries_of_the_observation_are_named_and_in_their_ranges() -> None:
         for name in ("reach_left", "stock_left"):
             column = each[:, PROMOTION_NAMES.index(name)]
             assert ((column >= 0) & (column <= 1)).all()
+        shown = each[:, PROMOTION_NAMES.index("cost")] > 0
+        assert not each[~shown, PROMOTION_NAMES.index("profit")].any()
         observed, _, done, _, info = env.step(rng.integers(5))
     # Whatever was shown tires, is gone from reach and supply, and costs money.
     pair = []
@@ -287,6 +289,23 @@ def test_entries_of_the_observation_are_named_and_in_their_ranges() -> None:
     assert b[f"{promotion}.reach_left"] < a[f"{promotion}.reach_left"]
     assert b[f"{promotion}.fatigue"] > a[f"{promotion}.fatigue"]
     assert b[f"{promotion}.return_on_cost"] < a[f"{promotion}.return_on_cost"]
+    assert b[f"{promotion}.cost"] > a[f"{promotion}.cost"]
+    assert b[f"{promotion}.profit"] < a[f"{promotion}.profit"]
+
+
+def test_no_more_profit_is_expected_than_the_stock_left_can_bring() -> None:
+    world = synthetic_world(SIZE)
+    at = [names(world).index(f"promotion-0.{name}") for name in ("profit", "cost")]
+    plain, scarce = (
+        gymnasium.make(ID, world=replace(world, catalog=replace(world.catalog, stock=stock)))
+        for stock in (np.full(4, np.inf), np.array([1.0, 9.0, 9.0, 9.0]))
+    )
+    profit, most = (env.reset(seed=1)[0][at] for env in (plain, scarce))
+    unit = scarce.unwrapped.batch.reward_scale
+    worth = world.catalog.worth(world.objective)[0][0]
+    earned = unit * (np.copysign(np.expm1(abs(most[0])), most[0]) + np.expm1(most[1]))
+    assert earned == pytest.approx(worth, rel=1e-4)
+    assert profit[0] > most[0]
 
 
 def test_a_greedy_choice_beats_a_random_one_by_far() -> None:

@@ -18,7 +18,10 @@ from promopilot.experiments.bench import agents, market
         ),
         (
             agents.measure,
-            {"ppo_steps_per_second", "replanner_decision_ms", "ppo_decision_ms"},
+            {
+                *("ppo_steps_per_second", "replanner_decision_ms"),
+                *("mpc_decision_ms", "ppo_decision_ms"),
+            },
         ),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_run_is_played_from_its_folder(tmp_path) -> None:
 def test_mistakes_are_named(tmp_path) -> None:
     env = gymnasium.make(ID).unwrapped
     env.reset(seed=0)
-    with pytest.raises(MarketError, match=r"shape \(2,\); it must be \(7,\): a pace, then a tilt"):
+    with pytest.raises(MarketError, match=r"shape \(2,\); it must be \(13,\): a pace, then a tilt"):
         env.step(np.zeros(2))
     with pytest.raises(MarketError, match=r"action is \[\[0\], 'much'\]; it must be numbers"):
         env.step([[0], "much"])
@@ -120,7 +120,9 @@ def test_mistakes_are_named(tmp_path) -> None:
         gymnasium.make(ID, run=tmp_path)
     with pytest.raises(MarketError, match="not both"):
         gymnasium.make(ID, run=tmp_path, world=synthetic_world())
-    with pytest.raises(MarketError, match=r"actions is 'bids'; .* \('prices', 'shares'\)"):
+    with pytest.raises(
+        MarketError, match=r"actions is 'bids'; .* \('prices', 'shares', 'presets'\)"
+    ):
         gymnasium.make(ID, actions="bids")
 
 

@@ -23,7 +23,7 @@ COMMANDS = (
     *("demo", "init", "run", "doctor", "data build complete-journey", "data build synthetic"),
     "data check",
     *("predictor fit", "predictor predict", "predictor evaluate"),
-    *("simulate", "ope", "plan", "report", "bench"),
+    *("train", "simulate", "ope", "plan", "report", "bench"),
 )
 runner = CliRunner()
 
@@ -104,7 +104,7 @@ def test_both_ways_to_start_it(start: list[str] | None) -> None:
 
 
 CONFIG_MISTAKES = [
-    (["--set", "agents.stepz=1"], "unknown key `$.agents.stepz`; did you mean `steps`?"),
+    (["--set", "agents.ppo.stepz=1"], "unknown key `$.agents.ppo.stepz`; did you mean `steps`?"),
     (["--set", "budget.total=0"], "`$.budget.total` is 0: it must be greater than 0"),
     (["--set", "budget.total=-1"], "`$.budget.total` is -1: it must be greater than 0"),
     (["--set", "budget.total=.nan"], "is nan: it must be a finite number"),

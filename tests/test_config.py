@@ -31,7 +31,10 @@ CONFIGS = Path(__file__).parent.parent / "configs"
         ("seed=-1", "`$.seed` is -1: it must be greater than or equal to 0"),
         ("seed={a: 1}", "Expected `int`, got `object` - at `$.seed`"),
         ("budget=3", "Expected `object`, got `int` - at `$.budget`"),
-        ("agents.learning_rat=1", "unknown key `$.agents.learning_rat`; did you mean `learning_r"),
+        (
+            "agents.ppo.learning_rat=1",
+            "unknown key `$.agents.ppo.learning_rat`; did you mean `learning_r",
+        ),
         ("agent.steps=1", "unknown key `$.agent`; did you mean `agents`?"),
         ("budget.totl=3", "unknown key `$.budget.totl`; did you mean `total`?"),
         ("flight.zzz=1", "unknown key `$.flight.zzz`; valid here: start, days, history_days"),

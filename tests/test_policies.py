@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from promopilot.agents.comparison import gain_pct, mean_interval
+from promopilot.agents.comparison import gain_pct, gap_closed, mean_interval
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
-from promopilot.agents.simple import CurrentMix, Uniform
+from promopilot.agents.simple import CurrentMix, RoasProportional, Uniform
 from promopilot.agents.static_optimum import StaticOptimum
 from promopilot.envs.market import Market
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
@@ -17,6 +17,7 @@ FLIGHTS = np.arange(20)
 POLICIES = [
     lambda world: CurrentMix(),
     lambda world: Uniform(),
+    lambda world: RoasProportional(),
     StaticOptimum,
     Replanner,
 ]
@@ -53,6 +54,64 @@ def test_uniform_leaves_out_what_is_not_live() -> None:
     spend = Uniform().spend(Market(world))[0]
     assert (spend[:10] == 0).all()
     np.testing.assert_allclose(spend.sum(), world.budget / world.days)
+
+
+def test_money_goes_by_past_returns_to_what_is_live_and_had_any() -> None:
+    world = synthetic_world()
+    live, roas = world.live.copy(), world.recent_roas.copy()
+    live[:, :10] = False
+    roas[10:12] = 0.0
+    spend = RoasProportional().spend(Market(replace(world, live=live, recent_roas=roas)))[0]
+    assert (spend[:12] == 0).all()
+    np.testing.assert_allclose(spend[12:] / spend[12], roas[12:] / roas[12])
+    np.testing.assert_allclose(spend.sum(), world.budget / world.days)
+
+
+def test_money_spent_before_the_flight_is_not_split_again() -> None:
+    world = synthetic_world()
+    used = replace(world, initial=replace(world.initial, spent=0.75 * world.budget))
+    for policy in (Uniform(), RoasProportional()):
+        spend = policy.spend(Market(used))
+        np.testing.assert_allclose(spend, 0.25 * policy.spend(Market(world)))
+
+
+def test_without_any_past_returns_money_is_split_evenly() -> None:
+    world = synthetic_world()
+    world = replace(world, recent_roas=np.zeros_like(world.recent_roas))
+    market = Market(world)
+    np.testing.assert_allclose(RoasProportional().spend(market), Uniform().spend(market))
+
+
+def test_what_a_synthetic_world_returned_is_what_its_current_mix_brings_in_the_mean() -> None:
+    world = calm_world(SyntheticSize(days=14))
+    market = Market(world, expected=True)
+    days = []
+    while not market.done:
+        days.append(market.step(world.current_spend.mean(axis=0)[None]))
+    value, spend = (
+        sum(getattr(day, name)[0] for day in days) for name in ("conversion_value", "spend")
+    )
+    np.testing.assert_allclose(world.recent_roas, value / spend, rtol=1e-3)
+
+
+class _Timid(Uniform):
+    """Leaves the first two days of odd flights to the re-planner."""
+
+    def fallback(self, market: Market) -> np.ndarray:
+        return (market.day < 2) & (market.flights % 2 == 1)
+
+
+def test_decisions_left_to_the_replanner_are_counted() -> None:
+    world = synthetic_world()
+    assert roll_out(_Timid(), world, 1, FLIGHTS).fallback_share == pytest.approx(1 / world.days)
+    assert roll_out(Uniform(), world, 1, FLIGHTS).fallback_share is None
+
+
+def test_progress_rises_to_one_day_by_day() -> None:
+    world = synthetic_world()
+    told: list[float] = []
+    roll_out(Uniform(), world, 1, FLIGHTS, progress=lambda what, share: told.append(share))
+    np.testing.assert_allclose(told, np.arange(1, world.days + 1) / world.days)
 
 
 def expected_value(policy, world) -> float:
@@ -122,6 +181,18 @@ def test_intervals_cover_the_mean_as_often_as_they_say() -> None:
         hits += low <= 1.0 <= high
     # 95 % of 100, less what a binomial would miss once in a thousand times.
     assert 87 <= hits <= 100
+
+
+def test_the_share_of_a_gap_is_a_ratio_of_mean_gains() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(100, 20, 400)
+    goal = base + rng.normal(4, 2, 400)
+    share, low, high = gap_closed(base + 0.7 * (goal - base), base, goal, 0)
+    assert share == pytest.approx(0.7)
+    assert low == pytest.approx(high) == pytest.approx(0.7)
+    share, low, high = gap_closed(base + rng.normal(2, 4, 400), base, goal, 0)
+    assert low < 0.5 < high
+    assert 0.15 < high - low < 0.30  # 2 * 1.96 * 4 / sqrt(400) / 4, and a little for the gap
 
 
 def test_a_gain_is_in_per_cent_of_the_baselines_size() -> None:

@@ -163,11 +163,11 @@ def test_a_batch_of_one_is_pictured_in_each_view() -> None:
         batch.reset(seed=1)
         vec = FlightsVecEnv(batch)
         env, _ = played(WORLDS["small"], mode, 1)
-        batch.step(np.zeros((1, 5)))
+        batch.step(np.zeros((1, 9)))
         np.testing.assert_array_equal(batch.render()[0], env.render())
         assert vec.render_mode == mode
     np.testing.assert_array_equal(vec.render(), env.render())
     frames = gymnasium.make(ID, world=WORLDS["small"], render_mode="rgb_array_list")
     frames.reset(seed=0)
-    frames.step(np.zeros(5, np.float32))
+    frames.step(np.zeros(9, np.float32))
     assert len(frames.render()) == 2

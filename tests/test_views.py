@@ -17,7 +17,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecMonitor
 
 import promopilot.envs  # noqa: F401 - registers the environments
-from promopilot.agents.vec_env import FlightsVecEnv, TrainingFlights
+from promopilot.agents.training.flights import TrainingFlights
+from promopilot.agents.vec_env import FlightsVecEnv
 from promopilot.envs.errors import MarketError
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 
@@ -225,7 +226,7 @@ def test_the_contract_of_a_vec_env_is_kept() -> None:
     assert not envs.has_attr("nothing_of_the_kind")
     envs.set_attr("mark", 5)
     assert envs.get_attr("mark", indices=[0]) == [5]
-    assert [space.shape for space in envs.env_method("which_space", "action")] == [(4,)] * FLIGHTS
+    assert [space.shape for space in envs.env_method("which_space", "action")] == [(7,)] * FLIGHTS
     envs.close()
 
 
@@ -306,12 +307,12 @@ def test_pickled_in_mid_flight_it_goes_on_as_if_nothing_had_happened(kind: str, 
 
 
 def test_training_flights_are_pickled_in_mid_flight_too() -> None:
-    env = TrainingFlights(WORLD, seed=0, num_envs=2, num_flights=4)
+    env = TrainingFlights([WORLD], seed=0, num_envs=2, num_flights=4)
     env.reset()
-    env.step(np.zeros((2, 4)))
+    env.step(np.zeros((2, 7)))
     again = pickle.loads(pickle.dumps(env))
     for _ in range(2 * DAYS):
-        before, after = (e.step(np.full((2, 4), 0.5)) for e in (env, again))
+        before, after = (e.step(np.full((2, 7), 0.5)) for e in (env, again))
         np.testing.assert_array_equal(before[0], after[0])
         np.testing.assert_array_equal(before[1], after[1])
 

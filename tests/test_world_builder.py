@@ -13,7 +13,7 @@ from promopilot.envs.market import Market
 from promopilot.experiments.config import make_config
 from promopilot.experiments.dates import require_conversions, resolve_dates
 from promopilot.experiments.errors import ConfigError, DataError
-from promopilot.experiments.supply import current_mix
+from promopilot.experiments.recent_weeks import current_mix
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import build_world
 from promopilot.predictors.predictor import Prediction
@@ -100,6 +100,23 @@ def test_the_current_mix_and_with_it_the_budget_are_the_last_weeks_spend() -> No
     world = build(tables()).world
     assert world.current_spend.sum() == pytest.approx(7 * 4 * 20.0)
     assert world.budget == pytest.approx(560.0)
+
+
+def test_recent_returns_are_value_per_unit_of_spend_and_none_for_what_is_new() -> None:
+    performance = tables().performance
+    before = performance["date"] < "2025-02-03"  # longer ago than 28 days: another world
+    performance.loc[before, "conversions"] = 90
+    world = build(tables(performance=performance)).world
+    by_promotion = np.array([5 * 10.0 * 0.8 / 20.0, 5 * 4.0 / 20.0, 0.0])
+    np.testing.assert_allclose(world.recent_roas, by_promotion[world.catalog.promotion])
+
+
+def test_recent_returns_without_spend_rest_on_the_assumed_cost() -> None:
+    given = tables(performance=tables().performance.drop(columns="spend"))
+    world = build(given, assumptions={"cpm": {"*": 2.0}, "panel_projection": 10.0}).world
+    impressions, money = 8 / 7 * 1000, 2.0 / 1000
+    expected = 5 * 8.0 / (impressions * money)
+    np.testing.assert_allclose(world.recent_roas[world.catalog.promotion == 0], expected)
 
 
 def test_a_short_history_is_averaged_over_the_days_it_has() -> None:

@@ -33,6 +33,9 @@ class Block:
     clicks: Floats  # [N]
     conversions: Floats  # [N] served from stock; the belief sees them when the delay says
     objective: Floats  # [N] money
+    # [N] the same with conversions at their mean under the true rates, no more than the stock left:
+    # what was decided, without the luck of the draw. For training; no real flight shows it.
+    mean_objective: Floats
 
 
 class BlockDay:
@@ -130,7 +133,8 @@ class BlockDay:
         chance = self.first[rows, item], self.second[rows, item]
         clicks = binomial.sample(*drawn, 2 * step, shown[:, None], chance[0][:, None])
         asked = binomial.sample(*drawn, 2 * step + 1, clicks, chance[1][:, None])[:, 0]
-        served = np.minimum(asked, self.stock_left[rows, promotion])
+        stock = self.stock_left[rows, promotion]
+        served, mean = np.minimum(asked, stock), np.minimum(shown * chance[0] * chance[1], stock)
         self.delivered[rows, item] += shown
         self.charged[rows, item] += paid
         self._clicks[rows, item] += clicks[:, 0]
@@ -141,11 +145,11 @@ class BlockDay:
         self.left -= paid
         if self._subsidy is not None:
             self.left -= shown * self._subsidy[rows, item]
-        objective = served * self.worth[rows, promotion] - self._spend_weight * paid
+        worth, cost = self.worth[rows, promotion], self._spend_weight * paid
         self.filled += 1
         if not self.done:
             self._offer()
-        return Block(paid, shown, clicks[:, 0], served, objective)
+        return Block(paid, shown, clicks[:, 0], served, served * worth - cost, mean * worth - cost)
 
     def by_action(self, values: Floats) -> Floats:
         """`[N, I]` of the pool whose block is next to `[N, A]`; 0 elsewhere."""

@@ -1,5 +1,7 @@
 """A batch of flights decided block by block: choices in, observations and rewards out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from promopilot.envs.arrays import Bools, Floats, Ints
@@ -24,10 +26,10 @@ class BlockFlights:
         self.world = world
         self.market = Market(world)
         self.blocks = Blocks.of(world, blocks_per_day)
-        self.observer = BlockObserver(world)
         self.num_actions = world.catalog.num_promotions + 1
         # What a block of the re-planner's is worth in the reference flight; one number per world.
         self.reward_scale = FlightBatch(world).reward_scale / self.blocks.decisions_per_day
+        self.observer = BlockObserver(world, self.reward_scale)
         self.day: BlockDay | None = None
         self._earned = np.zeros(0)  # [N] objective of today's blocks so far
 
@@ -91,7 +93,11 @@ class BlockFlights:
             return self.observer.observe(day), block.objective / self.reward_scale, block, None
         outcome = day.close()
         settled = block.objective + outcome.total("objective") - self._earned
-        block = Block(block.spend, block.impressions, block.clicks, block.conversions, settled)
+        block = replace(
+            block,
+            objective=settled,
+            mean_objective=block.mean_objective + settled - block.objective,
+        )
         if self.market.done:
             self.day = None
             observed = np.zeros((self.market.num_flights, self.observer.size), dtype=np.float32)

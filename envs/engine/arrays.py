@@ -18,7 +18,7 @@ class Fixed(NamedTuple):
     max_spend: Floats  # [L]
     live: Bools  # [D, L]
     usual_exposure: Floats  # [A] log(1 + n) at which rates were learnt
-    first_centre: Floats  # [D, L] log-odds around which shifts are drawn
+    first_centre: Floats  # [D, L] log-odds around which shifts are really drawn
     second_centre: Floats  # [D, L]
     first_relative: Floats  # [D, L] rate over the belief's reference day
     second_relative: Floats  # [D, L]
@@ -27,8 +27,10 @@ class Fixed(NamedTuple):
     budget: float
     per_day_max: float
     spend_weight: float  # what the objective charges per unit of spend
-    family: int
+    family: int  # of reach curves, believed
     slope: float
+    true_family: int
+    true_slope: float
     forget: float  # share of recent exposures still felt a day later
     fatigue_exponent: float  # believed
     fast_share: float  # believed delay, as in `Flights.delay`

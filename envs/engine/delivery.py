@@ -108,7 +108,8 @@ def deliver(begin, end, day, fixed, flights, books, in_pool, cursors):  # type: 
                 impressions[i] = 0.0
                 continue
             scale = fixed.unit_cost[i] * flights.price_factor[n, day, fixed.placement[i]] * reach
-            impressions[i] = reach * share_bought(asked[i] / scale, fixed.family, fixed.slope)
+            ratio = asked[i] / scale
+            impressions[i] = reach * share_bought(ratio, fixed.true_family, fixed.true_slope)
             in_pool[0, fixed.pool[i]] += impressions[i]
         for i in range(len(asked)):
             wanted, pool = impressions[i], fixed.pool[i]
@@ -124,7 +125,8 @@ def deliver(begin, end, day, fixed, flights, books, in_pool, cursors):  # type: 
                         * flights.price_factor[n, day, fixed.placement[i]]
                         * reach
                     )
-                    paid = scale * ratio_paid(impressions[i] / reach, fixed.family, fixed.slope)
+                    bought = impressions[i] / reach
+                    paid = scale * ratio_paid(bought, fixed.true_family, fixed.true_slope)
                     charged[i] = min(paid, asked[i])
         if fixed.sampled:
             _round(supply, fixed.pool, impressions, in_pool, cursors[n - begin])

@@ -19,6 +19,7 @@ def fill(  # type: ignore[no-untyped-def]
     day,
     days_left,
     weekday,
+    outlook,
     expected_left,
     budget_left,
     price_factor,
@@ -45,6 +46,7 @@ def fill(  # type: ignore[no-untyped-def]
         day: Which day of `price_factor` is seen.
         days_left: Share of the flight.
         weekday: Angle of the day in the week.
+        outlook: Log of what money is expected to return in the rest of the flight over today.
         expected_left: Money that an even pace would have left.
         budget_left: Money `[N]`.
         price_factor: Price over the placement's mean `[N, D, K]`.
@@ -68,7 +70,7 @@ def fill(  # type: ignore[no-untyped-def]
     for i in range(len(promotion)):
         reached[promotion[i]] += reach[i]
         crowd[promotion[i]] += people[i]
-    reached_in_all = max(reached.sum(), _TINY)
+    usual = max(reached.sum(), _TINY) / max((reached > 0).sum(), 1)
     tired, returned = np.empty(promotions), np.empty(promotions)
     for n in range(len(out)):
         left = math.log((budget_left[n] + _TINY) / (expected_left + _TINY))
@@ -76,7 +78,8 @@ def fill(  # type: ignore[no-untyped-def]
         out[n, 1] = min(max(left, -limit), limit)
         out[n, 2] = math.sin(weekday)
         out[n, 3] = math.cos(weekday)
-        at = 4
+        out[n, 4] = min(max(outlook, -limit), limit)
+        at = 5
         for k in range(placements):
             out[n, at] = min(max(math.log(price_factor[n, day, k]), -limit), limit)
             at += 1
@@ -100,7 +103,7 @@ def fill(  # type: ignore[no-untyped-def]
                 second_sd[n, p],
                 math.log1p(recent),
                 returned[p] / max(reached[p], _TINY),
-                reached[p] / reached_in_all,
+                reached[p] / usual,
                 share,
                 1.0 if reached[p] > 0 else 0.0,
             ):

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from promopilot.envs.arrays import Floats, Ints
 
 # Purposes, each a stream of its own.
-SUPPLY, PRICE, SHIFTS, LEVELS, DRIFT, OUTCOMES, BLOCKS, CHOICES = range(8)
+SUPPLY, PRICE, SHIFTS, LEVELS, DRIFT, OUTCOMES, BLOCKS, CHOICES, STRESS = range(9)
 
 _LOW = np.uint64(0xFFFFFFFF)
 _THIRTY_TWO, _TWELVE = np.uint64(32), np.uint64(12)

@@ -23,6 +23,8 @@ PROMOTION_NAMES = (
     "fatigue",
     "reach_left",
     "stock_left",
+    "profit",
+    "cost",
     "available",
 )
 # Every entry is clipped to +- this: the space is bounded, and nothing useful lies outside.
@@ -35,22 +37,37 @@ def names(world: World) -> tuple[str, ...]:
     return (*GLOBAL_NAMES, *(f"{id_}.{name}" for id_ in ids for name in PROMOTION_NAMES))
 
 
+def signed_log(values: Floats) -> Floats:
+    """sign(x) log(1 + |x|): keeps sign and order, and what is large inside the bounds."""
+    return np.asarray(np.copysign(np.log1p(np.abs(values)), values))
+
+
+def return_on_cost(worth: Floats, cost: Floats) -> Floats:
+    """log(1 + worth / cost); 0 where nothing is worth or paid anything."""
+    gain = np.maximum(worth, 0)
+    ratio = np.divide(gain, cost, out=np.zeros_like(gain), where=cost > 0)
+    return np.asarray(np.log1p(ratio))
+
+
 class BlockObserver:
     """Observes N flights before each block of a day.
 
     Args:
         world: What is played.
+        reward_scale: Money that is one unit of reward.
     """
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, reward_scale: float) -> None:
+        self.world, self._unit = world, reward_scale
+        worth, self._spend_weight = world.catalog.worth(world.objective)
+        self._paid = worth[world.catalog.promotion[world.catalog.by_pool.order]]  # [L] by pool
         self.size = len(GLOBAL_NAMES) + len(PROMOTION_NAMES) * world.catalog.num_promotions
         self._even_share_left = np.r_[Replan(world).planned_share_left, 0.0]  # [D + 1]
 
     def start(self, day: BlockDay) -> None:
         """Take in what does not change while the day's blocks are filled."""
         market, catalog, order = day.market, self.world.catalog, day.blocks.order
-        self._worth = market.worth_per_impression[:, order]
+        self._rate = market.expected_rate[:, order]  # [N, L]
         self._reach = market.reach[order]
         self._sd = np.hypot(market.first_belief.now.sd, market.second_belief.now.sd)  # [N, P]
         self._supply = np.maximum(market.supply, 1e-9)
@@ -76,14 +93,17 @@ class BlockObserver:
         first[:, 5] = self._log_price[:, market.world.catalog.pools[pool, 0]]
         first[:, 6] = 1 - day.delivered[:, at].sum(axis=1) / self._supply[pool]
         each = full[:, len(GLOBAL_NAMES) :].reshape(flights, count, len(PROMOTION_NAMES))
-        each[:, promotion, 0] = self.return_on_cost(day)
+        worth, cost = self.next_block(day)
+        each[:, promotion, 0] = return_on_cost(worth, cost)
         each[..., 1] = self._sd
         each[:, promotion, 2] = self._tired(day)
         reach = self._reach[at]
         left = 1 - day.delivered[:, at] / np.maximum(reach, 1e-9)
         each[:, promotion, 3] = np.where(reach > 0, np.maximum(left, 0), 0.0)
         each[..., 4] = np.where(np.isinf(day.stock_left), 1.0, day.stock_left / self._stock)
-        each[..., 5] = day.available[:, :-1]
+        each[:, promotion, 5] = signed_log((worth - self._spend_weight * cost) / self._unit)
+        each[:, promotion, 6] = np.log1p(cost / self._unit)
+        each[..., 7] = day.available[:, :-1]
         return np.clip(full, -LIMIT, LIMIT, out=full)
 
     def _even_left(self, day: BlockDay) -> float:
@@ -92,15 +112,19 @@ class BlockObserver:
         gone = day.filled / day.blocks.decisions_per_day
         return float(self.world.budget * (start + (end - start) * gone))
 
-    def return_on_cost(self, day: BlockDay) -> Floats:
-        """[N, I] log(1 + worth / cost) of the next block's impressions, at believed reach."""
+    def next_block(self, day: BlockDay) -> tuple[Floats, Floats]:
+        """[N, I] money that the next block is expected to be worth, and [N, I] to cost.
+
+        Under the belief, at believed reach; what stock cannot serve, and what cannot be shown at
+        all, is worth nothing.
+        """
         at, size = day.blocks.items(day.pool), day.size[day.pool]
         given = day.unit_cost[:, at], self._reach[at], day.saturation
         before = day.delivered[:, at]
         cost = response.cost(before + size, *given) - response.cost(before, *given)
-        worth = np.maximum(self._worth[:, at], 0) * size
-        ratio = np.divide(worth, cost, out=np.zeros_like(worth), where=cost > 0)
-        return np.asarray(np.log1p(ratio))
+        sold = np.minimum(self._rate[:, at] * size, day.stock_left[:, day.blocks.promotion[at]])
+        shown = self._reach[at] > 0
+        return sold * self._paid[at] * shown, np.where(shown, cost, 0.0)
 
     def _tired(self, day: BlockDay) -> Floats:
         """[N, I] log(1 + recent exposures per person), what this pool showed today included."""

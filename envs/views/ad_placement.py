@@ -16,6 +16,7 @@ from promopilot.envs.market import DayOutcome
 from promopilot.envs.views.ad_observation import LIMIT
 from promopilot.envs.views.ad_placement_rendering import pixels, text
 from promopilot.envs.views.played import FlightSequence, played_world
+from promopilot.envs.views.whole_actions import whole_actions
 from promopilot.envs.world import World
 
 
@@ -43,7 +44,7 @@ class AdPlacement(gymnasium.Env[np.ndarray, np.int64]):
     the budget's even part for the pool and day would not buy one). Pools take turns: one step is
     one block of one pool, a day is `blocks_per_day` rounds over all pools, an episode is a flight.
 
-    Observation, `Box(-10, 10, (7 + 6 P,), float32)`, of the pool whose block is next:
+    Observation, `Box(-10, 10, (7 + 8 P,), float32)`, of the pool whose block is next:
 
     | entry | meaning |
     |---|---|
@@ -63,6 +64,9 @@ class AdPlacement(gymnasium.Env[np.ndarray, np.int64]):
     | `fatigue` | log(1 + recent exposures per person of the segment) |
     | `reach_left` | 1 - impressions delivered today / reach expected today, 0-1 |
     | `stock_left` | share of its stock left, 0-1; 1 where unlimited |
+    | `profit` | the block's expected objective x under the belief, in units of reward: |
+    |          | sign(x) log(1 + abs(x)); no more than the stock left is sold |
+    | `cost` | log(1 + the block's expected media cost in units of reward) |
     | `available` | 1 if it can fill this block, else 0 |
 
     `promopilot.envs.views.ad_observation.names(world)` gives all names. After the last block:
@@ -86,7 +90,8 @@ class AdPlacement(gymnasium.Env[np.ndarray, np.int64]):
 
     `info` says where the next block stands (`date`, `placement_id`, `segment_id`,
     `action_mask`, `budget_left`) and, after a step, what the last one brought in this flight:
-    `spend`, `impressions`, `clicks`, `conversions`, `objective`; after a day's last block also
+    `spend`, `impressions`, `clicks`, `conversions`, `objective`, and `mean_objective`, the same
+    with conversions at their true mean, which no real flight shows; after a day's last block also
     `outcome`, the day's accounting per line item (`DayOutcome`'s fields, `[L]`).
 
     Every `reset` starts another flight; `reset(seed=...)` starts the sequence of flights anew.
@@ -167,21 +172,3 @@ class AdPlacement(gymnasium.Env[np.ndarray, np.int64]):
         if outcome is not None:
             info["outcome"] = {name: values[0] for name, values in vars(outcome).items()}
         return info
-
-
-def whole_actions(action: Any, shape: tuple[int, ...], num_actions: int) -> np.ndarray:
-    """Actions as whole numbers of a shape.
-
-    Raises:
-        MarketError: They are not, or lie outside the action space.
-    """
-    given = np.asarray(action)
-    rule = f"must be {'whole numbers' if shape else 'a whole number'} from 0 to {num_actions - 1}"
-    if given.shape != shape:
-        raise MarketError(f"The action has shape {given.shape}; it must be {shape} and {rule}.")
-    if given.dtype.kind not in "iu":
-        raise MarketError(f"The action is {action!r} of type {given.dtype}; it {rule}.")
-    outside = (given < 0) | (given >= num_actions)
-    if outside.any():
-        raise MarketError(f"The action is {given[outside].flat[0]}; it {rule}.")
-    return given.astype(np.int64)

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from promopilot.envs.blocks.flights import BlockFlights
+from promopilot.envs.views.ad_observation import return_on_cost
 
 _COLUMNS = ("", "promotion", "shown today", "of reach", "worth/cost", "stock")
 _MOST_ROWS = 20
@@ -54,7 +55,7 @@ def _board(batch: BlockFlights) -> tuple[list[str], list[tuple[str, ...]]]:
     at = day.blocks.items(day.pool)
     promotion = day.blocks.promotion[at]
     shown, reach = day.delivered[0, at], np.maximum(market.reach[day.blocks.order][at], 1e-9)
-    ratio = np.expm1(batch.observer.return_on_cost(day)[0])
+    ratio = np.expm1(return_on_cost(*batch.observer.next_block(day))[0])
     order = np.argsort(-ratio, kind="stable")[:_MOST_ROWS]
     rows = [
         (

@@ -12,8 +12,9 @@ from promopilot.envs.blocks.day import Block
 from promopilot.envs.blocks.flights import BlockFlights
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome
-from promopilot.envs.views.ad_placement import spaces_of, whereabouts, whole_actions
+from promopilot.envs.views.ad_placement import spaces_of, whereabouts
 from promopilot.envs.views.played import FlightSequence, known_mode, next_flights, played_world
+from promopilot.envs.views.whole_actions import whole_actions
 from promopilot.envs.world import World
 
 

@@ -15,18 +15,19 @@ from promopilot.envs.market import DayOutcome
 from promopilot.envs.views.flights import FlightBatch
 from promopilot.envs.views.observation import LIMIT
 from promopilot.envs.views.played import FlightSequence, known_mode, next_flights, played_world
+from promopilot.envs.views.preset_actions import PresetActions
 from promopilot.envs.views.rendering import RENDER_MODES, Renderer
 from promopilot.envs.world import World
 
 _FRAMES_PER_SECOND = 4
 
 
-class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
+class BudgetAllocation(gymnasium.Env[np.ndarray, Any]):
     """Spend a promotion budget over a flight, one day a step.
 
     P promotions, K placements, L line items (promotion x placement x segment).
 
-    Observation, `Box(-10, 10, (4 + K + 9 P,), float32)`, entries beyond +-10 clipped, zeros when
+    Observation, `Box(-10, 10, (5 + K + 9 P,), float32)`, entries beyond +-10 clipped, zeros when
     the flight is over:
 
     | entries | meaning |
@@ -34,27 +35,34 @@ class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
     | 1 | days left, share of the flight |
     | 1 | log of budget left over what an even pace would have left |
     | 2 | sine and cosine of the weekday |
+    | 1 | log of what money should return in the rest of the flight over today (prior rates) |
     | K | log price of each placement against its mean |
     | 9 P | per promotion: mean and sd of the belief on each stage's shift (log-odds), |
     |     | log(1 + recent exposures per person), |
-    |     | reach-weighted log(1 + worth / cost), share of today's reach and of stock left, live |
+    |     | reach-weighted log(1 + worth / cost), today's reach over the mean promotion's, |
+    |     | share of stock left, live |
 
     Action, by `actions`; entries outside the box are clipped and not a number counts as zero:
 
     | `actions` | space, float32 | meaning |
     |---|---|---|
-    | `prices` | `Box(-1, 1, (1 + P,))` | first a pace: today's money is 2^a times what the |
-    |          |                        | re-planner would spend; then a tilt per promotion: its |
-    |          |                        | impressions are held to be worth 2^a times as much. |
-    |          |                        | Zero is the daily re-planner. An exact solver turns |
-    |          |                        | prices into spend. |
+    | `prices` | `Box(-1, 1,            | first a pace: today's money is 8^a times what the |
+    |          | (1 + 2 P,))`           | re-planner would spend; then a tilt per promotion: its |
+    |          |                        | impressions are held to be worth 8^a times as much; |
+    |          |                        | then a toll per promotion: a times what they are worth |
+    |          |                        | in the mean is taken off. Zero is the daily re-planner. |
+    |          |                        | An exact solver turns prices into spend. |
     | `shares` | `Box(0, 1, (L + 1,))`  | a weight per line item, and last one for keeping money: |
     |          |                        | spend_i = pot x a_i / sum(a); all zero spends nothing. |
     |          |                        | The pot is the least of the budget left, the day's |
     |          |                        | limit, and twice an even pace (left / days left). |
+    | `presets`| `Discrete(K)`, int64   | one of K named ways to adjust the re-planner's pace and |
+    |          |                        | tilts by belief, fatigue and stock, for DQN: |
+    |          |                        | `promopilot.envs.views.preset_actions.PRESETS`; 0 is |
+    |          |                        | the re-planner. |
 
-    Either way limits on media spend hold at every step. Policies with a Gaussian head want actions
-    in [-1, 1]; for shares wrap the environment in Gymnasium's `RescaleAction` with
+    Whatever the action, limits on media spend hold at every step. Policies with a Gaussian head
+    want actions in [-1, 1]; for shares wrap the environment in Gymnasium's `RescaleAction` with
     `np.float32(-1)` and `np.float32(1)` (for batches that of `gymnasium.wrappers.vector`).
 
     Reward: the day's objective (net profit unless the world says otherwise) over one constant per
@@ -80,7 +88,7 @@ class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
     Args:
         world: What is played; a small synthetic world where absent.
         run: A run folder whose market is played, e.g. `runs/demo`.
-        actions: `prices` or `shares`.
+        actions: `prices`, `shares` or `presets`.
         render_mode: `ansi` or `rgb_array`; none where absent.
 
     Raises:
@@ -116,13 +124,13 @@ class BudgetAllocation(gymnasium.Env[np.ndarray, np.ndarray]):
             self._renderer.start()
         return observed[0], self._info(None)
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Play a day.
 
         Raises:
-            MarketError: The action has another shape, or the flight is over.
+            MarketError: The action has another shape or names no preset, or the flight is over.
         """
-        row = self.batch.checked(action, (self.batch.num_actions,))
+        row = self.batch.checked(action, self.batch.action_shape)
         observed, reward, outcome = self.batch.step(row[None])
         if self._renderer:
             self._renderer.add(outcome)
@@ -154,7 +162,7 @@ class BudgetAllocationVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         num_envs: N.
         world: What is played; a small synthetic world where absent.
         run: A run folder whose market is played.
-        actions: `prices` or `shares`.
+        actions: `prices`, `shares` or `presets`.
         autoreset_mode: A mode, or its value (`NextStep`, `SameStep`, `Disabled`).
         render_mode: As in `BudgetAllocation`, for N = 1 only.
         max_episode_steps: Days after which a flight is truncated, should it be longer.
@@ -244,9 +252,11 @@ class BudgetAllocationVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return {**books, "budget_left": self.batch.market.budget_left, "date": date}
 
 
-def _spaces(batch: FlightBatch) -> tuple[spaces.Box, spaces.Box]:
+def _spaces(batch: FlightBatch) -> tuple[spaces.Box, spaces.Box | spaces.Discrete]:
     kind = batch.actions
     observed = spaces.Box(-LIMIT, LIMIT, (batch.observation_size,), np.float32)
+    if isinstance(kind, PresetActions):
+        return observed, spaces.Discrete(kind.count)
     return observed, spaces.Box(kind.low, kind.high, (kind.count,), np.float32)
 
 

@@ -11,11 +11,13 @@ from promopilot.envs.errors import MarketError
 from promopilot.envs.market import DayOutcome, Market
 from promopilot.envs.replan import Replan
 from promopilot.envs.views import observation
+from promopilot.envs.views.preset_actions import PresetActions
 from promopilot.envs.views.price_actions import PriceActions
 from promopilot.envs.views.share_actions import ShareActions
+from promopilot.envs.views.whole_actions import whole_actions
 from promopilot.envs.world import World
 
-ACTION_KINDS = ("prices", "shares")
+ACTION_KINDS = ("prices", "shares", "presets")
 
 
 class FlightBatch:
@@ -35,8 +37,10 @@ class FlightBatch:
         self.world = world
         self.market = Market(world)
         self.replan = Replan(world)
-        self.actions = PriceActions(self.replan) if actions == "prices" else ShareActions(world)
+        self.actions = _actions(actions, self.replan)
         self.num_actions = self.actions.count
+        # Of one flight's decision: a row of numbers, or the number of a preset.
+        self.action_shape = () if actions == "presets" else (self.num_actions,)
         self.observation_size = observation.size(world)
         self.reward_scale = _reward_scale(world, self.replan)
 
@@ -50,32 +54,34 @@ class FlightBatch:
 
         Args:
             action: `[N, num_actions]`; what lies outside its box is clipped, not a number counts
-                as zero.
+                as zero. Of presets `[N]` whole numbers.
 
         Raises:
-            MarketError: The action has another shape, or the flights are over.
+            MarketError: The action has another shape, names no preset, or the flights are over.
         """
         outcome = self.market.step(self.spend(action))
         reward = outcome.total("objective") / self.reward_scale
         return observation.observe(self.market, self.replan), reward, outcome
 
     def spend(self, action: np.ndarray) -> Floats:
-        """Media spend `[N, L]` that an action `[N, num_actions]` asks for today.
+        """Media spend `[N, L]` that an action, as in `step`, asks for today.
 
         Raises:
             MarketError: As in `step`.
         """
         if self.market.done:
             raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
-        rows = (self.market.num_flights, self.num_actions)
+        rows = (self.market.num_flights, *self.action_shape)
         return self.actions.spend(self.market, self.checked(action, rows))
 
-    def checked(self, action: object, shape: tuple[int, ...]) -> Floats:
+    def checked(self, action: object, shape: tuple[int, ...]) -> np.ndarray:
         """The action as numbers of that shape.
 
         Raises:
             MarketError: It is not.
         """
+        if isinstance(self.actions, PresetActions):
+            return whole_actions(action, shape, self.num_actions)
         try:
             values = np.asarray(action, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -88,6 +94,15 @@ class FlightBatch:
                 f"The action has shape {values.shape}; it must be {shape}: {self.actions.rule}."
             )
         return values
+
+
+def _actions(kind: str, replan: Replan) -> PriceActions | ShareActions | PresetActions:
+    match kind:
+        case "prices":
+            return PriceActions(replan)
+        case "shares":
+            return ShareActions(replan.world)
+    return PresetActions(replan)
 
 
 def _reward_scale(world: World, replan: Replan) -> float:

@@ -9,7 +9,7 @@ from promopilot.envs.market import Market
 from promopilot.envs.replan import Replan
 from promopilot.envs.world import World
 
-GLOBAL_NAMES = ("days_left", "budget_left", "weekday_sin", "weekday_cos")
+GLOBAL_NAMES = ("days_left", "budget_left", "weekday_sin", "weekday_cos", "outlook")
 PROMOTION_NAMES = (
     "first_belief_mean",
     "first_belief_sd",
@@ -49,6 +49,7 @@ def observe(market: Market, replan: Replan) -> np.ndarray:
     fill(
         *(out, LIMIT, day, (world.days - day) / world.days),
         2 * math.pi * (world.start.weekday() + day) / 7,
+        float(replan.outlook[day]),
         float(world.budget * replan.planned_share_left[day]),
         *(market.budget_left, market.exogenous.price_factor),
         *(catalog.promotion, catalog.placement, catalog.audience),

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from promopilot.envs.arrays import Ints
 from promopilot.envs.errors import MarketError
+from promopilot.envs.feasibility import check_limits
 from promopilot.envs.synthetic import synthetic_world
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
@@ -21,11 +22,14 @@ def played_world(world: World | None, run: str | Path | None) -> World:
 
     Raises:
         MarketError: Both were given, or the run folder holds no readable market.
+        InfeasibleError: The world's limits contradict each other.
     """
     if world is not None and run is not None:
         raise MarketError("Give the environment a world or a run folder, not both.")
     if run is not None:
         return load_world(Path(run) / "market")
+    if world is not None:
+        check_limits(world)
     return world or synthetic_world()
 
 

@@ -20,6 +20,7 @@ from promopilot.experiments.run_folder import RunFolder
 MODULES = {
     "market": ("market",),
     "predictor": ("predictor", "prediction"),  # how fast, how good
+    "allocator": ("allocator",),
     "agents": ("agents",),
 }
 BENCHES = tuple(MODULES)

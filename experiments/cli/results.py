@@ -9,6 +9,7 @@ import typer
 
 from promopilot.experiments.cli import options
 from promopilot.experiments.cli.outcome import VERDICT, Outcome, guarded, under_way
+from promopilot.experiments.cli.policy_tables import policy_table, stress_table
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +29,14 @@ def simulate(
         list[str] | None, typer.Option("--policy", help="A policy's name; repeats (default: all).")
     ] = None,
     flights: Annotated[int, typer.Option("--flights", min=2, help="How many flights.")] = 512,
+    stress: Annotated[
+        bool,
+        typer.Option(
+            "--stress",
+            help="Also play markets that are not as believed, on at most as many of the flights as "
+            "the config says (simulate.flights_stress, .flights_lookahead).",
+        ),
+    ] = False,
     log: Annotated[
         Path | None,
         typer.Option(
@@ -68,11 +77,14 @@ def simulate(
             run, names, flights, folder.config.ope, used_seed, log, minari, progress
         )
         with progress.stage("simulate"):
-            result = simulate_run(run, names, flights, used_seed, progress)
+            sizes = folder.config.simulate if stress else None
+            result = simulate_run(run, names, flights, used_seed, progress, sizes)
     result |= recorded
     if out is not None:
         write_text_atomic(out, json.dumps(result, indent=2) + "\n")
-    return Outcome("\n".join([_table(result["policies"]), *_recorded(recorded)]), result)
+    told = [policy_table(result["policies"])]
+    told += [stress_table(result["stress"])] if stress else []
+    return Outcome("\n".join([*told, *_recorded(recorded)]), result)
 
 
 @guarded
@@ -165,18 +177,6 @@ def ope(
     )
     code = VERDICT if options.falls_short(result["verdict"], require) else 0
     return Outcome(f"{_estimates(result)}\nWrote {out}", result, code)
-
-
-def _table(policies: dict[str, dict[str, Any]]) -> str:
-    lines = [f"{'policy':<20} {'value':>14} {'95 % interval':>28} {'vs replanner':>13}"]
-    for name, figures in policies.items():
-        low, high = figures.get("value_ci95", (math.nan, math.nan))
-        gain = figures.get("vs_replanner_pct")
-        lines.append(
-            f"{name:<20} {figures['value_mean']:>14,.2f} {low:>13,.2f} … {high:>12,.2f} "
-            + (f"{gain:>+11.2f} %" if gain is not None else "")
-        )
-    return "\n".join(lines)
 
 
 def _recorded(recorded: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
+from promopilot.envs.feasibility import check_limits
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.atomic import write_text_atomic
@@ -20,9 +21,10 @@ from promopilot.experiments.plan.aggregate import aggregate
 from promopilot.experiments.plan.columns import columns_md
 from promopilot.experiments.plan.frame import csv_text, plan_frame, summary_frame
 from promopilot.experiments.plan.reference import Table, TablePolicy, reference_table
+from promopilot.experiments.policies import make_policy
 from promopilot.experiments.progress import silent
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.simulation import make_policy, read_simulations
+from promopilot.experiments.simulation import read_simulations
 
 LINE_ITEMS = "line_items.csv"
 
@@ -115,6 +117,7 @@ def export_plan(
     own = own and seed == load_config(run / "config.yaml").seed
     if budget is not None:
         world = world.with_budget(budget)
+        check_limits(world)
     seeds = Seeds.of(seed)
     policy = make_policy(simulations["recommended"], world, run / "policy")
     plan = make_plan(

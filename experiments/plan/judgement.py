@@ -21,6 +21,9 @@ JUDGEMENT = "plan_value.json"
 def write_judgement(plan: Plan, simulations: dict[str, Any], seed: int, out: Path) -> None:
     """Write `plan_value.json`: the plan's values on the test flights beside those of policies.
 
+    A policy that was played on the first of the test flights alone is compared on these; its value
+    with daily updating is then the plan's on all flights plus the mean difference on these.
+
     Gains on a current mix that brings 0 have no percentage and are absent.
 
     Args:
@@ -36,14 +39,21 @@ def write_judgement(plan: Plan, simulations: dict[str, Any], seed: int, out: Pat
         "spend_mean": float(plan.rollout.spent.mean()),  # charged, in money
         "value_as_exported": float(value.mean()),
         "value_as_exported_ci95": list(mean_interval(value, seed)),
-        "value_with_daily_update": float(updated.mean()),
+        "value_with_daily_update": _on_all_flights(updated, value),
         "values": value.tolist(),
     }
     for name, played in (("vs_current_mix", value), ("daily_update_vs_current_mix", updated)):
-        gain = gain_pct(played, current, seed)
+        gain = gain_pct(played, current[: len(played)], seed)
         if gain is not None:
             document |= {f"{name}_pct": gain[0], f"{name}_ci95": list(gain[1:])}
     write_text_atomic(out / JUDGEMENT, json.dumps(document, allow_nan=False) + "\n")
+
+
+def _on_all_flights(some: Floats, all_: Floats) -> float:
+    """Mean of a policy played on the first flights alone, by its difference to one on all."""
+    if len(some) == len(all_):
+        return float(some.mean())
+    return float(all_.mean() + (some - all_[: len(some)]).mean())
 
 
 def read_judgement(run: Path) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def _names(page: Page) -> list[tuple[str, str]]:
     """Plain name and raw name."""
     run = page.run
     pairs = [(words.policy(name), name) for name in run.simulations["policies"]]
+    pairs += [(words.stress(name), name) for name in run.simulations["stress"]]
     pairs += [(words.estimator(row["estimator"]), row["estimator"]) for row in run.ope["estimates"]]
     baselines = {"base": "log_loss_base", "predictor": "log_loss"}
     pairs += [(plain, baselines.get(name, name)) for name, (plain, _) in words.BASELINES.items()]

@@ -6,6 +6,10 @@ from __future__ import annotations
 POLICIES: dict[str, tuple[str, str]] = {
     "current_mix": ("current mix", "what the last four weeks spent on the same weekday"),
     "uniform": ("even split", "the same money on everything, every day"),
+    "roas_proportional": (
+        "split by past returns",
+        "each day's money in proportion to what the last four weeks returned per unit of spend",
+    ),
     "static_optimum": (
         "fixed forecast split",
         "the best split of an average day by the forecast, repeated",
@@ -14,11 +18,60 @@ POLICIES: dict[str, tuple[str, str]] = {
         "daily re-optimiser",
         "splits each day's money anew from what was seen so far and today's prices",
     ),
+    "replanner_tuned": (
+        "tuned re-optimiser",
+        "the daily re-optimiser with its few settings tuned in simulated flights",
+    ),
+    "mpc": (
+        "look-ahead optimiser",
+        "plans the rest of the flight anew every day, and does the first day of that plan",
+    ),
     "ppo": (
         "trained pilot",
         "steers the daily re-optimiser: when to hold money back, what to favour, learnt in "
         "simulated flights",
     ),
+    "dqn": (
+        "trained chooser",
+        "picks one of a few ways to steer the daily re-optimiser each day, learnt in simulated "
+        "flights",
+    ),
+    "clairvoyant": (
+        "best possible with hindsight",
+        "the best plan found by who knows beforehand how the flight goes; nobody can act by it",
+    ),
+    "clairvoyant_bound": (
+        "ceiling",
+        "what no way of spending can pass, not even with hindsight, the luck of single orders "
+        "aside",
+    ),
+}
+
+# Markets that are not as believed: plain name, and what differs.
+STRESSES: dict[str, tuple[str, str]] = {
+    "supply_low": ("30 % fewer exposures", "every pool has 30 % fewer exposures"),
+    "supply_high": ("30 % more exposures", "every pool has 30 % more exposures"),
+    "price_low": ("media 30 % cheaper", "every exposure costs 30 % less"),
+    "price_high": ("media 30 % dearer", "every exposure costs 30 % more"),
+    "fatigue_low": ("people tire less", "the law of tiring is 30 % weaker"),
+    "fatigue_high": ("people tire more", "the law of tiring is 30 % stronger"),
+    "saturation_swapped": (
+        "another response curve",
+        "money buys exposures along a curve of another family",
+    ),
+    "shock": (
+        "a fall in mid-flight",
+        "from the flight's middle four promotions in ten get half the response",
+    ),
+    "rates_low": (
+        "response lower than predicted",
+        "every promotion responds one standard error below its prediction",
+    ),
+    "rates_high": (
+        "response higher than predicted",
+        "every promotion responds one standard error above its prediction",
+    ),
+    "demand_half": ("half the orders", "half as many orders follow"),
 }
 
 # Ways of estimating from a log of decisions: plain name, and what each trusts.
@@ -169,6 +222,11 @@ STAGES = {
 def policy(name: str) -> str:
     """Plain name of a policy."""
     return POLICIES[name][0] if name in POLICIES else spaced(name)
+
+
+def stress(name: str) -> str:
+    """Plain name of a market that is not as believed."""
+    return STRESSES[name][0] if name in STRESSES else spaced(name)
 
 
 def estimator(name: str) -> str:

@@ -15,6 +15,7 @@ from promopilot.envs.world import World
 
 properties = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FLIGHTS = 3
+_BY_ITEM = ("unit_cost", "reach_share", "max_spend", "recent_roas")
 
 saturations = st.sampled_from(
     [
@@ -100,7 +101,7 @@ def _ragged(world: World, rng: np.random.Generator) -> World:
         supply=world.supply[:, pools].copy(),
         live=world.live[:, kept].copy(),
         current_spend=world.current_spend[:, kept].copy(),
-        **{name: getattr(world, name)[kept] for name in ("unit_cost", "reach_share", "max_spend")},
+        **{name: getattr(world, name)[kept] for name in _BY_ITEM},
     )
 
 

@@ -47,7 +47,7 @@ BAD: list[Any] = [
         ({name: np.full(shape, value)}, f"{name} holds {value}; .* at least 0")
         for name, shape in (
             *(("supply", (DAYS, POOLS)), ("max_spend", ITEMS)),
-            ("current_spend", (DAYS, ITEMS)),
+            *(("current_spend", (DAYS, ITEMS)), ("recent_roas", ITEMS)),
         )
         for value in (-1.0, NAN)
     ),
@@ -58,6 +58,7 @@ BAD: list[Any] = [
     ({"unit_cost": np.ones(5)}, r"unit_cost has shape \(5,\), not \(12,\)"),
     ({"segment_size": np.ones(3)}, "segment_size has shape"),
     ({"usual_fatigue_factor": np.ones(2)}, "usual_fatigue_factor has shape"),
+    ({"recent_roas": np.ones(2)}, r"recent_roas has shape \(2,\), not \(12,\)"),
     (
         {"first": {"rate": np.full((3, ITEMS), 0.1)}},
         r"first_stage.rate has shape \(3, 12\), not \(4, 12\)",

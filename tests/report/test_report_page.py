@@ -119,7 +119,8 @@ def test_write_report_writes_what_render_report_gives(run: Path, html: str) -> N
 
 
 def test_raw_names_stand_only_in_the_appendix(page: Text, html: str) -> None:
-    raw = {*words.POLICIES, *words.ESTIMATORS, "one_hot", "tfidf"} - {"uniform"}
+    raw = {*words.POLICIES, *words.ESTIMATORS, *words.STRESSES, "one_hot", "tfidf"}
+    raw -= {"uniform", "shock"}  # words of everybody
     formulas = words.BACKTEST
     drawn = " ".join(text for chart in charts(html) for text in strings(chart))
     for name in sorted({*raw, *formulas, *JARGON}):
@@ -135,7 +136,7 @@ def test_raw_names_stand_only_in_the_appendix(page: Text, html: str) -> None:
 
 
 def test_plain_names_are_distinct() -> None:
-    for table in (words.POLICIES, words.ESTIMATORS, words.BASELINES):
+    for table in (words.POLICIES, words.STRESSES, words.ESTIMATORS, words.BASELINES):
         plain = [name for name, _ in table.values()]
         assert len(set(plain)) == len(plain)
 
@@ -349,6 +350,73 @@ def test_every_verdict_is_in_plain_words(make_run: Callable[..., Path], verdict:
     text = read(render_report(run)).text
     assert words.VERDICTS[verdict][0] in text
     assert all(reason in text for reason in ope["reasons"])
+
+
+def changed(run: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Text:
+    """The page of a copy of the run with other simulations."""
+    copied = Path(shutil.copytree(run, folder / "run"))
+    path = copied / "simulations.json"
+    simulations = json.loads(path.read_text(encoding="utf-8"))
+    change(simulations)
+    path.write_text(json.dumps(simulations), encoding="utf-8")
+    return read(render_report(copied))
+
+
+def test_what_looking_ahead_would_add_is_told_with_what_was_reached(page: Text) -> None:
+    text = page.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "What planning the whole rest of a flight adds +2.00 %" in text
+    assert "Of that, reached by the trained pilot 5 %" in text
+    assert "Of the best possible with hindsight 90.9 %" in text
+    assert "what no way of spending can pass, not even with hindsight" in text
+    assert "Decisions that the trained pilot left to the daily re-optimiser 1.2 %" in text
+    assert "look-ahead optimiser · on 16 flights" not in text  # a label of the chart
+
+
+def test_without_policies_that_look_ahead_nothing_is_said_of_them(
+    run: Path, tmp_path: Path
+) -> None:
+    def change(simulations: dict[str, Any]) -> None:
+        rows = simulations["policies"]
+        for name in ("mpc", "clairvoyant", "clairvoyant_bound"):
+            del rows[name]
+        for row in rows.values():
+            for key in ("gap_closed", "gap_closed_ci95", "pct_of_clairvoyant", "fallback_share"):
+                row.pop(key, None)
+
+    text = changed(run, tmp_path, change).text
+    for told in ("adds +", "reached by", "with hindsight 9", "dotted line is", "look ahead met"):
+        assert told not in text
+
+
+def test_a_small_gap_is_told_as_one(run: Path, tmp_path: Path) -> None:
+    def change(simulations: dict[str, Any]) -> None:
+        for row in simulations["policies"].values():
+            row.pop("gap_closed", None)
+        simulations["policies"]["mpc"] |= {"vs_replanner_pct": 0.2, "vs_replanner_ci95": [0, 0.4]}
+
+    text = changed(run, tmp_path, change).text
+    assert "too little for a share of it to say anything" in text
+    assert "reached by" not in text
+
+
+@pytest.mark.parametrize(
+    ("recommended", "drawn"), [("replanner", "trained pilot"), ("mpc", "look-ahead optimiser")]
+)
+def test_the_stress_of_the_recommended_policy_is_drawn_else_of_its_best_rival(
+    run: Path, tmp_path: Path, recommended: str, drawn: str
+) -> None:
+    def change(simulations: dict[str, Any]) -> None:
+        simulations["recommended"] = recommended
+        for rows in simulations["stress"].values():
+            rows["mpc"] = rows["ppo"] | {"vs_replanner_ci95": [-0.5, 0.7]}
+        simulations["stress"]["price_high"]["mpc"]["vs_replanner_ci95"] = [-2.5, 0.7]
+
+    text = changed(run, tmp_path, change).text
+    assert f"If the market is not as believed: the {drawn} against the daily" in text
+    if recommended == "mpc":
+        assert "fares worst with “media 30 % dearer”: \N{MINUS SIGN}2.50 %" in text.replace(
+            "\N{NO-BREAK SPACE}", " "
+        )
 
 
 def test_estimates_that_are_not_defined_are_left_out(make_run: Callable[..., Path]) -> None:

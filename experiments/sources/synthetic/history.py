@@ -19,6 +19,7 @@ from promopilot.experiments.sources.synthetic.shop import Shop
 from promopilot.experiments.sources.synthetic.streams import seed_of
 
 Progress = Callable[[str, float], None]
+_RECENT = 28  # days, as `promopilot.envs.world.World.recent_roas` counts them
 _RECORDED = ("spend", "impressions", "clicks", "conversions", "lost")
 
 
@@ -61,6 +62,7 @@ def history_world(shop: Shop, asked: Floats) -> World:
         max_spend=np.full(shop.catalog.num_line_items, np.inf),
         current_spend=asked,
         usual_fatigue_factor=np.ones(shop.catalog.by_audience.size),
+        recent_roas=np.zeros(shop.catalog.num_line_items),
         currency=shop.currency,
     )
 
@@ -128,8 +130,17 @@ def flight_world(shop: Shop, history: History, pending: Floats) -> World:
         max_spend=np.full(shop.catalog.num_line_items, np.inf),
         current_spend=usual,
         usual_fatigue_factor=np.ones(shop.catalog.by_audience.size),
+        recent_roas=_recent_roas(shop, history),
         currency=shop.currency,
     )
+
+
+def _recent_roas(shop: Shop, history: History) -> Floats:
+    """[L] conversion value per unit of spend over the history's last four weeks."""
+    spent = history.spend[-_RECENT:].sum(axis=0)
+    value = shop.catalog.conversion_value[shop.catalog.promotion]
+    brought = history.conversions[-_RECENT:].sum(axis=0) * value
+    return np.asarray(np.divide(brought, spent, out=np.zeros_like(spent), where=spent > 0))
 
 
 def first_rate(shop: Shop, days: slice, shift: Floats) -> Floats:

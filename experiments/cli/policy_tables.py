@@ -1,0 +1,54 @@
+"""Policies side by side as text, as `simulate` prints them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_Rows = dict[str, dict[str, Any]]
+_NONE = "\N{EN DASH}"
+
+
+def policy_table(policies: _Rows) -> str:
+    """A line for each policy: value and gain with their intervals, time, and share left over.
+
+    `fell back` is the share of decisions that a policy left to the re-planner, where it may.
+    """
+    lines = [
+        f"{'policy':<18} {'flights':>7} {'value':>14} {'95 % interval':>29} "
+        f"{'vs replanner':>12} {'95 % interval':>21} {'ms':>9} {'fell back':>9}"
+    ]
+    for name, row in policies.items():
+        value = " … ".join(f"{end:,.2f}" for end in row["value_ci95"]) if "flights" in row else ""
+        left = f"{100 * row['fallback_share']:.1f} %" if "fallback_share" in row else _NONE
+        lines.append(
+            f"{name:<18} {row.get('flights', _NONE):>7} {row['value_mean']:>14,.2f} "
+            f"{value or _NONE:>29} {_gain(row):>12} {_interval(row):>21} "
+            f"{row.get('decision_ms', _NONE):>9} {left:>9}"
+        )
+    return "\n".join(lines)
+
+
+def stress_table(stress: dict[str, _Rows]) -> str:
+    """A line for each policy in each market that is not as believed."""
+    lines = [
+        f"\n{'not as believed':<20} {'policy':<18} {'flights':>7} {'value':>14} "
+        f"{'vs replanner':>12} {'95 % interval':>21}"
+    ]
+    for stressed, rows in stress.items():
+        for name, row in rows.items():
+            lines.append(
+                f"{stressed:<20} {name:<18} {row['flights']:>7} {row['value_mean']:>14,.2f} "
+                f"{_gain(row):>12} {_interval(row):>21}"
+            )
+    return "\n".join(lines)
+
+
+def _gain(row: dict[str, Any]) -> str:
+    return f"{row['vs_replanner_pct']:+.2f} %" if "vs_replanner_pct" in row else _NONE
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if "vs_replanner_ci95" not in row:
+        return _NONE
+    low, high = row["vs_replanner_ci95"]
+    return f"{low:+.2f} … {high:+.2f} %"

@@ -1,0 +1,151 @@
+"""Training the policies of a market: in a run, or from tables and a predictor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from promopilot.envs.world import World
+from promopilot.envs.world_files import load_world, save_world
+from promopilot.experiments.atomic import atomic_folder, write_text_atomic
+from promopilot.experiments.config import RunConfig
+from promopilot.experiments.dates import require_conversions, require_history, resolve_dates
+from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.scoring import checkpoint_of
+from promopilot.experiments.seeds import Seeds
+from promopilot.experiments.tables import read_tables
+from promopilot.experiments.tensorboard import event_files
+
+if TYPE_CHECKING:
+    from promopilot.agents.training.coach import Course, Writer
+
+Agent = Literal["ppo", "dqn"]
+Progress = Callable[[str, float], None]
+COURSE = "course.json"
+MARKET = "market"  # of a trained policy: what it was trained in
+DQN = "dqn"  # its folder beside PPO's files
+
+
+def train_agent(
+    agent: Agent,
+    market: Path,
+    config: RunConfig,
+    out: Path,
+    progress: Progress,
+    kept: Path,
+    writer: Writer | None = None,
+) -> dict[str, Any]:
+    """Train a policy in a market; write it into `out`.
+
+    Args:
+        agent: `ppo` or `dqn`.
+        market: The folder of the market's files.
+        config: `agents`, `simulate` and `seed` decide.
+        out: An existing folder; DQN has one of its own in it.
+        progress: Told the gain over the re-planner and the share done.
+        kept: Where the state is kept until training is done, so that a killed one goes on.
+        writer: Told figures by step, if anybody is.
+
+    Returns:
+        How training went: gains on validation flights by step, which was best, how it ended.
+    """
+    from promopilot.predictors.checkpoint import Checkpoint
+
+    world, seeds = load_world(market), Seeds.of(config.seed)
+    keep = Checkpoint(kept, _digest(agent, market, config))
+    flights = np.arange(config.simulate.flights_validation)
+    given = (seeds.training, seeds.validation, flights, progress, keep, writer)
+    if agent == "ppo":
+        from promopilot.agents.ppo import train_ppo
+        from promopilot.agents.ppo_policy import save_policy
+
+        policy, course = train_ppo(world, config.agents.ppo, *given)
+        told = _told(course, world)
+        save_policy(policy, out, told)
+    else:
+        from promopilot.agents.dqn import train_dqn
+        from promopilot.agents.dqn_policy import save_dqn
+
+        chooser, course = train_dqn(world, config.agents.dqn, *given)
+        told = _told(course, world)
+        (out / DQN).mkdir()
+        save_dqn(chooser, out / DQN, told)
+    return told
+
+
+def _told(course: Course, world: World) -> dict[str, Any]:
+    best = course.history[course.best]
+    return {
+        "history": course.history,
+        "best": {"steps": best["steps"], "gain_pct": best["gain_pct"]},
+        "stopped": course.stopped,
+        "days": world.days,
+    }
+
+
+def _digest(agent: Agent, market: Path, config: RunConfig) -> str:
+    """Of all that decides a training, so that it never goes on from another's state."""
+    told = hashlib.sha256(agent.encode())
+    for file in sorted(market.glob("world.*")):
+        told.update(file.read_bytes())
+    for part in (config.agents, config.simulate):
+        told.update(part.model_dump_json().encode())
+    told.update(str(config.seed).encode())
+    return told.hexdigest()
+
+
+def train_from_folder(
+    data: Path,
+    predictor: Path,
+    agent: Agent,
+    out: Path,
+    config: RunConfig,
+    progress: Progress,
+    logs: Path | None = None,
+) -> dict[str, Any]:
+    """Build the market of a flight from tables and a predictor, and train a policy in it.
+
+    `out` then holds the policy, the market it was trained in, and `course.json`. The state of
+    training is kept beside `out`, and a killed one goes on from it.
+
+    Raises:
+        DataError: The tables break the contract.
+        ConfigError: The config's dates do not fit the data, or there is no budget.
+        ArtifactError: The predictor is missing or altered.
+        MarketError: No market can be made of them.
+        RunFolderError: `out` cannot be written, or holds something that is no policy.
+    """
+    from promopilot.experiments.world_builder import build_world
+    from promopilot.predictors import open_host
+    from promopilot.predictors.checkpoint import forget
+
+    _check_out(out)
+    progress("market", 0.0)
+    host = open_host(predictor, config.predictor.device)
+    read = read_tables(data)
+    dates = resolve_dates(config, read.performance)
+    tables = read.known_on(dates.start)
+    require_conversions(tables, dates)
+    require_history(tables.performance, dates.start)
+    kept = checkpoint_of(out)
+    with atomic_folder(out) as work, event_files(logs) as writer:
+        (work / MARKET).mkdir()
+        save_world(build_world(tables, host, config, dates).world, work / MARKET)
+        told = train_agent(agent, work / MARKET, config, work, progress, kept, writer)
+        write_text_atomic(work / COURSE, json.dumps(told, indent=1, allow_nan=False) + "\n")
+    forget(kept)
+    return told
+
+
+def _check_out(out: Path) -> None:
+    if not out.name:
+        raise RunFolderError(f"{out} cannot be replaced; name a folder for the policy with --out")
+    if out.is_file():
+        raise RunFolderError(f"{out} is a file: name a folder for the policy with --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / COURSE).is_file():
+        raise RunFolderError(f"{out} holds files that are no policy; choose another --out")

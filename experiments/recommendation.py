@@ -1,0 +1,92 @@
+"""Which policy to use, and why: chosen on validation flights, proven on test flights and beyond."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from promopilot.experiments.figures import Figures
+from promopilot.experiments.policies import BASELINE
+
+# What the best policy has to show to be recommended over the re-planner, in per cent of the
+# re-planner's mean: lower ends of 95 % intervals on test flights, and in every stressed market.
+LEAST_GAIN_PCT = 0.5
+LEAST_STRESS_PCT = -1.0
+
+
+def recommend(validation: Figures, test: Figures, stress: dict[str, Figures]) -> tuple[str, str]:
+    """The policy to use, and why, in plain words.
+
+    Args:
+        validation: `figures` on the flights that choose, of policies that can be used.
+        test: `figures` on the flights that report.
+        stress: The same in markets that are not as believed, by stress.
+    """
+    from promopilot.experiments.report import words  # late: it needs the drawing library
+
+    gains = {name: row["vs_replanner_pct"] for name, row in validation.items() if _gain(row)}
+    if not gains:
+        return BASELINE, "The daily re-optimiser's mean is 0, so that no gain can be given on it."
+    best = max(gains, key=lambda name: (gains[name], name == BASELINE))
+    if best == BASELINE:
+        return BASELINE, "No other policy was better on the validation flights."
+    if not _gain(test[best]):
+        return BASELINE, "The daily re-optimiser's mean is 0, so that no gain can be given on it."
+    shown = (
+        f"{_told(test[best])} against the daily re-optimiser on the test flights, which chose "
+        "nothing"
+    )
+    faults = _faults(best, test, stress)
+    if faults:
+        return BASELINE, (
+            f"The best on the validation flights, the {words.policy(best)}, brought {shown}; "
+            f"{'; and '.join(faults)}."
+        )
+    reason = f"Best on the validation flights; {shown}"
+    worst = _worst(best, stress)
+    if worst is not None:
+        name, low = worst
+        reason += (
+            f"; where the market is not as believed its lower bound is {low:+.2f} % at worst, with "
+            f"“{words.stress(name)}”"
+        )
+    return best, f"{reason}."
+
+
+def _faults(best: str, test: Figures, stress: dict[str, Figures]) -> list[str]:
+    """Each condition that is not met, and by how much."""
+    from promopilot.experiments.report import words
+
+    faults = []
+    low = test[best]["vs_replanner_ci95"][0]
+    if low < LEAST_GAIN_PCT:
+        faults.append(
+            f"to be recommended it would need a lower bound of at least {LEAST_GAIN_PCT} %, and "
+            f"misses it by {LEAST_GAIN_PCT - low:.2f} points"
+        )
+    for name, rows in stress.items():
+        row = rows[best]
+        if not _gain(row):
+            faults.append(f"with “{words.stress(name)}” no gain can be given")
+        elif row["vs_replanner_ci95"][0] < LEAST_STRESS_PCT:
+            short = LEAST_STRESS_PCT - row["vs_replanner_ci95"][0]
+            faults.append(
+                f"with “{words.stress(name)}” it brings {_told(row)}, where its lower bound may "
+                f"not be below {LEAST_STRESS_PCT} %: it is {short:.2f} points too low"
+            )
+    return faults
+
+
+def _worst(best: str, stress: dict[str, Figures]) -> tuple[str, float] | None:
+    lows = {name: float(rows[best]["vs_replanner_ci95"][0]) for name, rows in stress.items()}
+    name = min(lows, key=lambda each: lows[each], default=None)
+    return None if name is None else (name, lows[name])
+
+
+def _gain(row: dict[str, Any]) -> bool:
+    """Whether there is a gain over the re-planner: none where that brings 0."""
+    return "vs_replanner_pct" in row
+
+
+def _told(row: dict[str, Any]) -> str:
+    low, high = row["vs_replanner_ci95"]
+    return f"{row['vs_replanner_pct']:+.2f} % ({low:+.2f} to {high:+.2f})"
