@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from promopilot.experiments.bench.figure import Figure, figure
-from promopilot.experiments.bench.suite import BENCHES, MODULES
+from promopilot.experiments.bench.suite import BENCHES, MODULES, STUDIES
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.run_folder import RunFolder
@@ -25,6 +25,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             figures: dict[str, Figure] = {"speed": figure(10.0 + place, "rows/s", at_least=11.0)}
             module.measure = lambda figures=figures: figures  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, f"promopilot.experiments.bench.{part}", module)
+        for part in STUDIES.get(name, ()):
+            study = ModuleType(part)
+            study.measure = lambda out, progress, part=part: {part: figure(1, "x")}  # type: ignore[attr-defined]
+            monkeypatch.setitem(sys.modules, f"promopilot.experiments.bench.{part}", study)
 
 
 @pytest.mark.usefixtures("quick")
@@ -40,6 +44,7 @@ def test_all_benches_then_one_with_a_runs_seconds(tmp_path: Path) -> None:
         "speed": {"value": 10.0, "unit": "rows/s", "goal": 11.0, "holds": False}
     }
     assert written["agents"]["speed"]["holds"] is True
+    assert set(STUDIES["agents"]) < set(written["agents"])
     arguments = ["bench", "market", "--out", str(tmp_path), "--run", str(tmp_path / "run")]
     again = runner.invoke(app, arguments)
     assert "goal 11: missed" in again.stdout

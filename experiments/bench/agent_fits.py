@@ -64,6 +64,13 @@ def train_and_play(name: str, seed: int, settings: PpoSettings, out: Path) -> Pl
     return _kept(place) or _keep(place, _trained(name, seed, settings))
 
 
+def one_thread() -> None:
+    """Two torch threads while another process runs are slower than one."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def _played(name: str, policy: str) -> Played:
     from promopilot.agents.rollout import roll_out
     from promopilot.experiments.policies import make_policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from promopilot.agents.settings import PpoSettings
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import World
 from promopilot.experiments.bench.figure import Figure, figure
+from promopilot.experiments.bench.resampling import bounds, means
 
 _SIZES = tuple(range(6, 13)) * 2  # of the catalogs that it learns from
 _UNSEEN, _UNSEEN_SIZE = 8, 20
@@ -24,7 +26,7 @@ def catalog(promotions: int, seed: int) -> World:
     return synthetic_world(size, seed=seed)
 
 
-def measure(out: Path | None = None) -> dict[str, Figure]:
+def measure(out: Path, progress: Callable[[str, float], None]) -> dict[str, Figure]:
     """Trains once and plays both policies on every unseen catalog.
 
     Returns:
@@ -40,7 +42,7 @@ def measure(out: Path | None = None) -> dict[str, Figure]:
 
     worlds = [catalog(size, seed) for seed, size in enumerate(_SIZES)]
     settings = PpoSettings(training_flights=128, lessons=len(worlds), corrections=len(worlds) // 2)
-    policy, _ = train_ppo(worlds, settings, 1, 2, np.arange(16))
+    policy, _ = train_ppo(worlds, settings, 1, 2, np.arange(16), progress)
     gains, sizes, ahead = [], [], []
     for seed in range(_FIRST_UNSEEN, _FIRST_UNSEEN + _UNSEEN):
         world = catalog(_UNSEEN_SIZE, seed)
@@ -52,15 +54,9 @@ def measure(out: Path | None = None) -> dict[str, Figure]:
         best = roll_out(Mpc(world), world, 3, few).value - base[: len(few)]
         ahead.append(100 * best.mean() / abs(base[: len(few)].mean()))
     share = 100 * np.stack(gains) / np.array(sizes)[:, None]  # [unseen, F]
-    rng = np.random.default_rng(0)
-    drawn = [
-        rng.choice(share[c], _FLIGHTS).mean()
-        for c in rng.integers(_UNSEEN, size=(2_000, _UNSEEN)).reshape(-1)
-    ]
-    means = np.array(drawn).reshape(2_000, _UNSEEN).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
+    gain, low, high = bounds(means(share)[:, 0])
     return {
-        "transfer_gain_pct": figure(share.mean(), "%"),
+        "transfer_gain_pct": figure(gain, "%"),
         "transfer_gain_low_pct": figure(low, "%", at_least=_LEAST_PCT),
         "transfer_gain_high_pct": figure(high, "%"),
         "transfer_mpc_gain_pct": figure(float(np.mean(ahead)), "%"),

@@ -14,14 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from promopilot.agents.settings import PpoSettings
-from promopilot.envs.arrays import Floats
-from promopilot.experiments.bench.agent_fits import SEEDS, Played, play_fixed, train_and_play
+from promopilot.experiments.bench.agent_fits import (
+    SEEDS,
+    Played,
+    one_thread,
+    play_fixed,
+    train_and_play,
+)
 from promopilot.experiments.bench.figure import Figure, figure
+from promopilot.experiments.bench.resampling import bounds, means
 from promopilot.experiments.worlds import WORLDS
 
 FOLDER = "agents"  # beside bench.json
 CALM = "known_stationary"
-_REPLICATES = 2_000
 _LEAST_GAP_PCT = 0.5  # below this there is nothing much to close
 _MINUTES = 3.0
 
@@ -63,23 +68,16 @@ def measure(out: Path, progress: Callable[[str, float], None]) -> dict[str, Figu
     return found
 
 
-def one_thread() -> None:
-    """Two torch threads while another process runs are slower than one."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def judged(
     world: str, trained: list[Played], base: Played, ahead: Played, static: Played
 ) -> dict[str, Figure]:
     """The figures of one world."""
     ppo = np.stack([played.value for played in trained])  # [S, F]
-    draws = _draws(ppo, base.value, ahead.value, static.value)
+    draws = means(ppo, base.value, ahead.value, static.value)
     mine, usual, best, fixed = (draws[:, k] for k in range(4))
-    gain = _bounds(100 * (mine - usual) / np.abs(usual))
-    gap = _bounds(100 * (best - usual) / np.abs(usual))
-    behind = _bounds(100 * (best - mine) / np.abs(best))
+    gain = bounds(100 * (mine - usual) / np.abs(usual))
+    gap = bounds(100 * (best - usual) / np.abs(usual))
+    behind = bounds(100 * (best - mine) / np.abs(best))
     found = {
         "gain_pct": figure(gain[0], "%"),
         "gain_low_pct": figure(gain[1], "%"),
@@ -93,7 +91,7 @@ def judged(
         "training_minutes": figure(max(p.seconds for p in trained) / 60, "min", at_most=_MINUTES),
     }
     if gap[0] > _LEAST_GAP_PCT:
-        closed = _bounds((mine - usual) / (best - usual))
+        closed = bounds((mine - usual) / (best - usual))
         found["gap_closed"] = figure(closed[0], "share", at_least=0.7)
         found["gap_closed_low"] = figure(closed[1], "share", at_least=0.0)
         found["gap_closed_high"] = figure(closed[2], "share")
@@ -101,30 +99,3 @@ def judged(
         short = 100 * (fixed[0] - mine[0]) / abs(fixed[0])
         found["behind_static_pct"] = figure(short, "%", at_most=0.5)
     return {f"{world}_{name}": value for name, value in found.items()}
-
-
-def _draws(ppo: Floats, *others: Floats) -> Floats:
-    """Means `[1 + replicates, 1 + others]`: of the sample itself, then of resampled ones.
-
-    Seeds are resampled among seeds and flights among flights, the same flights for all policies
-    (a pigeonhole bootstrap; Owen 2007): each is a source of chance of its own.
-    """
-    rng = np.random.default_rng(0)
-    seeds, flights = ppo.shape
-    by_flight = [
-        rng.multinomial(flights, np.full(flights, 1 / flights), size=_REPLICATES) / flights,
-        np.full((1, flights), 1 / flights),
-    ]
-    by_seed = [
-        rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=_REPLICATES) / seeds,
-        np.full((1, seeds), 1 / seeds),
-    ]
-    weight, seed_weight = np.concatenate(by_flight[::-1]), np.concatenate(by_seed[::-1])
-    mine = np.einsum("rs,sf,rf->r", seed_weight, ppo, weight, optimize=True)
-    return np.stack([mine, *(weight @ value for value in others)], axis=1)
-
-
-def _bounds(draws: Floats) -> tuple[float, float, float]:
-    """The sample's own figure, and its 95 % percentile interval."""
-    low, high = np.percentile(draws[1:], [2.5, 97.5])
-    return float(draws[0]), float(low), float(high)

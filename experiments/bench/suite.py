@@ -23,6 +23,8 @@ MODULES = {
     "allocator": ("allocator",),
     "agents": ("agents",),
 }
+# Studies of minutes, `measure(folder, progress)`; what they keep lies beside bench.json.
+STUDIES = {"agents": ("agent_worlds", "agent_transfer", "agent_placement")}
 BENCHES = tuple(MODULES)
 PEERS = "peers"  # one more, of the module of that name: only when named, it needs an interpreter
 FILE = "bench.json"
@@ -88,6 +90,10 @@ def measure_all(
                 module = importlib.import_module(f"promopilot.experiments.bench.{part}")
                 measured[name] |= module.measure(peers) if name == PEERS else module.measure()
                 _merge(out, {name: measured[name]})  # at once: a later one may be interrupted
+            for part in STUDIES.get(name, ()):
+                study_of = importlib.import_module(f"promopilot.experiments.bench.{part}")
+                measured[name] |= study_of.measure(out.parent, progress)
+                _merge(out, {name: measured[name]})
         if name == STUDIED and later is not None:
             measured[name] |= later()
             _merge(out, {name: measured[name]})
