@@ -13,6 +13,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import nn
 
+from promopilot.agents.errors import PolicyError
 from promopilot.agents.network import ActorCritic, make_network
 from promopilot.agents.ppo_policy import PpoPolicy
 from promopilot.agents.rollout import Progress
@@ -61,8 +62,26 @@ class _PricePolicy(ActorCriticPolicy):
 
 
 def _batch_size(settings: PpoSettings, rollout: int) -> int:
-    """The largest divisor of a rollout's samples that the configured batch size allows."""
+    """The largest divisor of a rollout's samples that the configured batch size allows.
+
+    Raises:
+        PolicyError: A rollout has one sample, of which nothing can be learnt.
+    """
+    if rollout < 2:
+        raise PolicyError(
+            f"num_envs is {settings.num_envs} and a flight has {rollout} day: PPO needs at least 2 "
+            "flight-days at a time; raise num_envs."
+        )
     return max(size for size in range(1, settings.batch_size + 1) if rollout % size == 0)
+
+
+def _check_network(settings: PpoSettings, worlds: Sequence[World]) -> None:
+    sizes = sorted({world.catalog.num_promotions for world in worlds})
+    if settings.network == "mlp" and len(sizes) > 1:
+        raise PolicyError(
+            f"The network mlp acts on one size of catalog, and these have {sizes} promotions; use "
+            "equivariant."
+        )
 
 
 @contextmanager
@@ -133,8 +152,13 @@ def train_ppo(
 
     Returns:
         The policy, for the first world, and the course.
+
+    Raises:
+        PolicyError: The network cannot act on worlds of these sizes, no spend reaches the target,
+            or there is too little to learn from at a time.
     """
     worlds = [worlds] if isinstance(worlds, World) else list(worlds)
+    _check_network(settings, worlds)
     env = TrainingFlights(
         worlds, seed, settings.num_envs, settings.training_flights, settings=settings.aim
     )
@@ -142,8 +166,7 @@ def train_ppo(
     model = make_ppo(env, settings, seed)
     network: ActorCritic = model.policy.mlp_extractor  # type: ignore[assignment]
 
-    def policies() -> list[PpoPolicy]:
-        pessimism = settings.aim.pessimism
+    def policies(pessimism: float = 0.0) -> list[PpoPolicy]:
         return [PpoPolicy(network, env.statistics, replan, pessimism) for replan in env.replans]
 
     def measure() -> Measured:
@@ -163,7 +186,8 @@ def train_ppo(
     coach.init_callback(model)
     with one_thread():
         resumed = coach.resume(model)
-        if not resumed and settings.lessons:
+        # The look-ahead knows of no target: its lessons would lead away from one.
+        if not resumed and settings.lessons and not env.aim.has_target:
             coach.measure()
             learn_from_teacher(env, model.policy, settings.lessons, settings.corrections, progress)
         if not resumed:
@@ -171,4 +195,4 @@ def train_ppo(
         coach.learn(model)
         course = coach.finish()
     network.eval()
-    return policies()[0], course
+    return policies(settings.aim.pessimism)[0], course

@@ -1,19 +1,21 @@
 """A trained price policy: the network's mean action inside the states it knows, and its files."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
+from promopilot.agents.artifact import (
+    read_artifact,
+    read_statistics,
+    readable,
+    statistics_card,
+    write_artifact,
+)
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.network import NETWORKS, ActorCritic, PriceNetwork, make_network
-from promopilot.agents.statistics import FEATURES, ObservationStatistics
+from promopilot.agents.statistics import ObservationStatistics
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.market import Market
 from promopilot.envs.replan import Replan
@@ -21,9 +23,6 @@ from promopilot.envs.target import Target
 from promopilot.envs.views import observation
 from promopilot.envs.views.price_actions import PriceActions
 from promopilot.envs.world import World
-
-_WEIGHTS, _CARD = "policy.safetensors", "policy.json"
-_STATISTICS = ("mean", "sd", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -62,48 +61,40 @@ class PpoPolicy:
 
 
 def save_policy(policy: PpoPolicy, folder: Path, notes: dict[str, object]) -> None:
-    """Write `policy.safetensors` and `policy.json` (shape, observation statistics, digest)."""
-    save_file(policy.network.state_dict(), folder / _WEIGHTS)
+    """Write `policy.safetensors` and `policy.json` (shape, observation statistics, digests)."""
     equivariant = isinstance(policy.network, PriceNetwork)
     card = {
         "algorithm": policy.name,
+        **seen_in(policy.replan.world),
         "network": NETWORKS[0 if equivariant else 1],
         "hidden": policy.network.latent_dim_vf // 2,
         "num_promotions": policy.network.latent_dim_pi // 2,
-        "globals": list(_globals(policy.replan.world)),
-        "features": list(observation.PROMOTION_NAMES),
         "pessimism": policy.pessimism,
         "target": asdict(policy.replan.target),
-        "observation": {name: getattr(policy.statistics, name).tolist() for name in _STATISTICS},
-        "sha256": hashlib.sha256((folder / _WEIGHTS).read_bytes()).hexdigest(),
-        **notes,
+        "observation": statistics_card(policy.statistics),
     }
-    (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_artifact(folder, policy.network.state_dict(), card, notes)
 
 
-def _globals(world: World) -> tuple[str, ...]:
-    """Names of the observation's entries that are the flight's."""
+def seen_in(world: World) -> dict[str, list[str]]:
+    """Names of an observation's entries: the flight's, and those of each promotion."""
     placements = range(len(world.catalog.placement_ids))
-    return (*observation.GLOBAL_NAMES, *(f"log_price.{k}" for k in placements))
+    return {
+        "globals": [*observation.GLOBAL_NAMES, *(f"log_price.{k}" for k in placements)],
+        "features": list(observation.PROMOTION_NAMES),
+    }
 
 
 def load_policy(folder: Path, world: World) -> PpoPolicy:
     """Read what `save_policy` wrote.
 
     Raises:
-        PolicyError: A file is missing or altered, observation statistics are, or the policy was
-            made for other observations or, if it is no equivariant one, for a catalog of another
-            size.
+        PolicyError: A file is missing or altered, or the policy is no PPO policy, or was made for
+            other observations or, if it is no equivariant one, for a catalog of another size.
     """
-    try:
-        card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-        digest = hashlib.sha256((folder / _WEIGHTS).read_bytes()).hexdigest()
-        if digest != card["sha256"]:
-            raise PolicyError(
-                f"{folder / _WEIGHTS} was altered: its digest is {digest}, not {card['sha256']}."
-            )
-        _check_observations(card, folder, world)
-        statistics = _statistics(card, folder)
+    card, weights = read_artifact(folder, ("ppo",), seen_in(world))
+    statistics = read_statistics(card, folder)
+    with readable(folder):
         promotions = world.catalog.num_promotions
         if card["network"] not in NETWORKS:
             raise PolicyError(f"The policy in {folder} has an unknown network {card['network']!r}.")
@@ -114,35 +105,6 @@ def load_policy(folder: Path, world: World) -> PpoPolicy:
                 "number."
             )
         network = make_network(card["network"], statistics, promotions, card["hidden"])
-        network.load_state_dict(load_file(folder / _WEIGHTS))
-        pessimism, target = float(card["pessimism"]), Target(**card["target"])
-    except FileNotFoundError as error:
-        raise PolicyError(f"There is no trained policy in {folder}.") from error
-    except (KeyError, TypeError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-        raise PolicyError(f"The policy in {folder} cannot be read: {error}.") from error
-    return PpoPolicy(network.eval(), statistics, Replan(world, target), pessimism)
-
-
-def _check_observations(card: dict[str, Any], folder: Path, world: World) -> None:
-    expected = {"globals": list(_globals(world)), "features": list(observation.PROMOTION_NAMES)}
-    for name, entries in expected.items():
-        if card[name] != entries:
-            other = sorted(set(card[name]) ^ set(entries)) or card[name]
-            raise PolicyError(
-                f"The policy in {folder} was trained on other observations than this market gives: "
-                f"they differ in {', '.join(map(str, other[:4]))}."
-            )
-
-
-def _statistics(card: dict[str, Any], folder: Path) -> ObservationStatistics:
-    if "observation" not in card:
-        raise PolicyError(f"The policy in {folder} lacks its observation statistics.")
-    found = {name: np.asarray(card["observation"][name], np.float32) for name in _STATISTICS}
-    size = len(card["globals"]) + FEATURES
-    for name, values in found.items():
-        if values.shape != (size,) or not np.isfinite(values).all():
-            raise PolicyError(
-                f"The policy in {folder} has {name} of shape {values.shape} among its observation "
-                f"statistics; it must be {size} finite numbers."
-            )
-    return ObservationStatistics(**found)
+        network.load_state_dict(weights)
+        replan = Replan(world, Target(**card["target"]))
+        return PpoPolicy(network.eval(), statistics, replan, float(card["pessimism"]))

@@ -1,8 +1,8 @@
 """How policies that set prices are trained."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class AimSettings(BaseModel):
@@ -13,12 +13,20 @@ class AimSettings(BaseModel):
     # Share of the worst flights whose mean counts (CVaR); null: the mean of all. Small shares learn
     # slowly, since only they teach.
     cvar: float | None = Field(default=None, gt=0, lt=1)
-    # Rates count as lower by this many standard errors of the belief, in every decision.
+    # Rates count as lower by this many standard errors of the belief, in every decision. Training
+    # does not know of it, since it would learn to take it back.
     pessimism: float = Field(default=0.0, ge=0, le=5)
-    # Conversion value per unit of spend that flights should bring in the mean; null: any.
+    # Conversion value per unit of spend that flights should bring in the mean; null: any. With a
+    # target the re-planner's prices keep it in the expected flight, and there are no lessons.
     target_roas: float | None = Field(default=None, gt=0)
     # Money per conversion that flights should cost at most in the mean; null: any.
     target_cpa: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if self.target_roas is not None and self.target_cpa is not None:
+            raise ValueError("target_roas and target_cpa are two targets: set one of them")
+        return self
 
 
 class PpoSettings(BaseModel):

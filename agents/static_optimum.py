@@ -20,12 +20,13 @@ class StaticOptimum:
         rate = (rates.first * rates.second).mean(axis=0)
         ever_live = world.live.any(axis=0)
         supply = world.supply.mean(axis=0)
+        left = max(world.budget - world.initial.spent, 0.0)
         split = Allocator(catalog.by_pool, spend_weight, world.dynamics.saturation).split(
             (rate * worth[catalog.promotion])[None],
             world.unit_cost[None],
             expected_reach_share(world) * supply[catalog.pool] * ever_live,
             supply,
-            np.array([min((world.budget - world.initial.spent) / world.days, world.per_day_max)]),
+            np.array([min(left / world.days, world.per_day_max)]),
             world.max_spend,
             subsidy=(rate * catalog.unit_subsidy[catalog.promotion])[None]
             if "subsidy" in world.covers

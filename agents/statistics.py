@@ -44,6 +44,8 @@ class ObservationStatistics:
         """Measure observations `[rows, G + FEATURES P]`, those of the re-planner's flights."""
         globals_, each = parts(observed, num_globals)
         live = each[each[:, :, LIVE] > 0]
+        if len(live) == 0:  # nothing to learn, and nothing to divide by
+            live = np.zeros((1, FEATURES), np.float32)
         mean = np.concatenate([globals_.mean(axis=0), live.mean(axis=0)])
         sd = np.concatenate([globals_.std(axis=0), live.std(axis=0)])
         sd = np.where(sd < _LEAST_SD, 1.0, sd)

@@ -21,7 +21,7 @@ def replan_for(world: World, roas: float | None, cpa: float | None) -> Replan:
     Args:
         world: What is played.
         roas: Least conversion value per unit of spend; none if absent.
-        cpa: Most money per conversion; none if absent.
+        cpa: Most money per conversion; none if absent. Not with a ROAS.
 
     Raises:
         PolicyError: Not even the dearest price keeps it.
@@ -50,7 +50,7 @@ def replan_for(world: World, roas: float | None, cpa: float | None) -> Replan:
 
 
 def _surplus(world: World, target: Target) -> float:
-    """Money by which the reference flight is better than its target; above 0 where it spends 0."""
+    """Money by which the reference flight is better than its target; -1 where it spends nothing."""
     market, replan, surplus, spent = Market(world, expected=True), Replan(world, target), 0.0, 0.0
     market.reset_to_mean()
     while not market.done:

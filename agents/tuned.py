@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.rollout import Progress
+from promopilot.agents.training.validation import decided_value
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.market import Market
 from promopilot.envs.replan import Replan
@@ -91,7 +92,7 @@ class TunedReplanner:
             return cls(Replan(world), Constants(**constants))
         except FileNotFoundError as error:
             raise PolicyError(f"There is no tuned re-planner in {folder}.") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError) as error:
             raise PolicyError(f"{path} cannot be read: {error}.") from error
 
 
@@ -154,7 +155,8 @@ def _play(policy: TunedReplanner, market: Market, seed: int, flights: Ints) -> f
     market.reset(seed, flights)
     total = 0.0
     while not market.done:
-        total += float(market.step(policy.spend(market)).total("mean_objective").mean())
+        outcome = market.step(policy.spend(market))
+        total += float(decided_value(outcome, market.world).mean())
     return total
 
 

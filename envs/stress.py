@@ -32,7 +32,8 @@ class Stress:
     price: float = 1.0  # factor on the cost of an impression
     fatigue: float = 1.0  # factor on the exponent of fatigue
     demand: float = 1.0  # factor on mean conversions per click (per impression without clicks)
-    # First-stage log-odds of every promotion, in standard deviations of what is believed of them.
+    # Log rates of every promotion, in standard deviations of what is believed of them; each stage
+    # takes its share of the joint error.
     rates_sd: float = 0.0
     swap_saturation: bool = False  # the curves are of another family: `SWAPPED`
     # Share of promotions, other ones in each flight, that fall by ln 2 in log-odds mid-flight.
@@ -43,19 +44,25 @@ class Stress:
             value = float(getattr(self, field.name))
             least = -np.inf if field.name == "rates_sd" else 0.0
             if not (value >= least and np.isfinite(value)):
-                raise MarketError(f"stress.{field.name} is {value}; it must be at least 0.")
+                rule = "a number" if field.name == "rates_sd" else "a number of at least 0"
+                raise MarketError(f"stress.{field.name} is {value}; it must be {rule}.")
         if self.shock_share > 1:
             raise MarketError(f"stress.shock_share is {self.shock_share}; it is at most 1.")
 
     def meets(self, exogenous: Exogenous, world: World) -> Exogenous:
         """What flights really meet in place of what was drawn."""
-        sd = world.rates.first_stage.shared_sd[world.catalog.promotion]
+        sds = np.stack([stage.shared_sd for stage in world.rates.stages])
+        both = np.hypot(*sds)
+        # sd_k^2 / sd: the likeliest way to be off by one standard deviation of the sum.
+        off = self.rates_sd * np.divide(sds**2, both, out=np.zeros_like(sds), where=both > 0)
+        first, second = off[:, world.catalog.promotion]
         return replace(
             exogenous,
             supply=np.rint(exogenous.supply * self.supply),
             price_factor=exogenous.price_factor * self.price,
             fatigue_exponent=exogenous.fatigue_exponent * self.fatigue,
-            first_shift=exogenous.first_shift + self.rates_sd * sd,
+            first_shift=exogenous.first_shift + first,
+            second_shift=exogenous.second_shift + second,
         )
 
     def responds(self, fixed: Fixed, world: World) -> Fixed:
@@ -77,7 +84,7 @@ class Stress:
 
     def strikes(self, drift: Floats, day: int, days: int, seed: int, flights: Ints) -> None:
         """Let the shock of mid-flight move the promotions' log-odds `drift` `[N, P]`, in place."""
-        count = round(self.shock_share * drift.shape[1])
+        count = max(round(self.shock_share * drift.shape[1]), 1) if self.shock_share else 0
         if day != days // 2 or count == 0:
             return
         lots = streams.uniforms(seed, flights, streams.STRESS, 1, drift.shape[1])[:, 0]

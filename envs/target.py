@@ -10,7 +10,7 @@ from promopilot.envs.world import World
 
 @dataclass(frozen=True)
 class Target:
-    """Value of at least `roas` x spend, or spend of at most `cpa` x conversions, or both.
+    """Value of at least `roas` x spend, or spend of at most `cpa` x conversions.
 
     With a price eta per unit of money that the total is short of, the Lagrangian adds
     eta (value - roas spend) and eta (cpa conversions - spend) to the objective: a conversion is

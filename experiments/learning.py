@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from promopilot import agents, envs
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
@@ -90,11 +92,15 @@ def _told(course: Course, world: World) -> dict[str, Any]:
 
 def _digest(agent: Agent, market: Path, config: RunConfig) -> str:
     """Of all that decides a training, so that it never goes on from another's state."""
-    told = hashlib.sha256(agent.encode())
+    told = hashlib.sha256(f"{agent} {metadata.version('promopilot')}".encode())
+    for package in (agents, envs):
+        folder = Path(package.__path__[0])
+        for file in sorted(folder.rglob("*.py")):
+            told.update(file.read_bytes())
     for file in sorted(market.glob("world.*")):
         told.update(file.read_bytes())
-    for part in (config.agents, config.simulate):
-        told.update(part.model_dump_json().encode())
+    told.update(config.agents.model_dump_json().encode())
+    told.update(str(config.simulate.flights_validation).encode())
     told.update(str(config.seed).encode())
     return told.hexdigest()
 

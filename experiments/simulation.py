@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,12 @@ def summarise(
         seed: Seed of the bootstrap.
         bound: `hindsight_bound` on test flights, if any.
     """
-    found, chosen = figures(test, world, seed, bound), figures(validation, world, seed)
+    found = figures(test, world, seed, bound)
+    fewest = min(len(rollout.value) for rollout in validation.values())
+    common = {
+        name: replace(rollout, value=rollout.value[:fewest]) for name, rollout in validation.items()
+    }
+    chosen = figures(common, world, seed)  # other flights would make other gains
     recommended, why = recommend(chosen, found, stress)
     return {
         "policies": found,

@@ -6,7 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
+from promopilot.agents.artifact import write_artifact
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.placement.flights import PlacementFlights
 from promopilot.agents.placement.learners import make_model, network_of
@@ -333,18 +335,23 @@ def test_bad_policy_files_are_named(tmp_path) -> None:
     save_placement(PlacementPolicy(taught(), 4), tmp_path, {})
     card_file, weights_file = tmp_path / "policy.json", tmp_path / "policy.safetensors"
     card = card_file.read_text()
+    plain = {
+        k: v for k, v in json.loads(card).items() if not k.endswith("_sha256") and k != "notes"
+    }
+    weights = load_file(weights_file)
     for change, message in (
-        ({"features": ["profit"]}, "other observations than promopilot/AdPlacement-v0 gives"),
+        ({"features": ["profit"]}, "other features than there are here"),
         ({"hidden": 9}, "cannot be read"),
         ({"hidden": None}, "cannot be read"),
+        ({"algorithm": "dqn"}, "is of the kind 'dqn'; ad placement by dqn or "),
     ):
-        card_file.write_text(json.dumps(json.loads(card) | change))
+        write_artifact(tmp_path, weights, plain | change, {})
         with pytest.raises(PolicyError, match=message):
             load_placement(tmp_path)
     card_file.write_text("{")
     with pytest.raises(PolicyError, match="cannot be read"):
         load_placement(tmp_path)
-    card_file.write_text(card)
+    write_artifact(tmp_path, weights, plain, {})
     weights = bytearray(weights_file.read_bytes())
     weights[-1] ^= 1
     weights_file.write_bytes(weights)
@@ -365,3 +372,8 @@ def test_the_network_that_decides_is_the_one_that_is_trained() -> None:
         before = network_of(model).beyond[-1].weight.clone()
         model.learn(512)
         assert not torch.equal(before, network_of(model).beyond[-1].weight)
+
+
+def test_flights_of_other_blocks_are_refused() -> None:
+    with pytest.raises(PolicyError, match="trained on 3 blocks a day, and these flights have 4"):
+        PlacementPolicy(taught(), 3).choose(BATCH, observations())

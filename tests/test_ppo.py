@@ -11,11 +11,12 @@ from gymnasium.wrappers.vector import RescaleAction
 from stable_baselines3 import PPO
 
 import promopilot.envs  # noqa: F401 - registers the environments
+from promopilot.agents.artifact import read_artifact, write_artifact
 from promopilot.agents.comparison import gain_pct
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.network import PriceNetwork, make_network
 from promopilot.agents.ppo import train_ppo
-from promopilot.agents.ppo_policy import load_policy, save_policy
+from promopilot.agents.ppo_policy import load_policy, save_policy, seen_in
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.agents.settings import PpoSettings
@@ -142,26 +143,71 @@ def test_bad_policy_files_are_named(tmp_path) -> None:
     save_policy(policy, tmp_path, {})
     with pytest.raises(PolicyError, match="trained for 3 promotions, and the market has 6"):
         load_policy(tmp_path, synthetic_world(SyntheticSize(placements=2)))
-    with pytest.raises(PolicyError, match=r"other observations .* log_price\.2"):
+    with pytest.raises(PolicyError, match=r"other globals .* log_price\.2"):
         load_policy(tmp_path, synthetic_world(replace(SIZE, placements=3)))
     text = (tmp_path / "policy.json").read_text()
     card = json.loads(text)
     for broken, told in (
-        ({"sha256": card["sha256"]}, "cannot be read"),
-        ({k: v for k, v in card.items() if k != "observation"}, "lacks its observation stat"),
-        (card | {"observation": card["observation"] | {"sd": [1.0]}}, r"has sd of shape \(1,\)"),
-        (card | {"network": "lstm"}, "unknown network 'lstm'"),
-        (card | {"hidden": 7, "network": "equivariant"}, "cannot be read"),
+        ({"algorithm": "ppo"}, "cannot be read"),
+        (card | {"algorithm": "dqn"}, "is of the kind 'dqn'; ppo is needed here"),
+        (card | {"hidden": 7}, "policy.json was altered"),
+        (card | {"observation": {}}, "policy.json was altered"),
+        (["no card"], "cannot be read"),
     ):
         (tmp_path / "policy.json").write_text(json.dumps(broken))
         with pytest.raises(PolicyError, match=told):
             load_policy(tmp_path, world)
+    (tmp_path / "policy.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(PolicyError, match="cannot be read"):
+        load_policy(tmp_path, world)
     (tmp_path / "policy.json").write_text(text)
     weights = bytearray((tmp_path / "policy.safetensors").read_bytes())
     weights[-1] ^= 1
     (tmp_path / "policy.safetensors").write_bytes(weights)
     with pytest.raises(PolicyError, match="was altered"):
         load_policy(tmp_path, world)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"observation": None}, "lacks its observation statistics"),
+        ({"observation": {"sd": [1.0]}}, r"has sd of shape \(1,\)"),
+        ({"network": "lstm"}, "unknown network 'lstm'"),
+        ({"hidden": 7, "network": "equivariant"}, "cannot be read"),
+        ({"pessimism": "x"}, "cannot be read"),
+    ],
+)
+def test_a_sealed_card_that_does_not_fit_is_named(tmp_path, change, told: str) -> None:
+    """As another program might write it."""
+    world, policy, _ = train(UNTRAINED.model_copy(update={"network": "mlp"}))
+    save_policy(policy, tmp_path, {})
+    card, weights = read_artifact(tmp_path, ("ppo",), seen_in(world))
+    card = {k: v for k, v in card.items() if not k.endswith("_sha256") and k != "notes"}
+    for key, value in change.items():
+        card[key] = card[key] | value if isinstance(value, dict) else value
+    card = {k: v for k, v in card.items() if v is not None}
+    write_artifact(tmp_path, weights, card, {})
+    with pytest.raises(PolicyError, match=told):
+        load_policy(tmp_path, world)
+
+
+def test_a_network_for_one_size_is_not_trained_on_several() -> None:
+    worlds = [synthetic_world(replace(SIZE, promotions=p)) for p in (2, 3)]
+    with pytest.raises(PolicyError, match=r"mlp acts on one size .* have \[2, 3\] promotions"):
+        train_ppo(worlds, QUICK.model_copy(update={"network": "mlp"}), 0, 99, np.arange(2))
+    world = synthetic_world(replace(SIZE, days=1))
+    with pytest.raises(PolicyError, match="at least 2 flight-days at a time; raise num_envs"):
+        train_ppo(world, QUICK.model_copy(update={"num_envs": 1}), 0, 99, np.arange(2))
+
+
+def test_a_world_in_which_nothing_is_ever_live_trains_nothing_and_says_so_without_nan() -> None:
+    world = synthetic_world(SIZE)
+    policy, course = train_ppo(
+        replace(world, live=np.zeros_like(world.live)), QUICK, 0, 99, np.arange(2)
+    )
+    assert all(h["gain_pct"] == 0 for h in course.history)
+    assert np.isfinite(policy.statistics.mean).all()
 
 
 def test_permuting_promotions_permutes_their_prices() -> None:
@@ -206,12 +252,13 @@ def test_beyond_the_states_of_training_it_decides_as_the_replanner() -> None:
     assert not np.allclose(policy.spend(market)[1], usual[1])
 
 
-def test_pessimism_moves_money_from_the_unknown_to_the_known() -> None:
+@pytest.mark.parametrize("training", [0, 600])
+def test_pessimism_moves_money_from_the_unknown_to_the_known(training: int) -> None:
     world = synthetic_world(SIZE)
     stage = replace(world.rates.first_stage, shared_sd=np.array([1.0, 0.1, 0.1]))
     world = replace(world, rates=replace(world.rates, first_stage=stage))
-    aim = UNTRAINED.aim.model_copy(update={"pessimism": 1.0})
-    settings = UNTRAINED.model_copy(update={"aim": aim})
+    aim = QUICK.aim.model_copy(update={"pessimism": 1.0})
+    settings = QUICK.model_copy(update={"aim": aim, "lessons": 1, "steps": training})
     careful, _ = train_ppo(world, settings, 0, 99, np.arange(2))
     market = Market(world)
     before, after = (

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
+from safetensors.torch import load_file
 from stable_baselines3 import DQN, PPO
 
+from promopilot.agents.artifact import write_artifact
 from promopilot.agents.comparison import gain_pct
 from promopilot.agents.dqn import make_dqn, network_of, train_dqn
 from promopilot.agents.dqn_network import PresetNetwork
@@ -238,24 +240,30 @@ def test_a_policy_survives_its_files(outputs: int, tmp_path) -> None:
     )
 
 
+def unsealed(card: dict) -> dict:
+    return {k: v for k, v in card.items() if not k.endswith("_sha256") and k != "notes"}
+
+
 def test_bad_policy_files_are_named(tmp_path) -> None:
     with pytest.raises(PolicyError, match="no trained policy"):
         load_dqn(tmp_path, WORLD)
     save_dqn(learnt(), tmp_path, {})
-    with pytest.raises(PolicyError, match=r"other observations .* differ in log_price.2"):
+    with pytest.raises(PolicyError, match=r"other globals .* differ in log_price.2"):
         load_dqn(tmp_path, synthetic_world())
     card_file, weights_file = tmp_path / "policy.json", tmp_path / "policy.safetensors"
     card = json.loads(card_file.read_text())
     for change, message in (
         ({"presets": ["replanner"]}, "trained on other presets"),
-        ({"observation": card["observation"] | {"sd": [1.0]}}, "statistics .* are damaged: sd"),
+        ({"observation": card["observation"] | {"sd": [1.0]}}, r"has sd of shape \(1,\)"),
         ({"hidden": 7}, "cannot be read"),
+        ({"algorithm": "ppo"}, "is of the kind 'ppo'; dqn or qrdqn is needed here"),
     ):
-        card_file.write_text(json.dumps(card | change))
+        weights = load_file(weights_file)
+        write_artifact(tmp_path, weights, unsealed(card) | change, {})
         with pytest.raises(PolicyError, match=message):
             load_dqn(tmp_path, WORLD)
-    card_file.write_text(json.dumps({k: v for k, v in card.items() if k != "observation"}))
-    with pytest.raises(PolicyError, match="lacks its observation statistics"):
+    card_file.write_text(json.dumps(card | {"hidden": 9}))
+    with pytest.raises(PolicyError, match=r"policy.json was altered"):
         load_dqn(tmp_path, WORLD)
     card_file.write_text(json.dumps(card))
     weights = bytearray(weights_file.read_bytes())

@@ -1,5 +1,5 @@
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -151,7 +151,9 @@ def test_differences_are_paired_on_the_flights_that_both_played() -> None:
 
 
 def test_the_bound_has_a_mean_and_nothing_else() -> None:
-    assert figures(played(), WORLD, 0, np.array([1.0, 3.0]))[BOUND] == {"value_mean": 2.0}
+    base = played()["replanner"].value
+    bound = figures(played(), WORLD, 0, base[:2] + 3.0)[BOUND]  # 3 above it on these flights
+    assert bound == {"value_mean": pytest.approx(base.mean() + 3.0)}
 
 
 def test_a_recommended_policy_on_fewer_flights_is_judged_on_those(tmp_path: Path) -> None:
@@ -241,7 +243,8 @@ def test_policies_that_look_ahead_play_at_most_so_many_flights(
 
 
 def test_the_text_table_shows_what_there_is_and_dashes_else() -> None:
-    rows = figures(played(ppo=1.0), WORLD, 0, np.array([150.0]))
+    base = played()["replanner"].value
+    rows = figures(played(ppo=1.0), WORLD, 0, base + (150.0 - base.mean()))
     rows["ppo"]["fallback_share"] = 0.034
     lines = policy_table(rows).splitlines()
     widths = {len(line) for line in lines}
@@ -261,3 +264,19 @@ def test_an_unknown_policy_is_named_with_its_nearest(run: Path) -> None:
 def test_no_two_purposes_share_flights() -> None:
     seeds = [s for seed in range(50) for s in Seeds.of(seed).as_dict().values()]
     assert len(set(seeds)) == len(seeds)
+
+
+def test_of_a_gap_that_is_not_proven_no_share_is_told() -> None:
+    rows = figures(played(mpc=(0.8, 30.0), ppo=(0.4, 15.0)), WORLD, 0)
+    assert rows["mpc"]["vs_replanner_ci95"][0] < 0
+    assert "gap_closed" not in rows["ppo"]
+
+
+def test_the_choice_is_made_on_flights_that_all_have_played() -> None:
+    """Ahead on its few flights, behind on those that all played."""
+    few = {name: replace(r, value=r.value[:50]) for name, r in played(mpc=1.0).items()}
+    many = played(ppo=2.0)
+    many["ppo"].value[50:] *= 0.5
+    validation = many | {"mpc": few["mpc"]}
+    document = summarise(validation, played(ppo=2.0, mpc=1.0), {}, WORLD, 0)
+    assert document["recommended"] == "ppo"

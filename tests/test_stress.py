@@ -70,12 +70,16 @@ def test_what_is_believed_on_the_first_day_stays(name: str) -> None:
     ],
 )
 def test_a_stress_moves_one_kind_of_draw_alone(name: str, moved: str | None) -> None:
-    arrays = {"supply": "supply", "price": "price_factor", "rates": "first_shift"}
-    arrays["fatigue"] = "fatigue_exponent"
+    arrays = {
+        "supply": ["supply"],
+        "price": ["price_factor"],
+        "rates": ["first_shift", "second_shift"],
+        "fatigue": ["fatigue_exponent"],
+    }
     calm, market = started(WORLD, 7, 3), stressed(WORLD, STRESSES[name])
     for field in fields(Exogenous):
         left, right = (getattr(m.exogenous, field.name) for m in (calm, market))
-        assert same(left, right) == (field.name != arrays.get(moved or "")), field.name
+        assert same(left, right) == (field.name not in arrays.get(moved or "", [])), field.name
 
 
 def test_every_stress_changes_what_happens() -> None:
@@ -97,9 +101,8 @@ def test_rates_move_by_what_is_believed_possible_of_each_promotion() -> None:
     world = replace(WORLD, rates=replace(WORLD.rates, first_stage=first))
     for name, sign in (("rates_low", -1), ("rates_high", 1)):
         moved = true_log_odds(stressed(world, STRESSES[name])) - true_log_odds(started(world, 7, 3))
-        expected = np.broadcast_to(sign * sd[world.catalog.promotion], moved[0].shape)
-        np.testing.assert_allclose(moved[0], expected, atol=1e-9)
-        np.testing.assert_allclose(moved[1], 0, atol=1e-9)
+        both = np.hypot(sd, world.rates.second_stage.shared_sd)[world.catalog.promotion]
+        np.testing.assert_allclose(moved.sum(axis=0), np.tile(sign * both, (3, 1)), atol=1e-9)
 
 
 def test_fatigue_follows_the_true_exponent_and_is_believed_as_before() -> None:
@@ -215,12 +218,42 @@ def test_a_flight_teaches_how_far_the_belief_was_off(name: str, sign: int) -> No
 @pytest.mark.parametrize(
     ("given_", "told"),
     [
-        ({"supply": -0.1}, "stress.supply is -0.1; it must be at least 0"),
+        ({"supply": -0.1}, "stress.supply is -0.1; it must be a number of at least 0"),
         ({"price": np.nan}, "stress.price is nan"),
-        ({"rates_sd": np.inf}, "stress.rates_sd is inf"),
+        ({"rates_sd": np.inf}, "stress.rates_sd is inf; it must be a number."),
         ({"shock_share": 1.5}, "stress.shock_share is 1.5; it is at most 1"),
     ],
 )
 def test_a_stress_out_of_range_is_named(given_: dict[str, float], told: str) -> None:
     with pytest.raises(MarketError, match=told):
         Stress(**given_)
+
+
+def test_rates_off_by_a_standard_error_move_whichever_stage_is_uncertain() -> None:
+    world = synthetic_world()
+    for first_sd, second_sd in ((0.0, 0.5), (0.4, 0.0), (0.3, 0.4)):
+        stages = [
+            replace(stage, shared_sd=np.full_like(stage.shared_sd, sd))
+            for stage, sd in zip(world.rates.stages, (first_sd, second_sd), strict=True)
+        ]
+        uncertain = replace(
+            world, rates=replace(world.rates, first_stage=stages[0], second_stage=stages[1])
+        )
+        plain, off = Market(uncertain), Market(uncertain, stress=STRESSES["rates_low"])
+        for market in (plain, off):
+            market.reset(0, np.arange(2))
+        moved = (
+            off.exogenous.first_shift - plain.exogenous.first_shift,
+            off.exogenous.second_shift - plain.exogenous.second_shift,
+        )
+        np.testing.assert_allclose(moved[0] + moved[1], -np.hypot(first_sd, second_sd))
+
+
+def test_a_shock_hits_one_promotion_at_least() -> None:
+    world = synthetic_world(SyntheticSize(promotions=1, days=4))
+    market = Market(world, stress=STRESSES["shock"])
+    market.reset(0, np.arange(3))
+    nothing = np.zeros((3, world.catalog.num_line_items))
+    while market.day < 3:
+        market.step(nothing)
+    assert (market._state.drift < -0.5).all()

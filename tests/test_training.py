@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from stable_baselines3.common.vec_env import VecEnv
 
 from promopilot.agents.errors import PolicyError
@@ -222,3 +223,25 @@ def test_a_target_out_of_reach_is_named() -> None:
     aim = AimSettings(target_roas=1e6)
     with pytest.raises(PolicyError, match=r"a ROAS of 1000000.0, and no spend reaches it"):
         train(QUICK.model_copy(update={"aim": aim}))
+
+
+def test_two_targets_at_once_are_refused() -> None:
+    with pytest.raises(ValidationError, match="are two targets: set one of them"):
+        AimSettings(target_roas=2.0, target_cpa=3.0)
+
+
+def test_lessons_do_not_lead_away_from_a_target() -> None:
+    """Taught or not: the look-ahead knows of no target, so that nobody asks it."""
+    aim = AimSettings(target_roas=1.0)
+    untaught, taught = (
+        train(QUICK.model_copy(update={"aim": aim, "lessons": lessons}))[1].history
+        for lessons in (0, 1)
+    )
+    assert taught == untaught
+
+
+def test_risk_aversion_takes_lessons_and_is_measured_on_the_worst_flights() -> None:
+    aim = AimSettings(cvar=0.25)
+    _, course = train(QUICK.model_copy(update={"aim": aim}))
+    assert course.history[0]["gain_pct"] == 0.0
+    assert all(np.isfinite(h["gain_pct"]) for h in course.history)

@@ -67,7 +67,7 @@ class TrainingFlights(FlightsVecEnv):
         for batch in self._batches:
             if isinstance(batch.actions, PriceActions):
                 batch.replan = replan_for(batch.world, settings.target_roas, settings.target_cpa)
-                batch.actions = PriceActions(batch.replan, settings.pessimism)
+                batch.actions = PriceActions(batch.replan)
         self._seed, self._size = seed, observation.size(widest)
         self._blocks = batches_of(num_flights, num_envs)
         self.aim = Aim(settings)

@@ -38,11 +38,11 @@ class PriceActions:
         """Media spend `[N, L]` that an action `[N, count]` asks for today."""
         inside = clipped(action, self.low, self.high)
         pace, tilt, share = np.split(inside, [1, 1 + (self.count - 1) // 2], axis=1)
-        tilt = TILT_RANGE**tilt
-        if self._pessimism > 0:
+        tilt, toll = TILT_RANGE**tilt, share * mean_worth(self._replan, market)
+        if self._pessimism > 0:  # a lower rate, today and on the days that the toll is for
             sd = np.hypot(market.first_belief.now.sd, market.second_belief.now.sd)
-            tilt = tilt * np.exp(-self._pessimism * sd)
-        toll = share * mean_worth(self._replan, market)
+            lower = np.exp(-self._pessimism * sd)
+            tilt, toll = lower * tilt, lower * toll
         return self._replan(market, PACE_RANGE ** pace[:, 0], tilt, toll).spend
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from promopilot.envs.arrays import Floats
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.worlds import named_world, world_place
 
+FOLDER = "agents"  # beside bench.json
 SEEDS = (1, 2, 3, 4, 5)  # of training; each has training flights of its own
 TEST_SEED, TEST_FLIGHTS = 20_261, 1_024  # flights that choose nothing
 VALIDATION_SEED, VALIDATION_FLIGHTS = 20_262, 128
@@ -118,12 +121,36 @@ def _keep(place: Path, played: Played) -> Played:
 
 def _digest(name: str, what: str) -> str:
     """Of code, world and what is done there."""
-    told = hashlib.sha256(what.encode())
-    for package in (agents, envs):
-        folder = Path(package.__path__[0])
-        for file in sorted(folder.rglob("*.py")):
-            told.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    told = hashlib.sha256(what.encode() + code_digest())
     place = world_place(name)
     for file in sorted(place.iterdir()) if place.is_dir() else [place]:
         told.update(file.read_bytes())
     return told.hexdigest()[:_DIGITS]
+
+
+def code_digest() -> bytes:
+    """Of the code of agents, market and study, and of the libraries that learn."""
+    told = hashlib.sha256()
+    here = Path(__file__).parent
+    folders = (Path(agents.__path__[0]), Path(envs.__path__[0]))
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            told.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    for file in sorted(here.glob("agent_*.py")):
+        told.update(file.read_bytes())
+    for library in ("torch", "stable-baselines3", "sb3-contrib", "numpy", "numba"):
+        told.update(metadata.version(library).encode())
+    return told.digest()
+
+
+def kept(name: str, out: Path, make: Callable[[], Played]) -> Played:
+    """What `make` returns, or what it returned for this code before.
+
+    Args:
+        name: Of what is made.
+        out: Where results are kept.
+        make: Makes it.
+    """
+    digest = hashlib.sha256(name.encode() + code_digest()).hexdigest()[:_DIGITS]
+    place = out / f"{name}-{digest}.json"
+    return _kept(place) or _keep(place, make())

@@ -15,6 +15,7 @@ import numpy as np
 
 from promopilot.agents.settings import PpoSettings
 from promopilot.experiments.bench.agent_fits import (
+    FOLDER,
     SEEDS,
     Played,
     one_thread,
@@ -25,7 +26,6 @@ from promopilot.experiments.bench.figure import Figure, figure
 from promopilot.experiments.bench.resampling import bounds, means
 from promopilot.experiments.worlds import WORLDS
 
-FOLDER = "agents"  # beside bench.json
 CALM = "known_stationary"
 _LEAST_GAP_PCT = 0.5  # below this there is nothing much to close
 _MINUTES = 3.0
@@ -90,7 +90,7 @@ def judged(
         "fallback_pct": figure(100 * float(np.mean([p.fallback_share for p in trained])), "%"),
         "training_minutes": figure(max(p.seconds for p in trained) / 60, "min", at_most=_MINUTES),
     }
-    if gap[0] > _LEAST_GAP_PCT:
+    if gap[0] > _LEAST_GAP_PCT and gap[1] > 0:  # of an unproven gap no share is told
         closed = bounds((mine - usual) / (best - usual))
         found["gap_closed"] = figure(closed[0], "share", at_least=0.7)
         found["gap_closed_low"] = figure(closed[1], "share", at_least=0.0)

@@ -10,7 +10,7 @@ import time
 
 from promopilot.experiments.bench.figure import Figure, figure
 
-STEPS = 5_400  # three rollouts of 64 flights x 28 days
+STEPS = 3 * 64 * 28  # three rollouts of 64 flights x 28 days
 
 
 def measure() -> dict[str, Figure]:
