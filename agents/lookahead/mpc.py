@@ -60,7 +60,7 @@ class Mpc:
         day = market.day
         beliefs = market.first_belief, market.second_belief
         first, second = (
-            _rates(belief, alike[day:]) for belief, alike in zip(beliefs, self._alike, strict=True)
+            _rates(belief, alike, day) for belief, alike in zip(beliefs, self._alike, strict=True)
         )
         drift = self._drift ** np.arange(first.shape[1])[:, None]
         return self.planner.rest(
@@ -78,15 +78,16 @@ class Mpc:
 
 
 def _days_alike(stage: Stage) -> Ints:
-    """[D] of each day the first day with the same rates, for which the belief is asked once."""
-    _, first, which = np.unique(stage.rate, axis=0, return_index=True, return_inverse=True)
-    return first[which.reshape(-1)]
+    """[D] a number for each day; days with the same rates have the same one."""
+    which = np.unique(stage.rate, axis=0, return_inverse=True)[1]
+    return np.asarray(which.reshape(-1), dtype=np.int64)
 
 
-def _rates(belief: StageBelief, days: Ints) -> Floats:
-    """Expected rates `[N, H, L]` of the days that stand for those to come `[H]`.
+def _rates(belief: StageBelief, alike: Ints, today: int) -> Floats:
+    """Expected rates `[N, H, L]` of the days to come; those that are alike are asked for once.
 
     Today's are asked for last: the market asks for them next.
     """
-    rates = {day: belief.expected_rate(day) for day in sorted({int(d) for d in days}, reverse=True)}
-    return np.stack([rates[int(day)] for day in days], axis=1)
+    _, first, which = np.unique(alike[today:], return_index=True, return_inverse=True)
+    rates = {place: belief.expected_rate(today + place) for place in sorted(first.tolist())[::-1]}
+    return np.stack([rates[int(first[kind])] for kind in which.reshape(-1)], axis=1)
