@@ -23,6 +23,7 @@ _MOST_TURNS = 150
 _ENOUGH = 1e-9
 _MOST_PARTS, _STEPS = 6, 8
 _HALVINGS = 40
+_PARTS = 5
 
 
 @njit(cache=True, error_model="numpy")
@@ -106,6 +107,19 @@ def decide(lines, raised, rows, found, scale):  # type: ignore[no-untyped-def]
                 best = value
                 _keep(tried, found)
         part[i] = 0.0
+    if best > -math.inf:
+        _keep(found, tried)
+        if _exchange(lines, rows, tried):
+            for i in range(items):  # what is past its turn now is split anew
+                many[i] = tried.spend[i] > lines.least[i] and tried.spend[i] >= _turn(lines, i)
+            _keep(tried, found)
+            best = worth_of(lines, found.spend)
+            value = _solve(
+                *(lines, own, own_raised, rows, straight, spare),
+                *(tried, many, part, prices, scale),
+            )
+            if value > best:
+                _keep(tried, found)
     return bound, best > -math.inf
 
 
@@ -188,6 +202,70 @@ def _fill(lines, rows, tried):  # type: ignore[no-untyped-def]
         if best < 0 or most <= 1e-9 * abs(worth_of(lines, tried.spend)):
             return
         tried.spend[best], tried.shown[best] = at, _bought(lines, best, at)
+
+
+@inner
+def _exchange(lines, rows, tried):  # type: ignore[no-untyped-def]
+    """Move money between two line items while that earns more; whether any was moved.
+
+    All, a half, a quarter, ... of what one has above its least goes to another, as far as limits
+    allow: steps large enough for S-shaped curves, of which a little more may be worth less.
+    """
+    items, moved = len(tried.spend), False
+    for _ in range(items):
+        for j in range(len(rows.low)):
+            tried.used[j] = 0.0
+        for i in range(items):
+            for e in range(rows.starts[i], rows.starts[i + 1]):
+                more = rows.money[e] * tried.spend[i] + rows.shown[e] * tried.shown[i]
+                tried.used[rows.row[e]] += more
+        most, giver, taker, given, taken = 0.0, -1, -1, 0.0, 0.0
+        for i in range(items):
+            free = tried.spend[i] - lines.least[i]
+            if free <= 0:
+                continue
+            for part in range(_PARTS):
+                x = tried.spend[i] - free / 2**part
+                lost = tried.shown[i] - _bought(lines, i, x)
+                for j in range(items):
+                    more = min(tried.spend[i] - x, lines.most[j] - tried.spend[j])
+                    if i == j or more <= 0:
+                        continue
+                    won = _bought(lines, j, tried.spend[j] + more) - tried.shown[j]
+                    gain = lines.worth[j] * won - lines.worth[i] * lost
+                    gain -= lines.price * (more - (tried.spend[i] - x))
+                    fits = gain > most and _fits(
+                        rows, tried, i, x - tried.spend[i], -lost, j, more, won
+                    )
+                    if fits:
+                        most, giver, taker, given, taken = gain, i, j, x, tried.spend[j] + more
+        if most <= 1e-9 * abs(worth_of(lines, tried.spend)):
+            return moved
+        moved = True
+        tried.spend[giver], tried.shown[giver] = given, _bought(lines, giver, given)
+        tried.spend[taker], tried.shown[taker] = taken, _bought(lines, taker, taken)
+    return moved
+
+
+@inner
+def _fits(rows, tried, i, less, lost, j, more, won):  # type: ignore[no-untyped-def]
+    """Whether every limit holds when i gets `less` money and `lost` impressions, and j the rest."""
+    for e in range(rows.starts[i], rows.starts[i + 1]):
+        tried.used[rows.row[e]] += rows.money[e] * less + rows.shown[e] * lost
+    for e in range(rows.starts[j], rows.starts[j + 1]):
+        tried.used[rows.row[e]] += rows.money[e] * more + rows.shown[e] * won
+    fits = True
+    for at in range(2):
+        k = i if at == 0 else j
+        for e in range(rows.starts[k], rows.starts[k + 1]):
+            row = rows.row[e]
+            if not rows.low[row] <= tried.used[row] <= rows.high[row]:
+                fits = False
+    for e in range(rows.starts[i], rows.starts[i + 1]):
+        tried.used[rows.row[e]] -= rows.money[e] * less + rows.shown[e] * lost
+    for e in range(rows.starts[j], rows.starts[j + 1]):
+        tried.used[rows.row[e]] -= rows.money[e] * more + rows.shown[e] * won
+    return fits
 
 
 @inner
