@@ -27,6 +27,9 @@ def figures(
             gain = gain_pct(value, base, seed)
             if gain is not None:
                 found[name] |= {"vs_replanner_pct": gain[0], "vs_replanner_ci95": list(gain[1:])}
+            whole = rollouts[BASELINE].value
+            if len(value) < len(whole):  # what is comparable with those that have played all
+                found[name]["value_all_flights"] = float(whole.mean() + (value - base).mean())
     ahead = found.get(LOOKAHEAD, {})
     proven = ahead.get("vs_replanner_ci95", [0.0])[0] > 0  # of an unproven gap no share is told
     if proven and ahead["vs_replanner_pct"] > _LEAST_GAP_PCT:

@@ -65,7 +65,7 @@ def test_metrics_hold_the_contracts_keys(metrics: dict) -> None:
     assert set(metrics["policies"]["clairvoyant_bound"]) == {"value_mean"}
     common = {"value_mean", "value_ci95", "vs_replanner_pct", "vs_replanner_ci95"}
     common |= {"overspend_max", "flights", "decision_ms", "pct_of_clairvoyant"}
-    optional = {"gap_closed", "gap_closed_ci95", "fallback_share"}
+    optional = {"gap_closed", "gap_closed_ci95", "fallback_share", "value_all_flights"}
     for name in set(metrics["policies"]) - {"clairvoyant_bound"}:
         figures = metrics["policies"][name]
         assert common <= set(figures) <= common | optional

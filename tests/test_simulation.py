@@ -280,3 +280,15 @@ def test_the_choice_is_made_on_flights_that_all_have_played() -> None:
     validation = many | {"mpc": few["mpc"]}
     document = summarise(validation, played(ppo=2.0, mpc=1.0), {}, WORLD, 0)
     assert document["recommended"] == "ppo"
+
+
+def test_a_mean_on_few_flights_is_made_comparable_with_those_on_all() -> None:
+    everybody = played(mpc=2.0, ppo=1.0)
+    best = np.argsort(-everybody["replanner"].value)[:40]  # a lucky part
+    order = np.r_[best, np.setdiff1d(np.arange(300), best)]
+    lucky = {name: replace(r, value=r.value[order]) for name, r in everybody.items()}
+    lucky["mpc"] = replace(lucky["mpc"], value=lucky["mpc"].value[:40])
+    rows = figures(lucky, WORLD, 0)
+    assert rows["mpc"]["value_mean"] > 1.2 * rows["replanner"]["value_mean"]
+    assert 1.01 < rows["mpc"]["value_all_flights"] / rows["replanner"]["value_mean"] < 1.04
+    assert "value_all_flights" not in rows["ppo"]

@@ -44,7 +44,7 @@ def _values(page: Page) -> Chart:
     """All policies, from zero, and the ceiling where it is known."""
     figures, recommended = page.run.simulations["policies"], page.run.simulations["recommended"]
     order = _order(figures)
-    values = [figures[name]["value_mean"] for name in order]
+    values = [figures[name][_mean_key(figures[name])] for name in order]
     ends = [tuple(figures[name]["value_ci95"]) for name in order]
     rows, text = labelled_rows([_label(page, name) for name in order], 18), _as_text(page)
     bars = {
@@ -102,7 +102,7 @@ def _label(page: Page, name: str) -> str:
     simulations = page.run.simulations
     label = words.policy(name)
     if simulations["policies"][name]["flights"] < simulations["flights_test"]:
-        label += f" · on {simulations['policies'][name]['flights']} flights"
+        label += f" · from {simulations['policies'][name]['flights']} flights"
     return label + (" · recommended" if name == simulations["recommended"] else "")
 
 
@@ -116,9 +116,12 @@ def _values_note(page: Page, order: list[str]) -> Markup:
     fewer = next((name for name in order if figures[name]["flights"] < flights), None)
     if fewer is not None:
         text += Markup(
-            "; those that look ahead met the first {} of them, so that they are best compared in "
-            "the next chart, on common flights"
-        ).format(count(f"simulations:policies.{fewer}.flights", figures[fewer]["flights"]))
+            "; those that look ahead met the first {} of them: their bars are the {}'s plus what "
+            "they gained on it there"
+        ).format(
+            count(f"simulations:policies.{fewer}.flights", figures[fewer]["flights"]),
+            words.policy(BASELINE),
+        )
     able = [name for name in order if name not in POLICIES or POLICIES[name].usable]
     text += Markup(". Of what can be done, the best brings {}, the least good {}.").format(
         _value(page, able[0]), _value(page, able[-1])
@@ -131,9 +134,16 @@ def _values_note(page: Page, order: list[str]) -> Markup:
 
 
 def _value(page: Page, name: str) -> Markup:
-    value = page.run.simulations["policies"][name]["value_mean"]
-    key = f"simulations:policies.{name}.value_mean"
-    return page.numbers.outcome(key, value, page.run.world.objective)
+    row = page.run.simulations["policies"][name]
+    key = _mean_key(row)
+    return page.numbers.outcome(
+        f"simulations:policies.{name}.{key}", row[key], page.run.world.objective
+    )
+
+
+def _mean_key(row: dict[str, Any]) -> str:
+    """Of the mean that can be compared with those of policies on all flights."""
+    return "value_all_flights" if "value_all_flights" in row else "value_mean"
 
 
 def _as_text(page: Page) -> Callable[[float], str]:
@@ -144,7 +154,7 @@ def _as_text(page: Page) -> Callable[[float], str]:
 
 def _order(figures: dict[str, Any]) -> list[str]:
     played = [name for name in figures if name != BOUND]
-    return sorted(played, key=lambda name: -figures[name]["value_mean"])
+    return sorted(played, key=lambda name: -figures[name][_mean_key(figures[name])])
 
 
 def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
