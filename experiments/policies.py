@@ -129,8 +129,9 @@ def check_names(names: list[str], trained: Path) -> None:
             raise ConfigError(f"no policy is called {name!r}; {hint}")
         if name in POLICIES and name not in available(trained):
             raise ConfigError(
-                f"the policy {name!r} was not trained in this run; it has "
-                f"{', '.join(available(trained))}"
+                f"the policy {name!r} was not trained in {trained}; there are "
+                f"{', '.join(available(trained))} (`$.agents.trained` says what a run trains, "
+                "`promopilot train` trains one)"
             )
 
 

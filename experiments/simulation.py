@@ -150,6 +150,7 @@ def simulate_run(
     seed: int,
     progress: Progress,
     stress: SimulateConfig | None = None,
+    trained: Path | None = None,
 ) -> dict[str, Any]:
     """Compare policies on the test flights of a run's market.
 
@@ -162,14 +163,17 @@ def simulate_run(
         progress: Told the share done.
         stress: How many of the flights are played again in each market that is not as believed;
             none are where absent.
+        trained: A folder of `train`, for its policies in place of the run's own.
 
     Returns:
         `{"policies": …}` as in `metrics.json`, and `"stress"` where asked for.
 
     Raises:
-        ConfigError: No policy has that name, or the run has not trained it.
+        ConfigError: No policy has that name, or it was not trained there.
+        PolicyError: What was trained is altered, or does not fit the run's market.
     """
-    world, trained, seeds = load_world(run / "market"), run / "policy", Seeds.of(seed)
+    world, seeds = load_world(run / "market"), Seeds.of(seed)
+    trained = trained or run / "policy"
     names = list(dict.fromkeys([*(policies or [*available(trained), BOUND]), BASELINE]))
     check_names(names, trained)
     each = Flights(seeds.test, flights, flights)

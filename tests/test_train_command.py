@@ -102,6 +102,21 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_a_trained_policy_plays_in_a_runs_market(shop: Path, tmp_path: Path) -> None:
+    out, run = tmp_path / "policy", tmp_path / "run"
+    assert train(shop, out, "dqn")[0] == 0
+    config = ["run", str(shop / "small.yaml"), "--out", str(run), "--set", "backtest.days=0"]
+    assert runner.invoke(app, config).exit_code == 0
+    played = ["simulate", str(run), "--policy", "dqn", "--flights", "4", "--json"]
+    result = runner.invoke(app, [*played, "--trained", str(out)])
+    assert result.exit_code == 0, result.stderr
+    assert set(json.loads(result.stdout)["policies"]) == {"dqn", "replanner"}
+    result = runner.invoke(app, played)
+    assert result.exit_code == 2
+    assert "'dqn' was not trained in" in result.stderr
+    assert "$.agents.trained" in result.stderr
+
+
 def test_what_cannot_be_trained_is_said_in_one_sentence(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")

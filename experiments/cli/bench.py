@@ -20,7 +20,9 @@ def bench(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]…", help="Of market, predictor, agents (default: these), peers."
+            metavar="[NAME]…",
+            help="Of market, predictor, agents, allocator (default: these; agents takes half an "
+            "hour, and goes on where it was stopped), peers.",
         ),
     ] = None,
     out: Annotated[

@@ -37,6 +37,14 @@ def simulate(
             "the config says (simulate.flights_stress, .flights_lookahead).",
         ),
     ] = False,
+    trained: Annotated[
+        Path | None,
+        typer.Option(
+            "--trained",
+            metavar="POLICY",
+            help="Play what `train` wrote there in place of the run's own trained policies.",
+        ),
+    ] = None,
     log: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +86,7 @@ def simulate(
         )
         with progress.stage("simulate"):
             sizes = folder.config.simulate if stress else None
-            result = simulate_run(run, names, flights, used_seed, progress, sizes)
+            result = simulate_run(run, names, flights, used_seed, progress, sizes, trained)
     result |= recorded
     if out is not None:
         write_text_atomic(out, json.dumps(result, indent=2) + "\n")

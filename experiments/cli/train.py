@@ -62,12 +62,19 @@ def train(
     settings = configured(config, sets, seed)
     with Progress() as progress, progress.stage("train"):
         told = train_from_folder(data, predictor, agent, out, settings, progress, logs)
-    return Outcome(f"Wrote {out}: {_gain(told)}{_ENDS[told['stopped']]}", told)
+    text = (
+        f"Wrote {out}: {_gain(told)}{_ENDS[told['stopped']]}\n"
+        f"Next: promopilot simulate RUN --trained {out} --policy {agent}"
+    )
+    return Outcome(text, told)
 
 
 def _gain(told: dict[str, Any]) -> str:
     best = told["best"]
+    practice = f"after {best['steps']:,.0f} days of practice"
+    if best["steps"] == 0:
+        practice = "to which practice added nothing"
     return (
         f"{best['gain_pct']:+.2f} % against the daily re-optimiser on the validation flights, "
-        f"after {best['steps']:,.0f} days of practice"
+        f"{practice}"
     )
