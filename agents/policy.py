@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from promopilot.envs.arrays import Floats
+from promopilot.envs.blocks.log import shares_of_spend
 from promopilot.envs.market import Market
 
 
@@ -21,3 +22,12 @@ class Policy(Protocol):
     def spend(self, market: Market) -> Floats:
         """Media spend asked for today `[N, L]`; the market enforces budget and limits."""
         ...
+
+
+def shares_today(policy: Policy, market: Market) -> Floats:
+    """What a policy would choose for the pools' blocks today, for offline evaluation `[N, Q, A]`.
+
+    A = P + 1: a promotion's expected impressions over the pool's supply, and last the rest, `none`.
+    Policies decide without chance of their own, so that these are their probabilities.
+    """
+    return shares_of_spend(market, policy.spend(market))

@@ -5,12 +5,15 @@ import pytest
 from scipy.optimize import minimize
 
 from promopilot.agents.comparison import gain_pct, gap_closed, mean_interval
+from promopilot.agents.policy import shares_today
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.agents.simple import CurrentMix, RoasProportional, Uniform
 from promopilot.agents.static_optimum import StaticOptimum
 from promopilot.envs.market import Market
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.experiments.policies import POLICIES as EVERY
+from promopilot.experiments.policies import make_policy
 from tests.worlds import calm_world
 
 FLIGHTS = np.arange(20)
@@ -201,3 +204,21 @@ def test_a_gain_is_in_per_cent_of_the_baselines_size() -> None:
     assert gain == pytest.approx(10.0)
     assert low == pytest.approx(high) == pytest.approx(10.0)
     assert gain_pct(base, np.zeros(3), 0) is None
+
+
+@pytest.mark.parametrize("name", [name for name, entry in EVERY.items() if not entry.artifact])
+def test_every_policy_gives_the_shares_that_offline_evaluation_needs(name: str, tmp_path) -> None:
+    world = synthetic_world()
+    market = Market(world)
+    market.reset(5, np.arange(3))
+    policy = make_policy(name, world, tmp_path)
+    for _ in range(2):
+        shares = shares_today(policy, market)
+        assert shares.shape == (3, len(world.catalog.pools), world.catalog.num_promotions + 1)
+        assert (shares >= -1e-12).all()
+        np.testing.assert_allclose(shares.sum(axis=-1), 1.0)
+        outcome = market.step(policy.spend(market))
+    # On its last day, what the promotions were shown is what their shares said, but for chance.
+    shown = world.catalog.by_promotion.sum(outcome.impressions).mean(axis=0)
+    said = (shares[..., :-1] * world.supply[market.day - 1][:, None]).sum(axis=1).mean(axis=0)
+    np.testing.assert_allclose(said, shown, rtol=0.4, atol=400)

@@ -177,7 +177,7 @@ def test_what_was_not_trained_is_left_out_or_named(tmp_path: Path) -> None:
     assert available(tmp_path) == [n for n, entry in POLICIES.items() if not entry.artifact]
     (tmp_path / "policy.json").write_text("{}")
     assert "ppo" in available(tmp_path)
-    with pytest.raises(ConfigError, match="'dqn' was not trained in .*; there are current_mix"):
+    with pytest.raises(ConfigError, match=r"'dqn' was not trained in .*; there are current_mix"):
         make_policy("dqn", WORLD, tmp_path)
 
 

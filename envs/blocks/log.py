@@ -13,6 +13,7 @@ from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats, Ints
 from promopilot.envs.blocks.day import BlockDay
 from promopilot.envs.blocks.layout import Blocks
+from promopilot.envs.catalog import Catalog
 from promopilot.envs.engine import streams
 from promopilot.envs.errors import MarketError
 from promopilot.envs.market import Market
@@ -164,10 +165,20 @@ def shares_of_plan(world: World, impressions: Floats) -> Floats:
     Returns:
         Probabilities `[D, Q, A]`.
     """
-    catalog = world.catalog
-    supply = world.supply[:, catalog.pool]
-    share = np.divide(impressions, supply, out=np.zeros_like(supply), where=supply > 0)
-    full = np.zeros((world.days, len(catalog.pools), catalog.num_promotions + 1))
+    return _shares(world.catalog, impressions, world.supply)
+
+
+def shares_of_spend(market: Market, spend: Floats) -> Floats:
+    """What spend `[N, L]` asked for today would choose, as `shares_of_plan`: `[N, Q, A]`."""
+    impressions = _expected_impressions(market, _within_limits(market, spend))
+    return _shares(market.world.catalog, impressions, market.supply[None])
+
+
+def _shares(catalog: Catalog, impressions: Floats, supply: Floats) -> Floats:
+    """Shares `[X, Q, A]` of impressions `[X, L]` in the pools' supply `[1 or X, Q]`."""
+    there = np.broadcast_to(supply[:, catalog.pool], impressions.shape)
+    share = np.divide(impressions, there, out=np.zeros_like(impressions), where=there > 0)
+    full = np.zeros((len(share), len(catalog.pools), catalog.num_promotions + 1))
     full[:, catalog.pool, catalog.promotion] = share
     full /= np.maximum(full.sum(axis=-1, keepdims=True), 1.0)
     full[..., -1] = 1 - full.sum(axis=-1)
