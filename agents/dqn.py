@@ -10,7 +10,6 @@ from promopilot.agents.dqn_learner import make_learner, network_in
 from promopilot.agents.dqn_network import PresetNetwork
 from promopilot.agents.dqn_policy import DqnPolicy
 from promopilot.agents.dqn_settings import DqnSettings
-from promopilot.agents.ppo import one_thread
 from promopilot.agents.rollout import Progress
 from promopilot.agents.training.coach import Coach, Course, Keep, Measured, Writer
 from promopilot.agents.training.flights import TrainingFlights
@@ -93,22 +92,6 @@ def train_dqn(
     def measure() -> Measured:
         return validation.measure([policy.unguarded()])
 
-    coach = Coach(
-        network,
-        measure,
-        env,
-        settings.steps,
-        settings.evaluate_every,
-        settings.patience,
-        progress,
-        keep,
-        writer,
-    )
-    coach.init_callback(model)
-    with one_thread():
-        if not coach.resume(model):
-            coach.start(model, env.reset())
-        coach.learn(model)
-        course = coach.finish()
-    network.eval()
+    coach = Coach(network, measure, env, settings, progress, keep, writer)
+    course = coach.train(model, env.reset)
     return policy, course

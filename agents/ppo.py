@@ -1,7 +1,6 @@
 """Training PPO on prices: start at the re-planner, keep what validation flights like best."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,17 +83,6 @@ def _check_network(settings: PpoSettings, worlds: Sequence[World]) -> None:
         )
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Layers this small are slower on two torch threads than on one (13.6 s against 10.3 s)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def make_ppo(env: TrainingFlights, settings: PpoSettings, seed: int) -> PPO:
     """A fresh PPO learner, whose mean action is the re-planner's."""
     days = env.worlds[0].days
@@ -172,27 +160,11 @@ def train_ppo(
     def measure() -> Measured:
         return validation.measure([policy.unguarded() for policy in policies()])
 
-    coach = Coach(
-        network,
-        measure,
-        env,
-        settings.steps,
-        settings.evaluate_every,
-        settings.patience,
-        progress,
-        keep,
-        writer,
-    )
-    coach.init_callback(model)
-    with one_thread():
-        resumed = coach.resume(model)
-        # The look-ahead knows of no target: its lessons would lead away from one.
-        if not resumed and settings.lessons and not env.aim.has_target:
-            coach.measure()
-            learn_from_teacher(env, model.policy, settings.lessons, settings.corrections, progress)
-        if not resumed:
-            coach.start(model, env.reset())
-        coach.learn(model)
-        course = coach.finish()
-    network.eval()
+    def lessons() -> None:
+        learn_from_teacher(env, model.policy, settings.lessons, settings.corrections, progress)
+
+    coach = Coach(network, measure, env, settings, progress, keep, writer)
+    # The look-ahead knows of no target: its lessons would lead away from one.
+    taught = settings.lessons and not env.aim.has_target
+    course = coach.train(model, env.reset, lessons if taught else None)
     return policies(settings.aim.pessimism)[0], course

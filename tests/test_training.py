@@ -149,13 +149,13 @@ def test_every_training_flight_is_played_once_a_pass_in_another_order_each_time(
 
 
 def test_catalogs_of_several_sizes_train_one_policy() -> None:
-    worlds = [synthetic_world(replace(SIZE, promotions=p), seed=p) for p in (2, 4)]
+    worlds = [synthetic_world(replace(SIZE, promotions=p), seed=p) for p in (2, 4, 4)]
     env = TrainingFlights(worlds, seed=0, num_envs=4, num_flights=4)
     seen = {}
-    for _ in range(8):
+    for _ in range(12):
         observed = env.reset()
         seen[env.world_index] = observed
-    assert set(seen) == {0, 1}
+    assert set(seen) == {0, 1, 2}
     width = observation.size(worlds[1])
     assert seen[0].shape == seen[1].shape == (4, width)
     missing = len(observation.PROMOTION_NAMES) * 2

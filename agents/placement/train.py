@@ -6,7 +6,6 @@ from promopilot.agents.placement.policy import Greedy
 from promopilot.agents.placement.rollout import roll_out_blocks
 from promopilot.agents.placement.settings import PlacementSettings
 from promopilot.agents.placement.trained import PlacementPolicy
-from promopilot.agents.ppo import one_thread
 from promopilot.agents.rollout import Progress
 from promopilot.agents.training.coach import Coach, Course, Keep, Measured, Writer
 from promopilot.envs.arrays import Floats, Ints
@@ -56,23 +55,6 @@ def train_placement(
         size = abs(float(greedy.mean()))
         return Measured(100 * float((play(policy) - greedy).mean()) / size if size else 0.0)
 
-    coach = Coach(
-        network,
-        measure,
-        env,
-        settings.steps,
-        settings.evaluate_every,
-        settings.patience,
-        progress,
-        keep,
-        writer,
-        rival="greedy",
-    )
-    coach.init_callback(model)
-    with one_thread():
-        if not coach.resume(model):
-            coach.start(model, env.reset())
-        coach.learn(model)
-        course = coach.finish()
-    network.eval()
+    coach = Coach(network, measure, env, settings, progress, keep, writer, "greedy")
+    course = coach.train(model, env.reset)
     return policy, course

@@ -60,20 +60,20 @@ class TrainingFlights(FlightsVecEnv):
         settings = settings or AimSettings()
         if len({(world.days, len(world.catalog.placement_ids)) for world in worlds}) > 1:
             raise MarketError("Worlds to train on differ in their number of days or placements.")
-        widest = max(worlds, key=lambda world: world.catalog.num_promotions)
+        at = int(np.argmax([world.catalog.num_promotions for world in worlds]))
         envs = [BudgetAllocationVector(num_envs, world, actions=actions) for world in worlds]
-        super().__init__(envs[worlds.index(widest)])
+        super().__init__(envs[at])
         self._batches = [env.batch for env in envs]
         for batch in self._batches:
             if isinstance(batch.actions, PriceActions):
                 batch.replan = replan_for(batch.world, settings.target_roas, settings.target_cpa)
                 batch.actions = PriceActions(batch.replan)
-        self._seed, self._size = seed, observation.size(widest)
+        self._seed, self._size = seed, observation.size(worlds[at])
         self._blocks = batches_of(num_flights, num_envs)
         self.aim = Aim(settings)
         self.played = 0
         self._baselines: list[Floats] = []  # per world [F, D], in units of the re-planner's day
-        self.statistics = self._play_replanner(observation.num_globals(widest))
+        self.statistics = self._play_replanner(observation.num_globals(worlds[at]))
 
     @property
     def replans(self) -> list[Replan]:
