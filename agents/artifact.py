@@ -37,7 +37,7 @@ def write_artifact(
     """
     save_file(weights, folder / _WEIGHTS)
     sealed = card | {"weights_sha256": _digest((folder / _WEIGHTS).read_bytes())}
-    whole = sealed | {"card_sha256": _digest(_plain(sealed)), "notes": notes}
+    whole = sealed | {"card_sha256": card_digest(sealed), "notes": notes}
     (folder / _CARD).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
@@ -64,14 +64,8 @@ def read_artifact(
             )
         weights = (folder / _WEIGHTS).read_bytes()
         sealed = {k: v for k, v in card.items() if k not in ("card_sha256", "notes")}
-        for name, content, told in (
-            (_WEIGHTS, weights, card["weights_sha256"]),
-            (_CARD, _plain(sealed), card["card_sha256"]),
-        ):
-            if _digest(content) != told:
-                raise PolicyError(
-                    f"{folder / name} was altered: its digest is {_digest(content)}, not {told}."
-                )
+        check_digest(folder / _WEIGHTS, _digest(weights), card["weights_sha256"])
+        check_digest(folder / _CARD, card_digest(sealed), card["card_sha256"])
         _check_seen(card, folder, seen)
         return card, load_file(folder / _WEIGHTS)
 
@@ -128,8 +122,19 @@ def read_statistics(card: dict[str, Any], folder: Path) -> ObservationStatistics
     return ObservationStatistics(**found)
 
 
-def _plain(card: dict[str, Any]) -> bytes:
-    return json.dumps(card, sort_keys=True).encode()
+def check_digest(path: Path, found: str, told: str | None) -> None:
+    """Refuse a file that is not as it was written.
+
+    Raises:
+        PolicyError: The digests differ.
+    """
+    if found != told:
+        raise PolicyError(f"{path} was altered: its digest is {found}, not {told}.")
+
+
+def card_digest(card: dict[str, Any]) -> str:
+    """SHA-256 of what a card says."""
+    return _digest(json.dumps(card, sort_keys=True).encode())
 
 
 def _digest(content: bytes) -> str:

@@ -44,7 +44,11 @@ def make_dqn(env: TrainingFlights, settings: DqnSettings, seed: int) -> BaseAlgo
         env: Training flights with `actions="presets"`.
         settings: Which algorithm, and how.
         seed: Of weights, exploration and batches.
+
+    Raises:
+        PolicyError: The flights are not decided on by presets.
     """
+    env.require("presets", "DQN")
 
     def network(outputs: int) -> PresetNetwork:
         return PresetNetwork(env.statistics, len(PRESETS), settings.hidden, outputs)

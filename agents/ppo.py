@@ -84,7 +84,13 @@ def _check_network(settings: PpoSettings, worlds: Sequence[World]) -> None:
 
 
 def make_ppo(env: TrainingFlights, settings: PpoSettings, seed: int) -> PPO:
-    """A fresh PPO learner, whose mean action is the re-planner's."""
+    """A fresh PPO learner, whose mean action is the re-planner's.
+
+    Raises:
+        PolicyError: The flights are not decided on by prices, or there is too little to learn from
+            at a time.
+    """
+    env.require("prices", "PPO")
     days = env.worlds[0].days
     promotions = max(world.catalog.num_promotions for world in env.worlds)
 

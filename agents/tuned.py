@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
+from promopilot.agents.artifact import card_digest, check_digest
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.rollout import Progress
 from promopilot.agents.training.validation import decided_value
@@ -76,7 +77,8 @@ class TunedReplanner:
 
     def save(self, folder: Path) -> None:
         """Write `replanner_tuned.json`."""
-        text = json.dumps({"policy": self.name, "constants": asdict(self.constants)}, indent=1)
+        card = {"policy": self.name, "constants": asdict(self.constants)}
+        text = json.dumps(card | {"card_sha256": card_digest(card)}, indent=1)
         (folder / _FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -84,12 +86,17 @@ class TunedReplanner:
         """Read what `save` wrote.
 
         Raises:
-            PolicyError: The file is missing, cannot be read, or holds other constants.
+            PolicyError: The file is missing or altered, cannot be read, or holds other constants.
         """
         path = folder / _FILE
         try:
-            constants = json.loads(path.read_text(encoding="utf-8"))["constants"]
-            return cls(Replan(world), Constants(**constants))
+            card = json.loads(path.read_text(encoding="utf-8"))
+            told = card.pop("card_sha256", None)
+            policy = cls(Replan(world), Constants(**card["constants"]))
+            check_digest(path, card_digest(card), told)
+            return policy
+        except PolicyError:
+            raise
         except FileNotFoundError as error:
             raise PolicyError(f"There is no tuned re-planner in {folder}.") from error
         except (OSError, KeyError, TypeError, ValueError) as error:

@@ -9,9 +9,11 @@ import torch
 from pydantic import ValidationError
 from stable_baselines3.common.vec_env import VecEnv
 
+from promopilot.agents.dqn import make_dqn
+from promopilot.agents.dqn_settings import DqnSettings
 from promopilot.agents.errors import PolicyError
 from promopilot.agents.policy import Policy
-from promopilot.agents.ppo import train_ppo
+from promopilot.agents.ppo import make_ppo, train_ppo
 from promopilot.agents.replanner import Replanner
 from promopilot.agents.rollout import roll_out
 from promopilot.agents.settings import AimSettings, PpoSettings
@@ -223,6 +225,14 @@ def test_a_target_out_of_reach_is_named() -> None:
     aim = AimSettings(target_roas=1e6)
     with pytest.raises(PolicyError, match=r"a ROAS of 1000000.0, and no spend reaches it"):
         train(QUICK.model_copy(update={"aim": aim}))
+
+
+def test_a_learner_of_other_actions_is_refused() -> None:
+    by_presets = TrainingFlights([WORLD], 0, 4, 4, actions="presets")
+    with pytest.raises(PolicyError, match=r"PPO decides by prices, .* by presets \(Discrete"):
+        make_ppo(by_presets, QUICK, 0)
+    with pytest.raises(PolicyError, match=r"DQN decides by presets, .* by prices \(Box"):
+        make_dqn(TrainingFlights([WORLD], 0, 4, 4), DqnSettings(), 0)
 
 
 def test_two_targets_at_once_are_refused() -> None:

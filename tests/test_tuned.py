@@ -104,6 +104,17 @@ def test_a_file_that_is_not_one_is_refused(tmp_path: Path, text: str | None, mes
         TunedReplanner.load(tmp_path, synthetic_world(SIZE))
 
 
+def test_constants_that_somebody_changed_are_refused(tmp_path: Path) -> None:
+    world = synthetic_world(SIZE)
+    TunedReplanner(Replan(world)).save(tmp_path)
+    path = tmp_path / "replanner_tuned.json"
+    card = json.loads(path.read_text())
+    card["constants"]["rest"] = 50.0
+    path.write_text(json.dumps(card))
+    with pytest.raises(PolicyError, match=r"replanner_tuned.json was altered"):
+        TunedReplanner.load(tmp_path, world)
+
+
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     TunedReplanner(Replan(synthetic_world(SIZE))).save(tmp_path)
     card = json.loads((tmp_path / "replanner_tuned.json").read_text())

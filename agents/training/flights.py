@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from promopilot.agents.errors import PolicyError
 from promopilot.agents.settings import AimSettings
 from promopilot.agents.statistics import ObservationStatistics
 from promopilot.agents.target import replan_for
@@ -68,12 +69,25 @@ class TrainingFlights(FlightsVecEnv):
             if isinstance(batch.actions, PriceActions):
                 batch.replan = replan_for(batch.world, settings.target_roas, settings.target_cpa)
                 batch.actions = PriceActions(batch.replan)
+        self._kind = actions
         self._seed, self._size = seed, observation.size(worlds[at])
         self._blocks = batches_of(num_flights, num_envs)
         self.aim = Aim(settings)
         self.played = 0
         self._baselines: list[Floats] = []  # per world [F, D], in units of the re-planner's day
         self.statistics = self._play_replanner(observation.num_globals(worlds[at]))
+
+    def require(self, actions: str, learner: str) -> None:
+        """Refuse a learner of other actions.
+
+        Raises:
+            PolicyError: These flights are not decided on by `actions`.
+        """
+        if self._kind != actions:
+            raise PolicyError(
+                f"{learner} decides by {actions}, and these flights are decided on by "
+                f"{self._kind} ({self.action_space}): make them with actions={actions!r}."
+            )
 
     @property
     def replans(self) -> list[Replan]:
