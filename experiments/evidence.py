@@ -17,8 +17,8 @@ from promopilot.envs.blocks.log import BlockLog, choices_at, explore_in_blocks, 
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.logs import BANDIT, NONE, bandit_frame, write_frames
-from promopilot.experiments.ope.evaluate import evaluate_log
-from promopilot.experiments.ope.log import BanditLog
+from promopilot.experiments.ope.bandit.evaluate import evaluate_log
+from promopilot.experiments.ope.bandit.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
 WHY_THEY_DIFFER = (

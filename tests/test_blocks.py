@@ -15,8 +15,8 @@ from promopilot.envs.response import Saturation
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import World
 from promopilot.experiments.evidence import write_evidence
-from promopilot.experiments.ope.evaluate import evaluate_log
-from promopilot.experiments.ope.log import BanditLog
+from promopilot.experiments.ope.bandit.evaluate import evaluate_log
+from promopilot.experiments.ope.bandit.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
 WORLD = synthetic_world(SyntheticSize(promotions=4, days=10))

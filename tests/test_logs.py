@@ -18,8 +18,9 @@ from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import make_config
 from promopilot.experiments.errors import LogError, RunFolderError
 from promopilot.experiments.logs import bandit_frame, sequential_frame, write_frames, write_logs
+from promopilot.experiments.ope.bandit.log_file import read_log
 from promopilot.experiments.ope.command import evaluate_files
-from promopilot.experiments.ope.log_file import read_log
+from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.progress import silent
 from promopilot.experiments.run_folder import RunFolder
@@ -53,7 +54,7 @@ def test_a_bandit_log_reads_back_as_it_was(tmp_path, suffix: str) -> None:
 def test_the_logged_policy_evaluated_on_its_own_log_earned_its_mean(tmp_path) -> None:
     write_frames([bandit_frame(WORLD, BANDIT)], tmp_path / "log.parquet")
     result = evaluate_files(
-        tmp_path / "log.parquet", "logged", tmp_path, None, ["ipw", "snipw"], OpeSettings(), 0
+        Inputs(tmp_path / "log.parquet", "logged"), tmp_path, ["ipw", "snipw"], OpeSettings(), 0
     )
     for row in result["estimates"]:
         assert row["estimate"] == pytest.approx(BANDIT.reward.mean())

@@ -6,6 +6,7 @@ import pytest
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.command import evaluate_files
+from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
 
 BANDIT_A = Path(__file__).parent / "data" / "ope" / "bandit_A"
@@ -25,10 +26,8 @@ def files(tmp_path):
             frame.to_csv(tmp_path / f"{name}.csv", index=False)
         spec = str(tmp_path / policy) if policy.endswith((".csv", ".parquet")) else policy
         return evaluate_files(
-            log=tmp_path / "log.csv",
-            policy=spec,
+            Inputs(tmp_path / "log.csv", spec, tmp_path / "qhat.csv" if qhat else None),
             out=tmp_path / "out",
-            qhat=tmp_path / "qhat.csv" if qhat else None,
             estimators=list(estimators),
             settings=OpeSettings(replicates=200),
             seed=0,
@@ -50,7 +49,7 @@ def test_files_give_the_reference_values_and_the_keys_of_the_contract(files):
     result = files()
     assert json.loads((files.folder / "out" / "ope.json").read_text()) == result
     assert set(result) == {
-        "verdict", "evidence", "reasons", "logged_value", "rows", "estimates", "diagnostics"
+        "verdict", "evidence", "reasons", "kind", "logged_value", "rows", "estimates", "diagnostics"
     }  # fmt: skip
     for row in result["estimates"]:
         want = EXPECTED["estimators"][row["estimator"]]["value"]
@@ -58,7 +57,7 @@ def test_files_give_the_reference_values_and_the_keys_of_the_contract(files):
         assert row["diff_vs_logged"] == pytest.approx(want - result["logged_value"], abs=1e-12)
         assert set(row) == {
             "estimator", "params", "estimate", "ci95", "diff_vs_logged", "diff_ci95", "ess",
-            "max_weight", "clip_share",
+            "max_weight", "clip_share", "interval",
         }  # fmt: skip
     table = pd.read_csv(files.folder / "out" / "estimates.csv")
     assert table.estimator.tolist() == ["dm", "ipw", "snipw", "dr", "sndr"]
@@ -83,10 +82,8 @@ def test_parquet_with_numbers_as_ids_reads_like_csv(files):
         numbers.to_parquet(files.folder / f"{name}.parquet")
     folder = files.folder
     result = evaluate_files(
-        folder / "log.parquet",
-        str(folder / "policy.parquet"),
+        Inputs(folder / "log.parquet", str(folder / "policy.parquet"), folder / "qhat.parquet"),
         folder / "out2",
-        folder / "qhat.parquet",
         [],
         OpeSettings(replicates=200),
         0,
@@ -163,8 +160,6 @@ FAULTS = [
     ("log", lambda f: f.head(0), "log.csv is empty: it needs at least one decision"),
     ("log", lambda f: f.drop(columns="propensity"), "has no column 'propensity'.*not estimated"),
     ("log", lambda f: f.drop(columns="reward"), "has no column 'reward'; it has decision_id"),
-    ("log", lambda f: f.assign(position=0), "'position', as logs of several actions"),
-    ("log", lambda f: f.assign(episode_id=0), "'episode_id', as logs of sequences"),
     (
         "policy",
         lambda f: spoil(f, 0, "probability", 0.9),
@@ -199,8 +194,8 @@ def test_a_fault_is_one_error_with_its_place_and_nothing_is_written(files, name,
         ({"policy": "always:9"}, "'always:9': log.csv has no action '9'"),
         ({"policy": "unifrm"}, "'unifrm' is neither a file nor one of uniform, logged, always"),
         ({"policy": "gone.csv"}, "there is no file .*gone.csv"),
-        ({"estimators": ["drr"]}, "unknown estimator 'drr'; did you mean dr[?]"),
-        ({"estimators": ["dr:lambda=3"]}, "estimator dr takes no settings, .* 'lambda=3'"),
+        ({"estimators": ["drr"]}, "unknown estimator 'drr' for a bandit log; did you mean dr[?]"),
+        ({"estimators": ["dr:lambda=3"]}, "estimator dr has no setting 'lambda=3'; it takes none"),
     ],
 )
 def test_unknown_names(files, arguments, message):
@@ -221,7 +216,7 @@ def test_files_that_are_no_tables(files, content, message):
     path = files.folder / "log.csv"
     path.write_bytes(content)
     with pytest.raises(LogError, match=message):
-        evaluate_files(path, "uniform", files.folder / "out", None, [], OpeSettings(), 0)
+        evaluate_files(Inputs(path, "uniform"), files.folder / "out", [], OpeSettings(), 0)
 
 
 def test_a_folder_that_cannot_be_written_is_named(files):

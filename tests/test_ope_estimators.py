@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promopilot.experiments.ope.diagnostics import diagnose, effective_sample_size
-from promopilot.experiments.ope.estimators import ESTIMATORS, Rows, rows_for, rows_for_logged
-from promopilot.experiments.ope.log import BanditLog
+from promopilot.experiments.ope.bandit.case import BANDIT, bandit_case
+from promopilot.experiments.ope.bandit.log import BanditLog
+from promopilot.experiments.ope.bandit.rows import BanditRows, rows_for, rows_for_logged
+from promopilot.experiments.ope.trust.diagnostics import diagnose, effective_sample_size
 
 BANDIT_A = Path(__file__).parent / "data" / "ope" / "bandit_A"
-BY_NAME = {estimator.name: estimator for estimator in ESTIMATORS}
+BY_NAME = {name: BANDIT.families[name].make() for name in ("dm", "ipw", "snipw", "dr", "sndr")}
+ESTIMATORS = list(BY_NAME.values())
 
 
 def log_of(action, reward, propensity, actions="abc"):
@@ -29,7 +31,7 @@ def log_of(action, reward, propensity, actions="abc"):
 
 def random_rows(seed, count=60):
     rng = np.random.default_rng(seed)
-    return Rows(
+    return BanditRows(
         reward=rng.normal(size=count),
         weight=rng.exponential(size=count),
         q_logged=rng.normal(size=count),
@@ -56,7 +58,7 @@ def test_values_are_those_of_the_reference(bandit_a, name):
 
 def test_diagnostics_are_those_of_the_reference(bandit_a):
     log, policy, qhat, expected = bandit_a
-    seen = diagnose(log, rows_for(log, policy, qhat), policy)
+    seen = diagnose(bandit_case(log, policy, qhat))
     want = expected["diagnostics"]
     assert seen.ess == pytest.approx(want["ess"], rel=0, abs=1e-9)
     assert seen.max_weight == pytest.approx(want["max_weight"], rel=0, abs=1e-9)
@@ -88,7 +90,7 @@ def test_the_logged_policy_is_worth_its_mean(name):
 
 def test_a_perfect_reward_model_leaves_nothing_to_correct():
     rows = random_rows(5)
-    exact = Rows(rows.q_logged, rows.weight, rows.q_logged, rows.q_policy)
+    exact = BanditRows(rows.q_logged, rows.weight, rows.q_logged, rows.q_policy)
     for name in ("dr", "sndr"):
         assert BY_NAME[name].estimate(exact) == pytest.approx(rows.q_policy.mean(), abs=1e-12)
 
@@ -96,7 +98,9 @@ def test_a_perfect_reward_model_leaves_nothing_to_correct():
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100.0))
 def test_scaling_rewards_scales_every_estimate(seed, scale):
     rows = random_rows(seed)
-    scaled = Rows(rows.reward * scale, rows.weight, rows.q_logged * scale, rows.q_policy * scale)
+    scaled = BanditRows(
+        rows.reward * scale, rows.weight, rows.q_logged * scale, rows.q_policy * scale
+    )
     for estimator in ESTIMATORS:
         want = scale * estimator.estimate(rows)
         assert estimator.estimate(scaled) == pytest.approx(want, rel=1e-10, abs=1e-12 * scale)
@@ -106,7 +110,7 @@ def test_scaling_rewards_scales_every_estimate(seed, scale):
 def test_the_order_of_rows_does_not_matter(seed):
     rows = random_rows(seed)
     order = np.random.default_rng(seed).permutation(len(rows.reward))
-    shuffled = Rows(
+    shuffled = BanditRows(
         rows.reward[order], rows.weight[order], rows.q_logged[order], rows.q_policy[order]
     )
     for estimator in ESTIMATORS:
@@ -118,14 +122,14 @@ def test_the_order_of_rows_does_not_matter(seed):
 @given(seed=st.integers(0, 10_000), shift=st.floats(-50.0, 50.0))
 def test_a_constant_on_all_rewards_moves_the_self_normalised_estimate_by_it(seed, shift):
     rows = random_rows(seed)
-    moved = Rows(rows.reward + shift, rows.weight, rows.q_logged, rows.q_policy)
+    moved = BanditRows(rows.reward + shift, rows.weight, rows.q_logged, rows.q_policy)
     snipw = BY_NAME["snipw"]
     assert snipw.estimate(moved) == pytest.approx(snipw.estimate(rows) + shift, abs=1e-10)
 
 
 def test_no_overlap_leaves_the_self_normalised_undefined_and_the_others_defined():
     rows = random_rows(6)
-    none = Rows(rows.reward, np.zeros_like(rows.weight), rows.q_logged, rows.q_policy)
+    none = BanditRows(rows.reward, np.zeros_like(rows.weight), rows.q_logged, rows.q_policy)
     assert np.isnan(BY_NAME["snipw"].estimate(none))
     assert np.isnan(BY_NAME["sndr"].estimate(none))
     assert BY_NAME["ipw"].estimate(none) == 0.0
@@ -143,6 +147,6 @@ def test_usable_evidence(weight, want):
 def test_choices_that_the_log_never_shows_are_counted():
     log = log_of([0, 1, 0, 1], [0, 1, 0, 1], [0.5] * 4)
     policy = np.tile([0.5, 0.2, 0.3], (4, 1))
-    seen = diagnose(log, rows_for(log, policy, np.zeros((4, 3))), policy)
+    seen = diagnose(bandit_case(log, policy, np.zeros((4, 3))))
     assert seen.unsupported_share == pytest.approx(0.3)
     assert seen.unsupported_actions == ("c",)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from promopilot.experiments.ope.log import BanditLog
-from promopilot.experiments.ope.reward_model import cross_fitted, fold_of
+from promopilot.experiments.ope.bandit.log import BanditLog
+from promopilot.experiments.ope.nuisance.reward_model import cross_fitted, fold_of
 from promopilot.experiments.ope.settings import OpeSettings
 
 COUNT = 1200

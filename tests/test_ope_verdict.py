@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.diagnostics import Diagnostics
-from promopilot.experiments.ope.evaluate import evaluate_log
-from promopilot.experiments.ope.log import BanditLog
+from promopilot.experiments.ope.bandit.case import bandit_case
+from promopilot.experiments.ope.bandit.evaluate import evaluate_log
+from promopilot.experiments.ope.bandit.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
-from promopilot.experiments.ope.verdict import Gain, judge
+from promopilot.experiments.ope.trust.diagnostics import Diagnostics
+from promopilot.experiments.ope.trust.verdict import Gain, judge
 
 GOOD = Diagnostics(
     units=1000,
@@ -23,6 +24,13 @@ GOOD = Diagnostics(
     unsupported_actions=(),
 )
 CLEAR = Gain(estimate=0.2, low=0.1, high=0.3, second=0.19)
+
+
+def case(evidence):
+    log = make_log(evidence=evidence, count=4)
+    return bandit_case(log, "logged", np.zeros((4, 2)))
+
+
 JARGON = ("ESS", "propensit", "bootstrap", "estimator", "IPW", "DR", "policy gradient", "nan")
 
 
@@ -46,7 +54,7 @@ JARGON = ("ESS", "propensit", "bootstrap", "estimator", "IPW", "DR", "policy gra
     ],
 )
 def test_rules(evidence, change, gain, verdict, word):
-    given = judge(evidence, replace(GOOD, **change), gain, OpeSettings())
+    given = judge(case(evidence), replace(GOOD, **change), gain, OpeSettings())
     assert given.name == verdict
     assert word in " ".join(given.reasons)
     assert not [term for term in JARGON if term in " ".join(given.reasons)]
@@ -54,13 +62,13 @@ def test_rules(evidence, change, gain, verdict, word):
 
 def test_thresholds_are_the_settings():
     strict = OpeSettings(ship_ess_share=0.5)
-    assert judge("logged", GOOD, CLEAR, strict).name == "test_first"
+    assert judge(case("logged"), GOOD, CLEAR, strict).name == "test_first"
 
 
 def test_the_names_of_missing_actions_are_listed_up_to_five():
     names = tuple("abcdefg")
     seen = replace(GOOD, unsupported_share=0.5, unsupported_actions=names)
-    reason = judge("logged", seen, CLEAR, OpeSettings()).reasons[0]
+    reason = judge(case("logged"), seen, CLEAR, OpeSettings()).reasons[0]
     assert "a, b, c, d, e and 2 more" in reason
 
 

@@ -178,11 +178,11 @@ def ope(
     """Evaluate a policy from logged decisions, with intervals, diagnostics and a verdict."""
     from promopilot.experiments.cli.settings import configured
     from promopilot.experiments.ope.command import evaluate_files
+    from promopilot.experiments.ope.inputs import Inputs
 
     settings = configured(config, sets, seed)
-    result = evaluate_files(
-        log, policy, out, qhat, list(estimator or ()), settings.ope, settings.seed
-    )
+    inputs = Inputs(log, policy, qhat)
+    result = evaluate_files(inputs, out, list(estimator or ()), settings.ope, settings.seed)
     code = VERDICT if options.falls_short(result["verdict"], require) else 0
     return Outcome(f"{_estimates(result)}\nWrote {out}", result, code)
 

@@ -1,6 +1,6 @@
 """Offline policy evaluation: what a new policy would have brought, judged from logged decisions.
 
-Two ways in. `evaluate.evaluate_log` takes arrays and returns the content of `ope.json`;
-`command.evaluate_files` does the same from files. Only bandit logs are read: one decision, one
-action, one reward a row.
+Two ways in. `evaluate.evaluate` takes a case made from arrays (`bandit.case`, `slate.case`,
+`continuous.case`, `sequential.case`) and returns the content of `ope.json`;
+`command.evaluate_files` does the same from files.
 """

@@ -9,7 +9,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv, parquet
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.log import FloatArray, TextArray
+from promopilot.experiments.ope.arrays import FloatArray, TextArray
 
 # The header is row 1, in a CSV and, so that both read alike, in a Parquet file.
 FIRST_ROW = 2
@@ -41,6 +41,26 @@ def read_table(path: Path, ids: Sequence[str]) -> pa.Table:
     if twice:
         raise LogError(f"{path.name} has two columns named {twice[0]!r}.")
     return table
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a .csv or .parquet file, without reading its rows.
+
+    Raises:
+        LogError: as `read_table`.
+    """
+    if path.suffix == ".parquet" and path.is_file():
+        try:
+            return list(parquet.read_schema(path).names)
+        except pa.ArrowInvalid as error:
+            raise LogError(f"{path.name} cannot be read: {error}.") from None
+    if path.suffix == ".csv" and path.is_file():
+        try:
+            with csv.open_csv(path) as stream:
+                return list(stream.schema.names)
+        except pa.ArrowInvalid:
+            return []  # reading it says what is wrong
+    return []
 
 
 def require(table: pa.Table, names: Sequence[str], file: str) -> None:

@@ -3,17 +3,29 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.evaluate import evaluate_log, named_estimators
-from promopilot.experiments.ope.log_file import read_log
-from promopilot.experiments.ope.policy_file import read_policy, read_qhat
-from promopilot.experiments.ope.reward_model import cross_fitted, fold_of
+from promopilot.experiments.ope.bandit import files as bandit
+from promopilot.experiments.ope.case import Case
+from promopilot.experiments.ope.columns import column_names
+from promopilot.experiments.ope.continuous import files as continuous
+from promopilot.experiments.ope.evaluate import evaluate
+from promopilot.experiments.ope.inputs import Inputs
+from promopilot.experiments.ope.request import parse_requests
+from promopilot.experiments.ope.sequential import files as sequential
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.slate import files as slate
+
+# Kinds by the column that only their logs have, and who reads them; bandit logs have none.
+_READERS: dict[str, Callable[[Inputs, OpeSettings, int], Case[Any]]] = {
+    "episode_id": sequential.read_case,
+    "position": slate.read_case,
+    "propensity_density": continuous.read_case,
+}
 
 _COLUMNS = (
     "estimator",
@@ -31,25 +43,16 @@ _COLUMNS = (
 
 
 def evaluate_files(
-    log: Path,
-    policy: str,
-    out: Path,
-    qhat: Path | None,
-    estimators: Sequence[str],
-    settings: OpeSettings,
-    seed: int,
+    inputs: Inputs, out: Path, estimators: Sequence[str], settings: OpeSettings, seed: int
 ) -> dict[str, Any]:
     """Evaluates a policy from a log and writes `ope.json` and `estimates.csv` into `out`.
 
     Args:
-        log: the logged decisions, CSV or Parquet.
-        policy: a file `decision_id, action, probability`, or a name: `uniform`, `logged`,
-            `always:<action>`.
-        out: folder for the two files, made if need be; each appears only when complete.
-        qhat: a file `decision_id, action, q`; without it a cross-fitted model estimates rewards.
-        estimators: names to report; all where empty.
+        inputs: the files; the log's columns tell its kind.
+        out: folder for the results, made if need be; each file appears only when complete.
+        estimators: names to report, `NAME[:param=value,…]`; the kind's own where empty.
         settings: settings of the evaluation.
-        seed: seed of the reward model and the bootstrap.
+        seed: seed of fitted models and the bootstrap.
 
     Returns:
         The content of `ope.json`.
@@ -57,22 +60,8 @@ def evaluate_files(
     Raises:
         LogError: a fault in a file with its row and value, an unknown name, a folder not writable.
     """
-    named_estimators(estimators)
-    source = read_log(log)
-    decisions, probability = read_policy(policy, source, settings.probability_tolerance)
-    if qhat is not None:
-        matrix = None if isinstance(probability, str) else probability
-        rewards, model = read_qhat(qhat, source, decisions, matrix), "given"
-    else:
-        fold = fold_of(source.unit, settings.folds)
-        if (fold == fold[0]).all():  # one cluster, or very few: there is nothing else to split by
-            fold = fold_of(source.decision, settings.folds)
-        rewards, model = (
-            cross_fitted(decisions, source.features, fold, settings, seed),
-            "cross-fitted",
-        )
-    result = evaluate_log(decisions, probability, rewards, settings, seed, estimators)
-    result["diagnostics"]["reward_model"] = model
+    case = read_case(inputs, settings, seed)
+    result = evaluate(case, parse_requests(estimators, case.kind), settings, seed)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_text_atomic(out / "estimates.csv", _table(result["estimates"]))
@@ -80,6 +69,17 @@ def evaluate_files(
     except OSError as error:
         raise LogError(f"cannot write into {out}: {error.strerror or error}.") from None
     return result
+
+
+def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[Any]:
+    """Reads a log of whatever kind its columns say.
+
+    Raises:
+        LogError: a fault in a file, with its row and value.
+    """
+    names = column_names(inputs.log)
+    readers = [reader for column, reader in _READERS.items() if column in names]
+    return (readers or [bandit.read_case])[0](inputs, settings, seed)
 
 
 def _table(estimates: Sequence[dict[str, Any]]) -> str:

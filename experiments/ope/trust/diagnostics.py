@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from promopilot.experiments.ope.estimators import Rows
-from promopilot.experiments.ope.intervals import sums_by_cluster
-from promopilot.experiments.ope.log import BanditLog, FloatArray
+from promopilot.experiments.ope.arrays import FloatArray
+from promopilot.experiments.ope.case import Case
+from promopilot.experiments.ope.estimator import R
 
 # The heaviest share of decisions whose part of the total weight is `tail_mass`.
 _TAIL = 0.01
@@ -42,22 +42,15 @@ def effective_sample_size(weight: FloatArray) -> float:
     return float(scaled.sum() ** 2 / np.square(scaled).sum())
 
 
-def diagnose(log: BanditLog, rows: Rows, probability: FloatArray | None) -> Diagnostics:
-    """Diagnostics for a policy's rows; `probability` [n, A], or None for the logged policy."""
-    weight, count = rows.weight, len(rows.weight)
+def diagnose(case: Case[R]) -> Diagnostics:
+    """What the log shows of the policy."""
+    weight, count = case.rows.weight, len(case.rows.weight)
     total, ess = float(weight.sum()), effective_sample_size(weight)
     heaviest = max(1, int(np.ceil(_TAIL * count)))
     tail = float(np.partition(weight, count - heaviest)[count - heaviest :].sum())
-    off = sums_by_cluster([weight - 1.0], log.cluster)[:, 1]
+    off = np.bincount(np.unique(case.cluster, return_inverse=True)[1], weight - 1.0)
     error = float(np.sqrt(np.square(off).sum())) / count
     miss = total / count - 1.0
-    missing: tuple[str, ...] = ()
-    unsupported = 0.0
-    if probability is not None:
-        unseen = np.flatnonzero(np.bincount(log.action, minlength=len(log.actions)) == 0)
-        share = probability[:, unseen].mean(axis=0)
-        unsupported = float(share.sum())
-        missing = tuple(log.actions[i] for i, part in zip(unseen, share, strict=True) if part > 0.0)
     return Diagnostics(
         units=len(off),
         ess=ess,
@@ -67,6 +60,6 @@ def diagnose(log: BanditLog, rows: Rows, probability: FloatArray | None) -> Diag
         tail_mass=tail / total if total > 0.0 else 0.0,
         mean_weight=total / count,
         mean_weight_z=miss / error if error > 0.0 else 0.0,
-        unsupported_share=unsupported,
-        unsupported_actions=missing,
+        unsupported_share=case.support.unsupported_share,
+        unsupported_actions=case.support.unsupported_actions,
     )

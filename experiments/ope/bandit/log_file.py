@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from promopilot.experiments.errors import LogError
+from promopilot.experiments.ope.arrays import FloatArray, TextArray
+from promopilot.experiments.ope.bandit.log import EVIDENCE, BanditLog, check_log
 from promopilot.experiments.ope.columns import (
     FIRST_ROW,
     feature_column,
@@ -16,14 +18,6 @@ from promopilot.experiments.ope.columns import (
     read_table,
     require,
 )
-from promopilot.experiments.ope.log import EVIDENCE, BanditLog, FloatArray, TextArray, check_log
-
-# Columns that only other kinds of log have, and what those are called.
-_OTHER_KINDS = {
-    "position": "several actions per decision (a slate)",
-    "propensity_density": "actions that are numbers",
-    "episode_id": "sequences of decisions",
-}
 
 
 @dataclass(frozen=True)
@@ -47,12 +41,6 @@ def read_log(path: Path) -> LogFile:
     """
     table = read_table(path, ids=("decision_id", "action", "cluster_id", "evidence"))
     file, columns = path.name, table.column_names
-    for column, kind in _OTHER_KINDS.items():
-        if column in columns:
-            raise LogError(
-                f"{file} has a column {column!r}, as logs of {kind} have; only logs with one "
-                "action per decision can be evaluated."
-            )
     require(table, ("decision_id", "action", "reward"), file)
     if "propensity" not in columns:
         raise LogError(

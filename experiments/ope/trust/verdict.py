@@ -13,8 +13,10 @@ The rules, in order (thresholds in `OpeSettings`):
 from dataclasses import dataclass
 from typing import Literal
 
-from promopilot.experiments.ope.diagnostics import Diagnostics
+from promopilot.experiments.ope.case import Case
+from promopilot.experiments.ope.estimator import R
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.trust.diagnostics import Diagnostics
 
 Name = Literal["ship", "test_first", "insufficient_support"]
 
@@ -37,18 +39,18 @@ class Gain:
     second: float  # the gain by self-normalised weighting, which trusts no reward model
 
 
-def judge(evidence: str, seen: Diagnostics, gain: Gain, settings: OpeSettings) -> Verdict:
+def judge(case: Case[R], seen: Diagnostics, gain: Gain, settings: OpeSettings) -> Verdict:
     """Applies the rules of this module.
 
     Args:
-        evidence: "logged" or "simulated".
+        case: what was evaluated.
         seen: what the log shows of the policy.
         gain: the estimated gain over the logged decisions.
         settings: the thresholds.
     """
     if reasons := _lacking(seen, settings):
         return Verdict("insufficient_support", tuple(reasons))
-    if reasons := _doubts(evidence, seen, gain, settings):
+    if reasons := _doubts(case.evidence, seen, gain, settings):
         return Verdict("test_first", tuple(reasons))
     return Verdict(
         "ship",

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from promopilot.experiments.errors import LogError
+from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
+from promopilot.experiments.ope.bandit.log import BanditLog
+from promopilot.experiments.ope.bandit.log_file import LogFile
 from promopilot.experiments.ope.columns import (
     FIRST_ROW,
     id_column,
@@ -16,8 +19,6 @@ from promopilot.experiments.ope.columns import (
     read_table,
     require,
 )
-from promopilot.experiments.ope.log import BanditLog, BoolArray, FloatArray, IntArray, TextArray
-from promopilot.experiments.ope.log_file import LogFile
 
 _NAMES = "uniform, logged, always:<action>"
 

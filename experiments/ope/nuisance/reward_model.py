@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped]
 
-from promopilot.experiments.ope.log import BanditLog, BoolArray, FloatArray, IntArray, TextArray
+from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
+from promopilot.experiments.ope.bandit.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 
 

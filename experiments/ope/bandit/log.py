@@ -3,14 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from promopilot.experiments.errors import LogError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-TextArray = NDArray[np.object_]  # of str
+from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
 
 EVIDENCE = ("logged", "simulated")
 # Smaller propensities are zero in effect: weights of 1e100 leave no digits for anything else.

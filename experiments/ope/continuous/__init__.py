@@ -1,0 +1,1 @@
+"""Logs whose actions are numbers: the log, the policy, the estimators."""

@@ -1,0 +1,1 @@
+"""How sure an estimate is: sums over groups of clusters, bootstrap, influence functions."""

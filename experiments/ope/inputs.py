@@ -1,0 +1,15 @@
+"""What an evaluation is made from: the files, and the policy by file, run or name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files of one evaluation; the columns of each depend on the kind of log."""
+
+    log: Path  # the logged decisions, CSV or Parquet
+    policy: str  # the policy to judge: a file, a run folder or a name
+    qhat: Path | None = None  # reward estimates; without it a cross-fitted model makes them
+    action_features: Path | None = None  # what actions have in common
+    behavior: Path | None = None  # the logging policy's probabilities of all actions

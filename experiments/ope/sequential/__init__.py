@@ -1,0 +1,1 @@
+"""Logs of episodes, whose decisions change what comes after: the log, the policy, estimators."""
