@@ -54,7 +54,10 @@ def test_a_bandit_log_reads_back_as_it_was(tmp_path, suffix: str) -> None:
 def test_the_logged_policy_evaluated_on_its_own_log_earned_its_mean(tmp_path) -> None:
     write_frames([bandit_frame(WORLD, BANDIT)], tmp_path / "log.parquet")
     result = evaluate_files(
-        Inputs(tmp_path / "log.parquet", "logged"), tmp_path, ["ipw", "snipw"], OpeSettings(), 0
+        Inputs(tmp_path / "log.parquet", "logged", estimators=("ipw", "snipw")),
+        tmp_path,
+        OpeSettings(),
+        0,
     )
     for row in result["estimates"]:
         assert row["estimate"] == pytest.approx(BANDIT.reward.mean())

@@ -26,9 +26,13 @@ def files(tmp_path):
             frame.to_csv(tmp_path / f"{name}.csv", index=False)
         spec = str(tmp_path / policy) if policy.endswith((".csv", ".parquet")) else policy
         return evaluate_files(
-            Inputs(tmp_path / "log.csv", spec, tmp_path / "qhat.csv" if qhat else None),
+            Inputs(
+                tmp_path / "log.csv",
+                spec,
+                tmp_path / "qhat.csv" if qhat else None,
+                estimators=tuple(estimators),
+            ),
             out=tmp_path / "out",
-            estimators=list(estimators),
             settings=OpeSettings(replicates=200),
             seed=0,
         )
@@ -84,7 +88,6 @@ def test_parquet_with_numbers_as_ids_reads_like_csv(files):
     result = evaluate_files(
         Inputs(folder / "log.parquet", str(folder / "policy.parquet"), folder / "qhat.parquet"),
         folder / "out2",
-        [],
         OpeSettings(replicates=200),
         0,
     )
@@ -216,7 +219,7 @@ def test_files_that_are_no_tables(files, content, message):
     path = files.folder / "log.csv"
     path.write_bytes(content)
     with pytest.raises(LogError, match=message):
-        evaluate_files(Inputs(path, "uniform"), files.folder / "out", [], OpeSettings(), 0)
+        evaluate_files(Inputs(path, "uniform"), files.folder / "out", OpeSettings(), 0)
 
 
 def test_a_folder_that_cannot_be_written_is_named(files):

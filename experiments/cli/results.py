@@ -181,8 +181,8 @@ def ope(
     from promopilot.experiments.ope.inputs import Inputs
 
     settings = configured(config, sets, seed)
-    inputs = Inputs(log, policy, qhat)
-    result = evaluate_files(inputs, out, list(estimator or ()), settings.ope, settings.seed)
+    inputs = Inputs(log, policy, qhat, estimators=tuple(estimator or ()))
+    result = evaluate_files(inputs, out, settings.ope, settings.seed)
     code = VERDICT if options.falls_short(result["verdict"], require) else 0
     return Outcome(f"{_estimates(result)}\nWrote {out}", result, code)
 

@@ -42,15 +42,12 @@ _COLUMNS = (
 )
 
 
-def evaluate_files(
-    inputs: Inputs, out: Path, estimators: Sequence[str], settings: OpeSettings, seed: int
-) -> dict[str, Any]:
+def evaluate_files(inputs: Inputs, out: Path, settings: OpeSettings, seed: int) -> dict[str, Any]:
     """Evaluates a policy from a log and writes `ope.json` and `estimates.csv` into `out`.
 
     Args:
-        inputs: the files; the log's columns tell its kind.
+        inputs: the files and the estimators to report; the log's columns tell its kind.
         out: folder for the results, made if need be; each file appears only when complete.
-        estimators: names to report, `NAME[:param=value,…]`; the kind's own where empty.
         settings: settings of the evaluation.
         seed: seed of fitted models and the bootstrap.
 
@@ -61,7 +58,7 @@ def evaluate_files(
         LogError: a fault in a file with its row and value, an unknown name, a folder not writable.
     """
     case = read_case(inputs, settings, seed)
-    result = evaluate(case, parse_requests(estimators, case.kind), settings, seed)
+    result = evaluate(case, parse_requests(inputs.estimators, case.kind), settings, seed)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_text_atomic(out / "estimates.csv", _table(result["estimates"]))

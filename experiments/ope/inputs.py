@@ -13,3 +13,4 @@ class Inputs:
     qhat: Path | None = None  # reward estimates; without it a cross-fitted model makes them
     action_features: Path | None = None  # what actions have in common
     behavior: Path | None = None  # the logging policy's probabilities of all actions
+    estimators: tuple[str, ...] = ()  # `NAME[:param=value,…]`; the kind's own where empty
