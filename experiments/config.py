@@ -242,7 +242,11 @@ def first_difference(before: RunConfig, now: RunConfig) -> tuple[str, object, ob
 
 
 _ABSENT = "absent"
-_FOLDERS = (("data", "folder"), ("predictor", "base_model"))  # keys that name a folder
+# Keys that name a folder.
+_FOLDERS = (
+    *(("data", "folder"), ("predictor", "base_model")),
+    *(("ope", "predictor"), ("ope", "data")),
+)
 
 
 def _leaves(tree: object, path: str) -> list[tuple[str, object]]:
