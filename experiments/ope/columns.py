@@ -69,11 +69,18 @@ def require(table: pa.Table, names: Sequence[str], file: str) -> None:
     Raises:
         LogError: naming the first missing column and the ones there.
     """
+    require_names(table.column_names, names, file)
+
+
+def require_names(there: Sequence[str], names: Sequence[str], file: str) -> None:
+    """Refuses columns `there` without one of `names`.
+
+    Raises:
+        LogError: naming the first missing column and the ones there.
+    """
     for name in names:
-        if name not in table.column_names:
-            raise LogError(
-                f"{file} has no column {name!r}; it has {', '.join(table.column_names) or 'none'}."
-            )
+        if name not in there:
+            raise LogError(f"{file} has no column {name!r}; it has {', '.join(there) or 'none'}.")
 
 
 def id_column(table: pa.Table, name: str, file: str) -> TextArray:

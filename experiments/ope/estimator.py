@@ -11,7 +11,7 @@ each needs nothing but sums of terms over groups of units.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Rows(Protocol):
 
 
 R = TypeVar("R", bound=Rows)
+# Ways of choosing a hyper-parameter from the log; `tuning` has them.
+Tuning = Literal["mse", "slope"]
 
 
 class Ratio(NamedTuple):
@@ -94,6 +96,8 @@ class Family(Generic[R]):
     make: Callable[..., Estimator[R]]
     # Candidates from the rows, the least biased (most variable) first; None: nothing to choose.
     grid: Callable[[R], Sequence[Estimator[R]]] | None = None
+    # How one of them is chosen; None: as the settings say.
+    tuned_by: Tuning | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Estimators as they are asked for: `NAME`, or `NAME:param=value,…`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
@@ -27,14 +27,24 @@ def parse_requests(specs: Sequence[str], kind: Kind[R]) -> list[Request]:
     return list(dict.fromkeys(_parse(spec, kind) for spec in specs or kind.default))
 
 
+def names_in(specs: Sequence[str]) -> set[str]:
+    """Names of the estimators asked for, whether known or not."""
+    return {spec.partition(":")[0] for spec in specs}
+
+
 def made(request: Request, family: Family[R]) -> Estimator[R]:
     """The estimator of a request, its other hyper-parameters at their defaults.
 
     Raises:
-        LogError: a value out of range.
+        LogError: a value out of range, or one missing that has no default.
     """
+    given = dict(request.params)
+    make: Any = family.make
+    for field in fields(make):
+        if field.name not in given and field.default is MISSING:
+            raise LogError(f"estimator {request.name} needs {field.name.rstrip('_')}=….")
     try:
-        return family.make(**dict(request.params))
+        return family.make(**given)
     except ValueError as error:
         raise LogError(f"estimator {request.name}: {error}") from None
 
@@ -49,6 +59,9 @@ def _parse(spec: str, kind: Kind[R]) -> Request:
         )
     family = kind.families[name]
     params = tuple(_param(name, part, family) for part in given.split(",")) if given else ()
+    for key in [key for key, _ in params]:
+        if [other for other, _ in params].count(key) > 1:
+            raise LogError(f"estimator {name}: {key.rstrip('_')} is given twice.")
     request = Request(name, params)
     if params or family.grid is None:
         made(request, family)
@@ -57,18 +70,23 @@ def _parse(spec: str, kind: Kind[R]) -> Request:
 
 def _param(name: str, part: str, family: Family[R]) -> tuple[str, Any]:
     key, equals, text = part.partition("=")
-    make: Any = family.make
-    takes = {field.name.rstrip("_"): field.name for field in fields(make)}
+    takes = _takes(family)
     if not equals or key not in takes:
         offer = f"it takes {', '.join(takes)}." if takes else "it takes none."
         raise LogError(f"estimator {name} has no setting {part!r}; {offer}")
-    wanted = get_type_hints(make)[takes[key]]
+    wanted = get_type_hints(family.make)[takes[key]]
     if wanted is float:
         try:
             return takes[key], float(text)
         except ValueError:
             raise LogError(f"estimator {name}: {key} is {text!r}; it must be a number.") from None
     return takes[key], text
+
+
+def _takes(family: Family[R]) -> dict[str, str]:
+    """Hyper-parameters by the names of the contract, with the fields that hold them."""
+    make: Any = family.make
+    return {field.name.rstrip("_"): field.name for field in fields(make)}
 
 
 def _near(name: str, known: Any) -> str:

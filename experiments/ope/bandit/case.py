@@ -1,17 +1,25 @@
 """A bandit log and a policy as a case to evaluate."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import FloatArray
-from promopilot.experiments.ope.bandit.estimators import (
+from promopilot.experiments.ope.arrays import FloatArray, IntArray
+from promopilot.experiments.ope.bandit.balanced import BalancedInverseProbabilityWeighting
+from promopilot.experiments.ope.bandit.doubly_robust import (
     DirectMethod,
     DoublyRobust,
-    InverseProbabilityWeighting,
     SelfNormalizedDoublyRobust,
-    SelfNormalizedInverseProbabilityWeighting,
+)
+from promopilot.experiments.ope.bandit.grids import (
+    clip_grid,
+    shrinkage_grid,
+    sub_gaussian_dr_grid,
+    sub_gaussian_grid,
+    switch_grid,
 )
 from promopilot.experiments.ope.bandit.log import (
     BanditLog,
@@ -19,8 +27,23 @@ from promopilot.experiments.ope.bandit.log import (
     check_matrix,
     check_probabilities,
 )
+from promopilot.experiments.ope.bandit.marginal import (
+    MarginalizedInverseProbabilityWeighting,
+    SelfNormalizedMarginalizedInverseProbabilityWeighting,
+)
 from promopilot.experiments.ope.bandit.rows import BanditRows, rows_for, rows_for_logged
-from promopilot.experiments.ope.case import Case, Model, Support
+from promopilot.experiments.ope.bandit.shrinkage import (
+    ClippedInverseProbabilityWeighting,
+    DoublyRobustWithShrinkage,
+    SubGaussianDoublyRobust,
+    SubGaussianInverseProbabilityWeighting,
+    SwitchDoublyRobust,
+)
+from promopilot.experiments.ope.bandit.weighting import (
+    InverseProbabilityWeighting,
+    SelfNormalizedInverseProbabilityWeighting,
+)
+from promopilot.experiments.ope.case import Case, Choices, Model, Support
 from promopilot.experiments.ope.estimator import Family, Kind
 
 BANDIT: Kind[BanditRows] = Kind(
@@ -29,9 +52,17 @@ BANDIT: Kind[BanditRows] = Kind(
     families={
         "dm": Family(DirectMethod),
         "ipw": Family(InverseProbabilityWeighting),
+        "ipw_clip": Family(ClippedInverseProbabilityWeighting, clip_grid),
         "snipw": Family(SelfNormalizedInverseProbabilityWeighting),
         "dr": Family(DoublyRobust),
         "sndr": Family(SelfNormalizedDoublyRobust),
+        "switch_dr": Family(SwitchDoublyRobust, switch_grid),
+        "dros": Family(DoublyRobustWithShrinkage, shrinkage_grid),
+        "sg_ipw": Family(SubGaussianInverseProbabilityWeighting, sub_gaussian_grid),
+        "sg_dr": Family(SubGaussianDoublyRobust, sub_gaussian_dr_grid),
+        "balanced_ipw": Family(BalancedInverseProbabilityWeighting),
+        "mipw": Family(MarginalizedInverseProbabilityWeighting),
+        "snmipw": Family(SelfNormalizedMarginalizedInverseProbabilityWeighting),
     },
     default=("dm", "ipw", "snipw", "dr", "sndr"),
     primary="dr",
@@ -67,7 +98,7 @@ def bandit_case(
     """
     check_log(log)
     check_matrix(qhat, log, "the reward estimates")
-    support = Support()
+    choices = None
     if isinstance(policy, str):
         if policy != "logged":
             raise LogError(f"policy is {policy!r}; give probabilities, or the name logged.")
@@ -75,12 +106,52 @@ def bandit_case(
     else:
         check_probabilities(policy, log, tolerance)
         rows = rows_for(log, policy, qhat)
-        support = _support(log, policy)
-    return Case(BANDIT, rows, log.cluster, log.evidence, support, reward_model, propensities)
+        choices = Choices(log.actions, log.action, policy.mean(axis=0))
+    return case_of_rows(rows, log.cluster, log.evidence, choices, reward_model, propensities)
 
 
-def _support(log: BanditLog, policy: FloatArray) -> Support:
-    unseen = np.flatnonzero(np.bincount(log.action, minlength=len(log.actions)) == 0)
-    share = policy[:, unseen].mean(axis=0)
-    taken = tuple(log.actions[i] for i, part in zip(unseen, share, strict=True) if part > 0.0)
+def case_of_rows(
+    rows: BanditRows,
+    cluster: IntArray,
+    evidence: str,
+    choices: Choices | None,
+    reward_model: Model,
+    propensities: Literal["logged", "estimated"],
+    timestamp: NDArray[np.datetime64] | None = None,
+) -> Case[BanditRows]:
+    """A case from checked rows, however they were read.
+
+    Args:
+        rows: n decisions.
+        cluster: [n] decisions of one cluster are not independent.
+        evidence: "logged" or "simulated".
+        choices: what was done and what the policy does; None for the policy that wrote the log.
+        reward_model: where reward estimates come from.
+        propensities: whether they were logged.
+        timestamp: [n] when, where the log tells.
+    """
+    return Case(
+        BANDIT,
+        rows,
+        cluster,
+        evidence,
+        Support() if choices is None else _support(choices),
+        reward_model,
+        propensities,
+        timestamp=timestamp,
+        predicted=rows.q_logged,
+        choices=choices,
+        clip=clipped,
+    )
+
+
+def clipped(rows: BanditRows, cap: float) -> BanditRows:
+    """The same decisions with their weights cut at `cap`."""
+    return replace(rows, weight=np.minimum(rows.weight, cap))
+
+
+def _support(choices: Choices) -> Support:
+    unseen = np.flatnonzero(np.bincount(choices.taken, minlength=len(choices.names)) == 0)
+    share = choices.policy_share[unseen]
+    taken = tuple(choices.names[i] for i, part in zip(unseen, share, strict=True) if part > 0.0)
     return Support(float(share.sum()), taken)

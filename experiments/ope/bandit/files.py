@@ -1,13 +1,25 @@
-"""Files of a bandit log as a case."""
+"""Files of a bandit log as a case, read in blocks: tables of actions are never held whole."""
 
-from promopilot.experiments.ope.bandit.case import bandit_case
-from promopilot.experiments.ope.bandit.log_file import read_log
-from promopilot.experiments.ope.bandit.policy_file import read_policy, read_qhat
-from promopilot.experiments.ope.bandit.rows import BanditRows
+from dataclasses import replace
+
+import numpy as np
+
+from promopilot.experiments.ope.arrays import FloatArray
+from promopilot.experiments.ope.bandit.behavior_file import open_behavior
+from promopilot.experiments.ope.bandit.database import open_database
+from promopilot.experiments.ope.bandit.extra_weights import extra_weights
+from promopilot.experiments.ope.bandit.log_file import LogBlock, open_log
+from promopilot.experiments.ope.bandit.nuisances import fit_nuisances
+from promopilot.experiments.ope.bandit.policy_file import open_policy
+from promopilot.experiments.ope.bandit.reduction import case_of, reduced
+from promopilot.experiments.ope.bandit.reward_file import open_rewards
+from promopilot.experiments.ope.bandit.rows import BanditRows, rows_for, rows_for_logged
 from promopilot.experiments.ope.case import Case
 from promopilot.experiments.ope.inputs import Inputs
-from promopilot.experiments.ope.nuisance.reward_model import cross_fitted, fold_of
 from promopilot.experiments.ope.settings import OpeSettings
+
+# Decisions x actions of a block: 20 MB for each table of them.
+_CELLS = 2_500_000
 
 
 def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[BanditRows]:
@@ -16,13 +28,51 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[BanditRo
     Raises:
         LogError: a fault in a file, with its row and value, or a name that is not known.
     """
-    source = read_log(inputs.log)
-    log, policy = read_policy(inputs.policy, source, settings.probability_tolerance)
-    if inputs.qhat is not None:
-        given = read_qhat(inputs.qhat, source, log, None if isinstance(policy, str) else policy)
-        return bandit_case(log, policy, given, settings.probability_tolerance, "given")
-    fold = fold_of(source.unit, settings.folds)
-    if (fold == fold[0]).all():  # one cluster, or very few: there is nothing else to split by
-        fold = fold_of(source.decision, settings.folds)
-    made = cross_fitted(log, source.features, fold, settings, seed)
-    return bandit_case(log, policy, made, settings.probability_tolerance, "cross-fitted")
+    tolerance = settings.probability_tolerance
+    with open_database(settings.reading_mb) as database:
+        log = open_log(database, inputs.log)
+        log, policy = open_policy(inputs.policy, log, tolerance)
+        behavior = given = None
+        if inputs.behavior is not None:
+            log, behavior = open_behavior(inputs.behavior, log, tolerance)
+        if inputs.qhat is not None:
+            given = open_rewards(inputs.qhat, log)
+        extra = extra_weights(inputs, log, settings)
+        size = max(1, _CELLS // len(log.actions))
+        models = fit_nuisances(
+            log,
+            size,
+            settings,
+            seed,
+            rewards=given is None,
+            propensities=behavior is None
+            and (not log.has_propensity or extra.categories is not None),
+        )
+        parts = []
+        for block in log.blocks(size):
+            shares = None if policy is None else policy(block)
+            logging = models.propensities(block) if behavior is None else behavior(block)
+            if logging is not None and not log.has_propensity:
+                block = _with_propensity(block, logging)
+            qhat = models.rewards(block) if given is None else given(block, shares)
+            rows = (
+                rows_for_logged(block.log, qhat)
+                if shares is None
+                else rows_for(block.log, shares, qhat)
+            )
+            rows = extra.add(rows, block, shares, logging, models.fold)
+            parts.append(reduced(block, rows, shares))
+        case = case_of(
+            parts,
+            log.actions,
+            log.evidence,
+            "cross-fitted" if given is None else "given",
+            "logged" if log.has_propensity or behavior is not None else "estimated",
+        )
+        return extra.complete(case, log, size, models.fold)
+
+
+def _with_propensity(block: LogBlock, logging: FloatArray) -> LogBlock:
+    """The block with the propensity that the logging policy's probabilities [b, A] give."""
+    taken = np.take_along_axis(logging, block.log.action[:, None], axis=1)[:, 0]
+    return replace(block, log=replace(block.log, propensity=taken))

@@ -71,11 +71,15 @@ def check_log(
         "the probability of an action that was taken must be above 0 and at most 1",
     )
     if (log.action == log.action[0]).all():
-        only = log.actions[log.action[0]]
-        raise LogError(
-            f"{name} shows one action only, {only!r}, in all {count} decisions: "
-            "without a second one there is nothing to compare."
-        )
+        raise one_action_only(name, log.actions[log.action[0]], count)
+
+
+def one_action_only(name: str, action: str, count: int) -> LogError:
+    """The fault of a log that shows one action in all its `count` decisions."""
+    return LogError(
+        f"{name} shows one action only, {action!r}, in all {count} decisions: "
+        "without a second one there is nothing to compare."
+    )
 
 
 def check_matrix(values: FloatArray, log: BanditLog, what: str) -> None:

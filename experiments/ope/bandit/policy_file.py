@@ -1,174 +1,133 @@
-"""The policy to judge, and reward estimates, as tables of decision x action."""
+"""The policy to judge: probabilities of its actions, block by block."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
-from promopilot.experiments.ope.bandit.log import BanditLog
-from promopilot.experiments.ope.bandit.log_file import LogFile
-from promopilot.experiments.ope.columns import (
-    FIRST_ROW,
-    id_column,
-    number_column,
-    read_table,
-    require,
-)
+from promopilot.experiments.ope.arrays import FloatArray
+from promopilot.experiments.ope.bandit.cells import CellFile, open_cells
+from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
+from promopilot.experiments.ope.bandit.run_policy import write_run_policy
 
+_SHARE = "{value} >= 0 and {value} <= 1"
 _NAMES = "uniform, logged, always:<action>"
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """A long file's rows: decision (-1 where the log has no such one), action, value."""
-
-    file: str
-    row: IntArray  # [m] row in the log
-    decision: TextArray  # [m]
-    action: TextArray  # [m]
-    value: FloatArray  # [m]
+# Gives the probabilities [b, A] in a log's blocks, which come in the order of its decisions.
+Probabilities = Callable[[LogBlock], FloatArray]
 
 
-def read_policy(
-    policy: str, source: LogFile, tolerance: float
-) -> tuple[BanditLog, FloatArray | Literal["logged"]]:
-    """A policy by file or by name.
+def open_policy(
+    policy: str, log: LogSource, tolerance: float
+) -> tuple[LogSource, Probabilities | None]:
+    """A policy by file, by run or by name.
 
     A file has `decision_id, action, probability`; actions left out have probability 0, decisions
-    that the log does not hold are passed over. Names: `uniform` over the log's actions,
-    `always:<action>`, and `logged`, the policy that wrote the log.
+    that the log does not hold are passed over. A run stands for its plan (`run_policy`). Names are
+    `uniform` over the actions logged, `always:<action>`, and `logged`, which wrote the log.
 
     Args:
-        policy: the file or name.
-        source: the log.
+        policy: the file, the run's folder or the name.
+        log: the log.
         tolerance: how far a decision's probabilities may sum from 1.
 
     Returns:
-        The log, its actions completed by those that only the policy knows, and the
-        probabilities [n, A], or "logged".
+        The log, its actions completed by those that only the policy knows, and the probabilities;
+        None in their place for "logged".
 
     Raises:
         LogError: a fault, with row and value, or a name or action that is not known.
     """
-    log = source.log
     if policy == "logged":
-        return log, "logged"
-    shape = (len(log.action), len(log.actions))
+        return log, None
     if policy == "uniform":
-        return log, np.full(shape, 1.0 / shape[1])
+        return log, lambda block: _even(block, log.unseen_from)
     if policy.startswith("always:"):
-        chosen = policy.removeprefix("always:")
-        if chosen not in log.actions:
-            near = get_close_matches(chosen, log.actions, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"it shows {', '.join(log.actions[:10])}."
-            )
-            raise LogError(f"policy {policy!r}: {source.name} has no action {chosen!r}; {hint}")
-        fixed = np.zeros(shape)
-        fixed[:, log.actions.index(chosen)] = 1.0
-        return log, fixed
+        chosen = _known(policy, log)
+        return log, lambda block: _fixed(block, chosen)
     path = Path(policy)
     if not path.suffix and not path.exists():
         raise LogError(f"policy {policy!r} is neither a file nor one of {_NAMES}.")
-    return _policy_from_file(path, source, tolerance)
+    if (path / "manifest.json").is_file():
+        plan = log.table.database.scratch / f"plan of {path.name}.parquet"
+        write_run_policy(path, log.table.path, plan)
+        path = plan
+    return open_probabilities(path, log, tolerance)
 
 
-def read_qhat(path: Path, source: LogFile, log: BanditLog, policy: FloatArray | None) -> FloatArray:
-    """Reward estimates [n, A] from a file `decision_id, action, q`.
-
-    Estimates are needed for each logged action and for each action that the policy may take; others
-    are 0 where they are left out, as nothing depends on them.
+def open_probabilities(
+    path: Path, log: LogSource, tolerance: float
+) -> tuple[LogSource, Probabilities]:
+    """A file of probabilities of all actions: the log with its actions, and their table [b, A].
 
     Raises:
-        LogError: a fault with row and value, or the decision and action without an estimate.
+        LogError: a fault, with row and value.
     """
-    cells = _read_cells(path, "q", source)
-    _refuse(cells, ~np.isfinite(cells.value), "q", "it must be a finite number")
-    column = pd.Index(log.actions).get_indexer(pd.Index(cells.action))
-    known = (cells.row >= 0) & (column >= 0)
-    qhat = np.full((len(log.action), len(log.actions)), np.nan)
-    qhat[cells.row[known], column[known]] = cells.value[known]
-    needed = np.zeros(qhat.shape, dtype=bool) if policy is None else policy > 0.0
-    needed[np.arange(len(log.action)), log.action] = True
-    if (missing := needed & np.isnan(qhat)).any():
-        row, action = (int(i) for i in np.argwhere(missing)[0])
-        raise LogError(
-            f"{cells.file} has no estimate for decision {source.decision[row]!r}, "
-            f"action {log.actions[action]!r}."
-        )
-    return np.where(np.isnan(qhat), 0.0, qhat)
+    cells = open_cells(log, path, "probability", _SHARE, "it must be from 0 to 1")
+    log = _with_actions(log, cells)
+    blocks = cells.blocks()
+
+    def read(block: LogBlock) -> FloatArray:
+        return _summing(blocks.table(block), block, cells, log, tolerance)
+
+    return log, read
 
 
-def _policy_from_file(
-    path: Path, source: LogFile, tolerance: float
-) -> tuple[BanditLog, FloatArray]:
-    cells = _read_cells(path, "probability", source)
-    _refuse(
-        cells,
-        ~((cells.value >= 0.0) & (cells.value <= 1.0)),
-        "probability",
-        "it must be from 0 to 1",
-    )
-    log = source.log
-    new = sorted(set(pd.unique(cells.action)) - set(log.actions))
-    log = replace(log, actions=(*log.actions, *(str(name) for name in new)))
-    inside = cells.row >= 0
-    column = pd.Index(log.actions).get_indexer(pd.Index(cells.action[inside]))
-    probability = np.zeros((len(log.action), len(log.actions)))
-    probability[cells.row[inside], column] = cells.value[inside]
-    covered = np.bincount(cells.row[inside], minlength=len(log.action))
-    if (missing := covered == 0).any():
-        first = source.decision[int(np.argmax(missing))]
+def _summing(
+    table: FloatArray, block: LogBlock, cells: CellFile, log: LogSource, tolerance: float
+) -> FloatArray:
+    """The table, 0 where an action is left out; refuses decisions without row or of another sum."""
+    absent = np.isnan(table)
+    if (missing := absent.all(axis=1)).any():
         raise LogError(
-            f"{cells.file} has no row for decision {first!r} of {source.name} "
-            f"({int(missing.sum())} of {len(missing)} decisions are missing)."
+            f"{cells.name} has no row for decision {block.decision[int(np.argmax(missing))]!r} of "
+            f"{log.table.name} ({cells.missing()} of {log.count} decisions are missing)."
         )
-    totals = probability.sum(axis=1)
+    table[absent] = 0.0
+    totals = table.sum(axis=1)
     if (wrong := np.abs(totals - 1.0) > tolerance).any():
         row = int(np.argmax(wrong))
         raise LogError(
-            f"{cells.file}, decision {source.decision[row]!r}: probabilities sum to "
+            f"{cells.name}, decision {block.decision[row]!r}: probabilities sum to "
             f"{totals[row]:.12g}; they must sum to 1."
         )
-    return log, probability
+    return table
 
 
-def _read_cells(path: Path, value: str, source: LogFile) -> _Cells:
-    table = read_table(path, ids=("decision_id", "action"))
-    if "position" in table.column_names:
-        raise LogError(
-            f"{path.name} has a column 'position', but the log has one action per decision."
+def _with_actions(log: LogSource, cells: CellFile) -> LogSource:
+    """The log with the file's further actions behind its own."""
+    known = set(log.actions)
+    new = [name for name in cells.actions() if name not in known]
+    if new:
+        first = len(log.actions)
+        log.table.database.connection.executemany(
+            "insert into action values (?, ?)", [[name, first + at] for at, name in enumerate(new)]
         )
-    require(table, ("decision_id", "action", value), path.name)
-    if table.num_rows == 0:
-        raise LogError(f"{path.name} is empty: it needs a row for every decision of {source.name}.")
-    decision = id_column(table, "decision_id", path.name)
-    action = id_column(table, "action", path.name)
-    pair = pd.MultiIndex.from_arrays([decision, action])
-    if (twice := pair.duplicated()).any():
-        row = int(np.argmax(twice))
-        raise LogError(
-            f"{path.name}, row {row + FIRST_ROW}: decision {decision[row]!r}, action "
-            f"{action[row]!r} stands there twice."
-        )
-    return _Cells(
-        file=path.name,
-        row=pd.Index(source.decision).get_indexer(pd.Index(decision)).astype(np.int64),
-        decision=decision,
-        action=action,
-        value=number_column(table, value, path.name),
-    )
+    return replace(log, actions=(*log.actions, *new))
 
 
-def _refuse(cells: _Cells, bad: BoolArray, column: str, rule: str) -> None:
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise LogError(
-            f"{cells.file}, row {row + FIRST_ROW} (decision {cells.decision[row]}, action "
-            f"{cells.action[row]}): {column} is {cells.value[row]:.12g}; {rule}."
-        )
+def _known(policy: str, log: LogSource) -> int:
+    """Index of the action that an `always:<action>` takes."""
+    chosen = policy.removeprefix("always:")
+    if chosen in log.actions:
+        return log.actions.index(chosen)
+    near = get_close_matches(chosen, log.actions, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it shows {', '.join(log.actions[:10])}."
+    raise LogError(f"policy {policy!r}: {log.table.name} has no action {chosen!r}; {hint}")
+
+
+def _even(block: LogBlock, logged: int) -> FloatArray:
+    """Equal over the actions that the log shows."""
+    table = np.zeros((len(block.decision), len(block.log.actions)))
+    table[:, :logged] = 1.0 / logged
+    return table
+
+
+def _fixed(block: LogBlock, chosen: int) -> FloatArray:
+    table = np.zeros((len(block.decision), len(block.log.actions)))
+    table[:, chosen] = 1.0
+    return table

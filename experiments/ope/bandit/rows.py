@@ -18,12 +18,16 @@ from promopilot.experiments.ope.bandit.log import BanditLog
 
 @dataclass(frozen=True)
 class BanditRows:
-    """n decisions, all [n]."""
+    """n decisions, all [n]; weights that were not asked for are None."""
 
     reward: FloatArray  # r_i
     weight: FloatArray  # w_i, at least 0
     q_logged: FloatArray  # q(x_i, a_i)
     q_policy: FloatArray  # qbar_i
+    marginal: FloatArray | None = (
+        None  # of the action's category: `marginal`
+    )
+    balanced: FloatArray | None = None  # told by a classifier: `balanced`
 
     @property
     def logged(self) -> FloatArray:
@@ -49,4 +53,5 @@ def rows_for_logged(log: BanditLog, qhat: FloatArray) -> BanditRows:
     choice in qbar, which is unbiased for it.
     """
     q_logged = np.take_along_axis(qhat, log.action[:, None], axis=1)[:, 0]
-    return BanditRows(log.reward, np.ones_like(log.reward), q_logged, q_logged)
+    weight = np.ones_like(log.reward)
+    return BanditRows(log.reward, weight, q_logged, q_logged, weight, weight)

@@ -1,4 +1,4 @@
-r"""The bandit estimators of published formulas, one class each; symbols as in `rows`."""
+r"""Estimators that start from a reward model and correct it; symbols as in `rows`."""
 
 from dataclasses import dataclass
 
@@ -21,36 +21,6 @@ class DirectMethod(Estimator[BanditRows]):
     def terms(self, rows: BanditRows) -> Terms:
         """The reward expected of the policy."""
         return Terms(rows.q_policy)
-
-
-@dataclass(frozen=True)
-class InverseProbabilityWeighting(Estimator[BanditRows]):
-    r"""Counts each reward as often as the policy would have earned it: (1/n) \sum_i w_i r_i.
-
-    Unbiased if propensities are right and the log can show every action that the policy takes;
-    variance grows with the weights. Horvitz and Thompson (1952).
-    """
-
-    name = "ipw"
-
-    def terms(self, rows: BanditRows) -> Terms:
-        """Weighted rewards."""
-        return Terms(rows.weight * rows.reward)
-
-
-@dataclass(frozen=True)
-class SelfNormalizedInverseProbabilityWeighting(Estimator[BanditRows]):
-    r"""A weighted average of rewards: \sum_i w_i r_i / \sum_i w_i.
-
-    Assumptions of `ipw`. Slightly biased in small logs, consistent; never outside the rewards seen,
-    and a constant added to all rewards is added to the estimate. Swaminathan and Joachims (2015).
-    """
-
-    name = "snipw"
-
-    def terms(self, rows: BanditRows) -> Terms:
-        """Weighted rewards over weights."""
-        return Terms(None, (Ratio(rows.weight * rows.reward, rows.weight),))
 
 
 @dataclass(frozen=True)
