@@ -1,0 +1,60 @@
+"""A log of numeric actions as arrays, and the faults that no number may be made from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from promopilot.experiments.errors import LogError
+from promopilot.experiments.ope.arrays import FloatArray, IntArray
+from promopilot.experiments.ope.bandit.log import EVIDENCE, SMALLEST_PROPENSITY
+from promopilot.experiments.ope.log_table import Place
+
+
+@dataclass(frozen=True)
+class ContinuousLog:
+    """Decisions whose action is a number, such as a discount or a bid; n of them, all [n].
+
+    Two decisions with the same cluster are not independent; intervals resample clusters whole.
+    """
+
+    action: FloatArray  # the number chosen, in the action's own unit
+    reward: FloatArray  # what the decision brought, in the reward's own unit
+    density: FloatArray  # the logging policy's density at `action`, per unit of action, above 0
+    cluster: IntArray  # any whole numbers; `numpy.arange(n)` where decisions are independent
+    evidence: str  # "logged", or "simulated" where a market and not people answered
+
+
+def check_log(log: ContinuousLog, place: Place) -> None:
+    """Refuses a log that no estimate may be made from.
+
+    Args:
+        log: the log in the order of its file.
+        place: what to call the log and its rows.
+
+    Raises:
+        LogError: naming the first row at fault, its column, its value and the rule.
+    """
+    count = len(log.action)
+    if count == 0:
+        raise LogError(f"{place.name} is empty: it needs at least one decision.")
+    for column in ("reward", "density", "cluster"):
+        if (length := len(getattr(log, column))) != count:
+            raise LogError(f"{place.name} has {count} actions but {length} values of {column}.")
+    if log.evidence not in EVIDENCE:
+        raise LogError(
+            f"{place.name}: evidence is {log.evidence!r}; it must be logged or simulated."
+        )
+    finite = "it must be a finite number"
+    place.refuse(~np.isfinite(log.action), "action", log.action, finite)
+    place.refuse(~np.isfinite(log.reward), "reward", log.reward, finite)
+    place.refuse(
+        ~((log.density >= SMALLEST_PROPENSITY) & np.isfinite(log.density)),
+        "propensity_density",
+        log.density,
+        "the density of an action that was taken must be above 0, and finite",
+    )
+    if (log.action == log.action[0]).all():
+        raise LogError(
+            f"{place.name} shows one action only, {log.action[0]:.12g}, in all {count} decisions: "
+            "without a second one there is nothing to compare."
+        )
