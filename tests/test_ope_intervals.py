@@ -1,14 +1,16 @@
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from promopilot.experiments.ope.bandit.case import BANDIT, bandit_case
 from promopilot.experiments.ope.bandit.evaluate import evaluate_log
 from promopilot.experiments.ope.bandit.log import BanditLog
-from promopilot.experiments.ope.estimator import Terms
-from promopilot.experiments.ope.inference.bootstrap import percentile_interval, resample
-from promopilot.experiments.ope.inference.sums import groups_of, sum_by_group
+from promopilot.experiments.ope.estimates import estimate_all
+from promopilot.experiments.ope.evaluate import evaluate
+from promopilot.experiments.ope.request import Request
 from promopilot.experiments.ope.settings import OpeSettings
 
 CONTEXTS, ACTIONS = 6, 3
@@ -51,16 +53,19 @@ def test_intervals_hold_the_truth_as_often_as_they_say(world, clusters, per_clus
     gain = value - (logging * truth).sum(axis=1).mean()
     settings = OpeSettings(replicates=500)
     rng = np.random.default_rng(1)
-    hits = dict.fromkeys([(n, k) for n in ("ipw", "snipw", "dr", "sndr") for k in (0, 1)], 0)
+    # Not the direct method: its interval is that of dr, stretched.
+    estimators = [BANDIT.families[name].make() for name in ("ipw", "snipw", "dr", "sndr")]
+    hits: Counter[tuple[str, str]] = Counter()
     logs = 300
-    for seed in range(logs):
-        result = evaluate_log(*draw(world, rng, clusters, per_cluster), settings, seed)
-        for row in result["estimates"]:
-            if row["estimator"] == "dm":
-                continue  # its interval is that of dr, stretched
-            for kind, (key, target) in enumerate((("ci95", value), ("diff_ci95", gain))):
-                low, high = row[key]
-                hits[row["estimator"], kind] += low <= target <= high
+    for _ in range(logs):
+        case = bandit_case(*draw(world, rng, clusters, per_cluster))
+        for one in estimate_all(case, estimators, case.cluster, settings, rng):
+            for of, ends, target in (
+                ("value", one.interval, value),
+                ("gain", one.gain_interval, gain),
+            ):
+                hits[one.estimator.name, of] += ends[0] <= target <= ends[1]
+    assert len(hits) == 8
     for which, count in hits.items():
         # Refuse where 300 logs show coverage outside 92 to 98 % beyond chance.
         assert binomtest(count, logs, 0.92, alternative="less").pvalue > 0.01, (which, count)
@@ -104,28 +109,64 @@ def test_same_seed_same_interval_and_another_seed_another(world):
     assert ends[0] != ends[2]
 
 
-def test_sums_by_group_add_up():
-    group = groups_of(np.array([7, 3, 7, 5]), 10, np.random.default_rng(0))
-    values = np.array([1.0, 2.0, 4.0, 8.0])
-    sums = sum_by_group(group, values, [Terms(10.0 * values)])
-    assert sums.matrix.tolist() == [[1.0, 2.0, 20.0], [1.0, 8.0, 80.0], [2.0, 5.0, 50.0]]
+@pytest.mark.parametrize("method", ["influence", "bernstein"])
+def test_other_intervals_are_there_when_asked_for(world, method):
+    arguments = draw(world, np.random.default_rng(7), 200)
+    usual = evaluate_log(*arguments, OpeSettings(), 0)["estimates"]
+    asked = evaluate_log(*arguments, OpeSettings(interval=method), 0)["estimates"]
+    assert {row["interval"] for row in usual} == {"bootstrap"}
+    assert {row["interval"] for row in asked} == {method}
+    for one, other in zip(usual, asked, strict=True):
+        assert one["estimate"] == other["estimate"]
+        assert one["diff_ci95"] != other["diff_ci95"]
 
 
-@pytest.mark.parametrize("most", [100_000, 500])
-def test_dealing_clusters_into_groups_keeps_spread_and_lean(most):
-    rng = np.random.default_rng(8)
-    values = rng.exponential(size=20_000) ** 2
-    group = groups_of(np.arange(20_000), most, rng)
-    sums = sum_by_group(group, values, [])
-    drawn = resample(sums.matrix, 4000, np.random.default_rng(9))
-    mean = sums.logged(drawn)
-    assert mean.std() == pytest.approx(values.std() / np.sqrt(len(values)), rel=0.12)
-    assert mean.mean() == pytest.approx(values.mean(), rel=0.01)
+def test_bernsteins_interval_is_the_widest_and_influences_about_the_bootstraps(world):
+    arguments = draw(world, np.random.default_rng(8), 2_000)
+    width = {}
+    for method in ("auto", "influence", "bernstein"):
+        rows = evaluate_log(*arguments, OpeSettings(interval=method), 0, ["dr"])["estimates"]
+        width[method] = rows[0]["ci95"][1] - rows[0]["ci95"][0]
+    assert width["influence"] == pytest.approx(width["auto"], rel=0.15)
+    assert width["bernstein"] > 1.2 * width["auto"]
 
 
-def test_undefined_replicates_are_left_out_and_too_many_give_no_interval():
-    values = np.linspace(0.0, 1.0, 101)
-    some = np.concatenate([values, np.full(20, np.nan)])
-    assert percentile_interval(some, 0.9) == pytest.approx((0.05, 0.95))
-    most = np.concatenate([values, np.full(200, np.nan)])
-    assert np.isnan(percentile_interval(most, 0.9)).all()
+def test_a_models_interval_is_no_narrower_than_what_its_errors_tell(world):
+    """How decisions differ does not show how wrong a model is; weighted residuals do."""
+    log, policy, qhat = draw(world, np.random.default_rng(9), 400)
+    off = qhat + 0.5
+    rows = {
+        row["estimator"]: row
+        for row in evaluate_log(log, policy, off, OpeSettings(), 0)["estimates"]
+    }
+    dm, dr = rows["dm"], rows["dr"]
+    assert dm["ci95"][0] <= dr["ci95"][0]
+    assert dm["ci95"][1] == dm["estimate"] > dr["ci95"][1]
+    assert dm["diff_ci95"][1] == dm["diff_vs_logged"]
+
+
+def test_where_models_are_fitted_error_counts_all_the_same(world):
+    """The same sums, so the same interval, whoever made the reward estimates."""
+    log, policy, qhat = draw(world, np.random.default_rng(10), 400)
+    given, fitted = (
+        evaluate(
+            bandit_case(log, policy, qhat, reward_model=model), [Request("dr")], OpeSettings(), 0
+        )
+        for model in ("given", "cross-fitted")
+    )
+    assert given["estimates"] == fitted["estimates"]
+
+
+def test_the_gain_of_the_logged_policy_has_no_width():
+    rng = np.random.default_rng(11)
+    log = BanditLog(
+        action=rng.integers(2, size=300),
+        reward=1e6 + rng.normal(size=300),
+        propensity=np.full(300, 0.5),
+        cluster=np.arange(300),
+        evidence="logged",
+        actions=("a", "b"),
+    )
+    for row in evaluate_log(log, "logged", np.zeros((300, 2)), OpeSettings(), 0)["estimates"]:
+        if row["estimator"] != "dm":
+            assert row["diff_ci95"] == [0.0, 0.0]

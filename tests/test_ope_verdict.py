@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,18 @@ from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.bandit.case import bandit_case
 from promopilot.experiments.ope.bandit.evaluate import evaluate_log
 from promopilot.experiments.ope.bandit.log import BanditLog
+from promopilot.experiments.ope.evaluate import evaluate
+from promopilot.experiments.ope.request import parse_requests
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.trust.agreement import Agreement
+from promopilot.experiments.ope.trust.calibration import PropensityCalibration, RewardCalibration
+from promopilot.experiments.ope.trust.clipping import Clipped
 from promopilot.experiments.ope.trust.diagnostics import Diagnostics
-from promopilot.experiments.ope.trust.verdict import Gain, judge
+from promopilot.experiments.ope.trust.rules import DOUBTS, LACKING, Facts, Gain
+from promopilot.experiments.ope.trust.scrutiny import Scrutiny
+from promopilot.experiments.ope.trust.verdict import judge
 
+NAN = float("nan")
 GOOD = Diagnostics(
     units=1000,
     ess=400.0,
@@ -22,54 +31,177 @@ GOOD = Diagnostics(
     mean_weight_z=0.1,
     unsupported_share=0.0,
     unsupported_actions=(),
+    pareto_k=0.2,
+    pareto_sample=1000,
 )
 CLEAR = Gain(estimate=0.2, low=0.1, high=0.3, second=0.19)
+EVEN = Scrutiny(Agreement("dr", "snipw", 0.01, 0.02, 0.5))
+FACTS = Facts("decision", "logged", "logged", (), GOOD, EVEN, CLEAR)
 
 
-def case(evidence):
-    log = make_log(evidence=evidence, count=4)
-    return bandit_case(log, "logged", np.zeros((4, 2)))
+def propensities(chance, gap):
+    return replace(EVEN, propensities=PropensityCalibration([], "blue", gap, chance))
 
 
-JARGON = ("ESS", "propensit", "bootstrap", "estimator", "IPW", "DR", "policy gradient", "nan")
+def cut(gain, share=0.01):
+    clipped = Clipped(cap=3.0, estimate=1.0, low=0.9, high=1.1, clip_share=share, gain=gain)
+    uncut = replace(clipped, cap=4.0, clip_share=0.0, gain=0.2)
+    return replace(EVEN, clipped=(clipped, uncut))
+
+
+REWARDS_OFF = replace(EVEN, rewards=RewardCalibration([], 5, 1e-9))
+JARGON = re.compile(
+    r"\b(ESS|propensit\w*|bootstrap|estimators?|IPW|SNIPW|DR|policy gradient|nan|Pareto|tail|"
+    r"variance|standard error|standard deviation|p-value|significan\w*|confidence interval|null|"
+    r"power|calibrat\w*|cluster-robust|importance|off-policy|heteros\w*)\b"
+)
 
 
 @pytest.mark.parametrize(
-    ("evidence", "change", "gain", "verdict", "word"),
+    ("change", "verdict", "rule", "word"),
     [
-        ("logged", {}, CLEAR, "ship", "at least 0.1"),
-        ("simulated", {}, CLEAR, "test_first", "simulated market"),
-        ("logged", {"ess_share": 0.05}, CLEAR, "test_first", "5.0%"),
-        ("logged", {"max_weight_share": 0.2}, CLEAR, "test_first", "One logged decision"),
-        ("logged", {"mean_weight": 0.6, "mean_weight_z": -5.0}, CLEAR, "test_first", "average 0.6"),
-        ("logged", {"unsupported_share": 0.02}, CLEAR, "test_first", "never shows"),
-        ("logged", {}, Gain(0.1, -0.1, 0.3, 0.1), "test_first", "may be nothing"),
-        ("logged", {}, Gain(0.0, 0.0, 0.0, 0.0), "test_first", "may be nothing"),
-        ("logged", {}, Gain(-0.2, -0.3, -0.1, -0.2), "test_first", "worse"),
-        ("logged", {}, Gain(0.2, 0.1, 0.3, -0.1), "test_first", "disagree"),
-        ("logged", {"ess": 20.0}, CLEAR, "insufficient_support", "20.0 decisions"),
-        ("logged", {"ess_share": 0.001}, CLEAR, "insufficient_support", "0.1% of the log"),
-        ("logged", {"units": 5}, CLEAR, "insufficient_support", "5 independent units"),
-        ("simulated", {"unsupported_share": 0.3}, CLEAR, "insufficient_support", "never shows"),
+        ({}, "ship", None, "at least 0.1"),
+        ({"evidence": "simulated"}, "test_first", "simulated", "simulated market"),
+        (
+            {"propensities": "estimated"},
+            "test_first",
+            "estimated_propensities",
+            "how likely each choice was",
+        ),
+        ({"checks": ("It learnt nothing.",)}, "test_first", "failed_check", "It learnt nothing."),
+        ({"seen": {"ess_share": 0.05}}, "test_first", "thin_evidence", "5.0%"),
+        ({"seen": {"units": 40}}, "test_first", "few_units", "40 independent groups"),
+        (
+            {"seen": {"max_weight_share": 0.2}},
+            "test_first",
+            "one_dominates",
+            "One logged decision",
+        ),
+        ({"seen": {"pareto_k": 0.69}}, "test_first", "heavy_tail", "count for very much"),
+        ({"seen": {"pareto_k": 0.69, "pareto_sample": 10**6}}, "ship", None, "no single"),
+        (
+            {"seen": {"mean_weight": 0.6, "mean_weight_z": -5.0}},
+            "test_first",
+            "mean_weight",
+            "average 0.6",
+        ),
+        ({"seen": {"mean_weight": 0.999, "mean_weight_z": -5.0}}, "ship", None, "no single"),
+        (
+            {"seen": {"unsupported_share": 0.02}},
+            "test_first",
+            "some_unsupported",
+            "never shows; at most 1%",
+        ),
+        ({"scrutiny": propensities(1e-6, 0.1)}, "test_first", "propensities_off", "blue"),
+        ({"scrutiny": propensities(1e-6, 0.001)}, "ship", None, "no single"),
+        ({"scrutiny": propensities(0.2, 0.1)}, "ship", None, "no single"),
+        ({"scrutiny": REWARDS_OFF}, "ship", None, "no single"),
+        (
+            {"scrutiny": REWARDS_OFF, "propensities": "estimated"},
+            "test_first",
+            "rewards_off",
+            "expected rewards differ",
+        ),
+        ({"gain": Gain(0.1, -0.1, 0.3, 0.1)}, "test_first", "no_gain", "may be nothing"),
+        ({"gain": Gain(0.0, 0.0, 0.0, 0.0)}, "test_first", "no_gain", "may be nothing"),
+        ({"gain": Gain(-0.2, -0.3, -0.1, -0.2)}, "test_first", "no_gain", "worse"),
+        ({"gain": Gain(0.1, NAN, NAN, 0.1)}, "test_first", "no_gain", "cannot be told"),
+        (
+            {"scrutiny": Scrutiny(Agreement("dr", "snipw", 0.15, 0.03, 5.0))},
+            "test_first",
+            "disagreement",
+            "disagree",
+        ),
+        ({"scrutiny": Scrutiny(Agreement("dr", "snipw", 0.05, 0.01, 5.0))}, "ship", None, "gain"),
+        ({"scrutiny": Scrutiny(Agreement("dr", "snipw", NAN, NAN, NAN))}, "ship", None, "gain"),
+        ({"scrutiny": cut(-0.02)}, "test_first", "hangs_on_heaviest", "gain is -0.02"),
+        ({"scrutiny": cut(0.02)}, "ship", None, "gain"),
+        ({"scrutiny": cut(-0.02, share=0.2)}, "ship", None, "gain"),
+        ({"seen": {"ess": 20.0}}, "insufficient_support", "little_evidence", "20.0 decisions"),
+        (
+            {"seen": {"ess_share": 0.001}},
+            "insufficient_support",
+            "little_evidence",
+            "0.1% of the log",
+        ),
+        (
+            {"seen": {"units": 5}},
+            "insufficient_support",
+            "very_few_units",
+            "5 independent groups",
+        ),
+        ({"seen": {"pareto_k": 1.1}}, "insufficient_support", "boundless_tail", "longer log"),
+        (
+            {"evidence": "simulated", "seen": {"unsupported_share": 0.3}},
+            "insufficient_support",
+            "unsupported",
+            "never shows",
+        ),
     ],
 )
-def test_rules(evidence, change, gain, verdict, word):
-    given = judge(case(evidence), replace(GOOD, **change), gain, OpeSettings())
+def test_rules(change, verdict, rule, word):
+    seen = replace(GOOD, **change.get("seen", {}))
+    given = judge(replace(FACTS, **(change | {"seen": seen})), OpeSettings())
     assert given.name == verdict
     assert word in " ".join(given.reasons)
-    assert not [term for term in JARGON if term in " ".join(given.reasons)]
+    assert not JARGON.findall(" ".join(given.reasons))
+    assert len(given.reasons) == (len(given.rules) or 2)
+    if rule:
+        assert rule in given.rules
+
+
+def test_the_table_above_shows_every_rule():
+    names = [rule.name for rule in (*LACKING, *DOUBTS)]
+    [table] = [mark for mark in test_rules.pytestmark if mark.name == "parametrize"]
+    assert {row[2] for row in table.args[1]} - {None} == set(names)
+    assert len(names) == len(set(names))
+
+
+def test_a_unit_is_called_by_its_name():
+    given = judge(replace(FACTS, unit="episode"), OpeSettings())
+    assert "per episode" in given.reasons[0]
+    assert "decision" not in " ".join(given.reasons)
 
 
 def test_thresholds_are_the_settings():
-    strict = OpeSettings(ship_ess_share=0.5)
-    assert judge(case("logged"), GOOD, CLEAR, strict).name == "test_first"
+    assert judge(FACTS, OpeSettings(ship_ess_share=0.5)).name == "test_first"
 
 
 def test_the_names_of_missing_actions_are_listed_up_to_five():
     names = tuple("abcdefg")
     seen = replace(GOOD, unsupported_share=0.5, unsupported_actions=names)
-    reason = judge(case("logged"), seen, CLEAR, OpeSettings()).reasons[0]
+    reason = judge(replace(FACTS, seen=seen), OpeSettings()).reasons[0]
     assert "a, b, c, d, e and 2 more" in reason
+
+
+def test_what_whoever_made_the_case_doubts_keeps_it_from_shipping():
+    log = make_log()
+    made = bandit_case(log, always(log, 1), np.zeros((2000, 2)))
+    doubted = replace(made, checks=("The model learnt nothing.",), extra={"rounds": (1, np.nan)})
+    requests = parse_requests([], made.kind)
+    result = evaluate(doubted, requests, OpeSettings(), 0)
+    assert evaluate(made, requests, OpeSettings(), 0)["verdict"] == "ship"
+    assert result["verdict"] == "test_first"
+    assert "The model learnt nothing." in result["reasons"]
+    assert result["diagnostics"]["rounds"] == [1, None]
+
+
+def test_estimated_propensities_never_ship():
+    log = make_log()
+    made = bandit_case(log, always(log, 1), np.zeros((2000, 2)), propensities="estimated")
+    result = evaluate(made, parse_requests([], made.kind), OpeSettings(), 0)
+    assert result["verdict"] == "test_first"
+    assert {"estimated_propensities", "rewards_off"} == set(result["rules"])  # nothing is expected
+
+
+def test_wrong_probabilities_are_noticed():
+    """Logged as even, while `a` was taken three times as often."""
+    rng = np.random.default_rng(0)
+    log = replace(make_log(), action=(rng.random(2000) < 0.25).astype(int))
+    for action, rules in ((0, {"mean_weight", "propensities_off"}), (1, {"mean_weight"})):
+        result = evaluate_log(log, always(log, action), np.zeros((2000, 2)), OpeSettings(), 0)
+        assert result["verdict"] == "test_first"
+        assert rules <= set(result["rules"])
 
 
 def make_log(count=2000, evidence="logged", actions=("a", "b"), effect=1.0, seed=0):

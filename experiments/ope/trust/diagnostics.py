@@ -1,13 +1,14 @@
 """How far the log can speak about the policy at all."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from promopilot.experiments.ope.arrays import FloatArray
 from promopilot.experiments.ope.case import Case
 from promopilot.experiments.ope.estimator import R
+from promopilot.experiments.ope.trust.clusters import clusters_of
+from promopilot.experiments.ope.trust.pareto import pareto_k
 
 # The heaviest share of decisions whose part of the total weight is `tail_mass`.
 _TAIL = 0.01
@@ -15,7 +16,7 @@ _TAIL = 0.01
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What stands between a log and a trustworthy estimate."""
+    """What the weights tell, whatever the rewards."""
 
     units: int  # independent units: clusters, or decisions where none are given
     ess: float  # usable evidence, in rows: (sum w)^2 / sum w^2 (Kish 1965)
@@ -27,10 +28,8 @@ class Diagnostics:
     mean_weight_z: float  # its distance from 1 in standard errors
     unsupported_share: float  # share of the policy's choices on actions that the log never shows
     unsupported_actions: tuple[str, ...]  # their names, as far as the policy takes them
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "unsupported_actions": list(self.unsupported_actions)}
+    pareto_k: float = -np.inf  # shape of the weights' tail, as by `pareto_k`
+    pareto_sample: int = 0  # positive weights, on which a credible shape depends
 
 
 def effective_sample_size(weight: FloatArray) -> float:
@@ -48,11 +47,12 @@ def diagnose(case: Case[R]) -> Diagnostics:
     total, ess = float(weight.sum()), effective_sample_size(weight)
     heaviest = max(1, int(np.ceil(_TAIL * count)))
     tail = float(np.partition(weight, count - heaviest)[count - heaviest :].sum())
-    off = np.bincount(np.unique(case.cluster, return_inverse=True)[1], weight - 1.0)
+    clusters = clusters_of(case.cluster)
+    off = clusters.sums(weight - 1.0)
     error = float(np.sqrt(np.square(off).sum())) / count
     miss = total / count - 1.0
     return Diagnostics(
-        units=len(off),
+        units=len(clusters.size),
         ess=ess,
         ess_share=ess / count,
         max_weight=float(weight.max()),
@@ -62,4 +62,6 @@ def diagnose(case: Case[R]) -> Diagnostics:
         mean_weight_z=miss / error if error > 0.0 else 0.0,
         unsupported_share=case.support.unsupported_share,
         unsupported_actions=case.support.unsupported_actions,
+        pareto_k=pareto_k(weight),
+        pareto_sample=int(np.count_nonzero(weight)),
     )
