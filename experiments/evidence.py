@@ -20,6 +20,7 @@ from promopilot.experiments.logs import BANDIT, NONE, bandit_frame, write_frames
 from promopilot.experiments.ope.bandit.evaluate import evaluate_log
 from promopilot.experiments.ope.bandit.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.tables import tables_of
 
 WHY_THEY_DIFFER = (
     "The offline estimates and their true value answer: what would the plan's choices have brought "
@@ -48,7 +49,7 @@ def write_evidence(
         settings: Intervals and verdict.
         log_seed: Seed of the logged flights.
         seed: Seed of the bootstrap.
-        out: Folder for `log.parquet`, `policy.parquet`, `qhat.parquet` and `ope.json`.
+        out: Folder for `log.parquet`, `policy.parquet`, `qhat.parquet`, `ope.json` and its tables.
 
     Returns:
         The content of `ope.json`, with the true value and the rolled-out one under `market`.
@@ -79,6 +80,8 @@ def write_evidence(
     write_frames([bandit_frame(world, blocks)], out / BANDIT)
     _write_long(chosen, actions, "probability", chosen > 0, out / "policy.parquet")
     _write_long(blocks.believed, actions, "q", None, out / "qhat.parquet")
+    for name, text in tables_of(result).items():
+        write_text_atomic(out / name, text)
     write_text_atomic(out / "ope.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
 
@@ -104,6 +107,12 @@ def _evaluated(
             "rows": len(blocks.action),
             "estimates": [],
             "diagnostics": {},
+            "next_test": {
+                "design": "exploration",
+                "unit": "decision",
+                "text": "No test can tell anything yet: raise the budget or loosen a limit, so "
+                "that there is a choice, and run again.",
+            },
         }
     days = blocks.flight * world.days + blocks.day
     log = BanditLog(blocks.action, blocks.reward, blocks.propensity, days, "simulated", actions)

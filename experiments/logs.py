@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -119,9 +120,24 @@ def bandit_frame(world: World, log: BlockLog, first: int = 0) -> pd.DataFrame:
             "x_day": log.day,
             "x_placement": placement,
             "x_segment": segment,
+            "unavailable": _unavailable(world, log),
             "evidence": "simulated",
         }
     )
+
+
+def _unavailable(world: World, log: BlockLog) -> np.ndarray:
+    """Promotions of each decision's pool that could not be chosen `[n]`: a JSON list, or empty."""
+    catalog = world.catalog
+    there = np.zeros((len(catalog.pools), catalog.num_promotions), dtype=bool)
+    there[catalog.pool, catalog.promotion] = True
+    names = np.array(catalog.promotion_ids, dtype=object)
+    missing = there[log.pool] & ~log.available[:, :-1]
+    sets, which = np.unique(np.packbits(missing, axis=1), axis=0, return_inverse=True)
+    masks = np.unpackbits(sets, axis=1, count=missing.shape[1]).astype(bool)
+    texts = [json.dumps(names[mask].tolist(), ensure_ascii=False) for mask in masks]
+    told = [text if mask.any() else "" for text, mask in zip(texts, masks, strict=True)]
+    return np.array(told, dtype=object)[which.ravel()]
 
 
 def sequential_frame(log: PresetLog) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def bench(
         typer.Option(
             "--peers-python",
             metavar="FILE",
-            help="For peers: an interpreter that has RTBGym (`make bench-peers` installs one).",
+            help="For peers: an interpreter that has the peers (`make bench-peers` installs one).",
         ),
     ] = None,
     seed: options.UnusedSeed = None,

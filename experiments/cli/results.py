@@ -1,14 +1,13 @@
-"""`simulate`, `plan`, `report` and `ope`: what a finished run, or a log, has to say."""
+"""`simulate`, `plan` and `report`: what a finished run has to say."""
 
 import json
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from promopilot.experiments.cli import options
-from promopilot.experiments.cli.outcome import VERDICT, Outcome, guarded, under_way
+from promopilot.experiments.cli.outcome import Outcome, guarded, under_way
 from promopilot.experiments.cli.policy_tables import policy_table, stress_table
 
 
@@ -19,7 +18,6 @@ def register(app: typer.Typer) -> None:
     )
     app.command(epilog="Example: promopilot plan runs/demo --budget 20000 --out plan.csv")(plan)
     app.command(epilog="Example: promopilot report runs/demo")(report)
-    app.command(epilog="Example: promopilot ope log.csv --policy policy.csv --out runs/ope")(ope)
 
 
 @guarded
@@ -156,37 +154,6 @@ def report(
     return Outcome(f"Wrote {page}", {"report": str(page)})
 
 
-@guarded
-def ope(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="A decision log, CSV or Parquet.")],
-    policy: Annotated[
-        str, typer.Option("--policy", help="A policy file, or uniform, logged, always:ACTION.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for ope.json and estimates.csv.")],
-    qhat: Annotated[
-        Path | None, typer.Option("--qhat", help="Reward estimates to use (default: fitted).")
-    ] = None,
-    estimator: Annotated[
-        list[str] | None, typer.Option("--estimator", help="An estimator's name; repeats.")
-    ] = None,
-    config: options.Config = None,
-    sets: options.Sets = None,
-    require: options.Require = None,
-    seed: options.Seed = None,
-    as_json: options.AsJson = False,
-) -> Outcome:
-    """Evaluate a policy from logged decisions, with intervals, diagnostics and a verdict."""
-    from promopilot.experiments.cli.settings import configured
-    from promopilot.experiments.ope.command import evaluate_files
-    from promopilot.experiments.ope.inputs import Inputs
-
-    settings = configured(config, sets, seed)
-    inputs = Inputs(log, policy, qhat, estimators=tuple(estimator or ()))
-    result = evaluate_files(inputs, out, settings.ope, settings.seed)
-    code = VERDICT if options.falls_short(result["verdict"], require) else 0
-    return Outcome(f"{_estimates(result)}\nWrote {out}", result, code)
-
-
 def _recorded(recorded: dict[str, Any]) -> list[str]:
     lines = []
     for file, rows in recorded.get("log", {}).get("files", {}).items():
@@ -198,16 +165,3 @@ def _recorded(recorded: dict[str, Any]) -> list[str]:
             f"{dataset['episodes']:,} flights"
         )
     return lines
-
-
-def _estimates(result: dict[str, Any]) -> str:
-    lines = [f"{'estimator':<10} {'estimate':>12} {'95 % interval':>27} {'ESS':>10}"]
-    for row in result["estimates"]:
-        low, high = row["ci95"] or (math.nan, math.nan)
-        ess = row["ess"] if row["ess"] is not None else math.nan
-        lines.append(
-            f"{row['estimator']:<10} {row['estimate']:>12.6g} {low:>12.6g} … {high:>12.6g} "
-            f"{ess:>10,.0f}"
-        )
-    reasons = "; ".join(result["reasons"])
-    return "\n".join([*lines, f"verdict: {result['verdict']} ({result['evidence']}): {reasons}"])

@@ -1,7 +1,10 @@
 """What an evaluation is made from: the files, and the policy by file, run or name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from promopilot.experiments.progress import silent
 
 
 @dataclass(frozen=True)
@@ -14,3 +17,11 @@ class Inputs:
     action_features: Path | None = None  # what actions have in common
     behavior: Path | None = None  # the logging policy's probabilities of all actions
     estimators: tuple[str, ...] = ()  # `NAME[:param=value,…]`; the kind's own where empty
+    # Told (what is read, share done) where reading takes time.
+    progress: Callable[[str, float], None] = silent
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that is read; a policy by name is none."""
+        files = (self.log, Path(self.policy), self.qhat, self.action_features, self.behavior)
+        return tuple(path for path in files if path is not None and path.is_file())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from promopilot.experiments.report import (
 )
 from promopilot.experiments.report.finished_run import read_run
 from promopilot.experiments.report.numbers import Numbers
-from promopilot.experiments.report.section import Page, period
+from promopilot.experiments.report.section import Page, Section, period
 
 _SECTIONS = (
     *(scenario, changes, allocation, curves, daily, prediction, backtest, why),
@@ -46,6 +47,21 @@ def render_report(run: Path) -> str:
     """
     finished = read_run(run)
     page = Page(finished, Numbers(finished.world.currency))
+    dates = finished.world.dates
+    of = period(dates[0], dates[-1])
+    sections = [module.section(page) for module in _SECTIONS]
+    return render_page(sections, f"Promotion plan, {of}", "promotion plan", of)
+
+
+def render_page(sections: Sequence[Section], title: str, kicker: str, heading: str) -> str:
+    """Sections as one self-contained HTML page; the first one's id is `summary`.
+
+    Args:
+        sections: What the page shows, in order.
+        title: What a browser calls the page.
+        kicker: The kind of page, above its heading.
+        heading: Its heading.
+    """
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -53,10 +69,11 @@ def render_report(run: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    dates = finished.world.dates
     return environment.get_template("page.html").render(
-        sections=[module.section(page) for module in _SECTIONS],
-        period=period(dates[0], dates[-1]),
+        sections=sections,
+        title=title,
+        kicker=kicker,
+        heading=heading,
         style=_inline("style.css"),
         script=_inline("charts.js"),
         plotly=_plotly(),

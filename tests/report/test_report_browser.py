@@ -81,7 +81,7 @@ def test_every_chart_is_drawn_within_the_window(
     dom, said = browse("--dump-dom", f"--window-size={width},2000", *flags)
     drawn = Drawn()
     drawn.feed(dom)
-    assert len(drawn.marks) == 27
+    assert len(drawn.marks) == 32
     assert drawn.widths.keys() == drawn.marks.keys()
     assert all(200 < found < width for found in drawn.widths.values())
     empty = [name for name, marks in drawn.marks.items() if marks == 0]

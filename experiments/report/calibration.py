@@ -1,0 +1,192 @@
+"""Were the forecasts and the logged probabilities right? Said against seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from promopilot.experiments.report.chart import (
+    WRAP,
+    Chart,
+    Trace,
+    axis,
+    label,
+    layout,
+    legend,
+    padded,
+)
+from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.numbers import NONE, bare
+
+_CENT = 100.0
+_MOST_ROWS = 20  # actions in the table of figures
+
+
+def rewards_chart(shown: Evaluation) -> Chart:
+    """What the forecast said of logged decisions, and what these brought."""
+    bins, text = shown.seen["reward_calibration"], shown.rewards.text
+    said, seen = [b["predicted"] for b in bins], [b["observed"] for b in bins]
+    known = [v for b in bins for v in (b["low"], b["high"]) if v is not None]
+    span = padded([*said, *seen, *known])
+    dots = _dots(
+        f"{shown.unit}s with like forecasts",
+        said,
+        seen,
+        [(b["low"], b["high"]) for b in bins],
+        [f"said {text(x)}, brought {text(y)}" for x, y in zip(said, seen, strict=True)],
+    )
+    place = "diagnostics.reward_calibration"
+    return Chart(
+        id=f"{shown.id}forecast",
+        title=f"What the forecast said, and what {shown.unit}s brought",
+        traces=[_as_said(span), dots],
+        layout=layout(
+            xaxis=axis(title="forecast", range=span, nticks=6, **shown.rewards.ticks),
+            yaxis=axis(title="brought", range=span, nticks=6, **shown.rewards.ticks),
+            **legend(),
+        ),
+        height=340,
+        note=_rewards_note(shown, bins),
+        columns=("Forecast", "Brought", "95 % interval", f"{shown.unit.capitalize()}s"),
+        rows=[
+            (
+                shown.reward(f"{place}.{at}.predicted", b["predicted"]),
+                shown.reward(f"{place}.{at}.observed", b["observed"]),
+                Markup("{} to {}").format(
+                    shown.reward(f"{place}.{at}.low", b["low"]),
+                    shown.reward(f"{place}.{at}.high", b["high"]),
+                ),
+                shown.count(f"{place}.{at}.units", b["units"]),
+            )
+            for at, b in enumerate(bins)
+        ],
+    )
+
+
+def probabilities_chart(shown: Evaluation) -> Chart:
+    """How often the policy takes each action, as it says and as the weighted log shows."""
+    rows = shown.seen["propensity_calibration"]
+    said = [_CENT * row["predicted"] for row in rows]
+    seen = [_CENT * row["observed"] for row in rows]
+    ends = [_interval(row) for row in rows]
+    span = padded([0.0, *said, *seen, *(e for pair in ends for e in pair if e is not None)])
+    dots = _dots(
+        "an action",
+        said,
+        seen,
+        ends,
+        [
+            f"{label(str(row['action']), WRAP)}<br>says {x:.3g} %, log shows {y:.3g} %"
+            for row, x, y in zip(rows, said, seen, strict=True)
+        ],
+    )
+    place = "diagnostics.propensity_calibration"
+    scale = {"range": span, "nticks": 6, "ticksuffix": " %"}
+    return Chart(
+        id=f"{shown.id}probabilities",
+        title="Are the log's probabilities right?",
+        traces=[_as_said(span), dots],
+        layout=layout(
+            xaxis=axis(title=f"how often {shown.policy} takes an action", **scale),
+            yaxis=axis(title="as the weighted log shows it", **scale),
+            **legend(),
+        ),
+        height=340,
+        note=_probabilities_note(shown, rows),
+        columns=("Action", "Policy says", "Weighted log shows", "Times logged"),
+        rows=[
+            (
+                str(row["action"]),
+                shown.share(f"{place}.{at}.predicted", row["predicted"], 2),
+                shown.share(f"{place}.{at}.observed", row["observed"], 2),
+                shown.count(f"{place}.{at}.units", row["units"]),
+            )
+            for at, row in enumerate(rows[:_MOST_ROWS])
+        ],
+    )
+
+
+def _interval(row: dict[str, Any]) -> tuple[float | None, float | None]:
+    low, high = row.get("low"), row.get("high")
+    if low is None or high is None:
+        return None, None
+    return _CENT * low, _CENT * high
+
+
+def _dots(
+    name: str,
+    x: list[float],
+    y: list[float],
+    ends: list[tuple[float | None, float | None]],
+    hover: list[str],
+) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": x,
+        "y": y,
+        "marker": {"size": 9, "color": "accent"},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [0 if e[1] is None else e[1] - v for v, e in zip(y, ends, strict=True)],
+            "arrayminus": [0 if e[0] is None else v - e[0] for v, e in zip(y, ends, strict=True)],
+            "color": "muted",
+            "thickness": 2,
+            "width": 0,
+        },
+        "text": hover,
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _as_said(span: list[float]) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "as said",
+        "x": span,
+        "y": span,
+        "line": {"color": "before", "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
+
+
+def _held(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """How many intervals hold what was said, and of how many."""
+    known = [row for row in rows if row.get("low") is not None and row.get("high") is not None]
+    return sum(row["low"] <= row["predicted"] <= row["high"] for row in known), len(known)
+
+
+def _rewards_note(shown: Evaluation, bins: list[dict[str, Any]]) -> Markup:
+    held, known = _held(bins)
+    made = {
+        "given": "The forecast is the one that was handed in.",
+        "cross-fitted": (
+            f"The forecast was learnt from the log, each {shown.unit}'s by a model that had not "
+            "seen it."
+        ),
+    }.get(str(shown.seen.get("reward_model")), "")
+    return Markup(
+        "{} Weighted towards what {} would do. A dot on the dotted line says that {}s with this "
+        "forecast brought it; here {} of {} intervals reach the line. Where they miss it, trust "
+        "the ways of estimating that correct the forecast."
+    ).format(made, shown.policy, shown.unit, held, known)
+
+
+def _probabilities_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup:
+    held, known = _held(rows)
+    made = (
+        "The log does not say how likely each choice was, so this was estimated from it."
+        if shown.seen.get("propensities") == "estimated"
+        else "The log says how likely each choice was."
+    )
+    found = f"Here {held} of {known} intervals reach the line." if known else NONE
+    more = len(rows) - _MOST_ROWS
+    tail = f" The table shows the {_MOST_ROWS} most frequent of {bare(len(rows), 0)}." * (more > 0)
+    return Markup(
+        "{} If that is right, each action is as frequent in the log, weighted towards {}, as {} "
+        "says: on the dotted line. {}{}"
+    ).format(made, shown.policy, shown.policy, found, tail)

@@ -1,0 +1,114 @@
+"""Several policies on one log: their gains side by side, with intervals that hold for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from promopilot.experiments.report import words
+from promopilot.experiments.report.chart import (
+    DOT,
+    Cell,
+    Chart,
+    axis,
+    interval_rows,
+    labelled_rows,
+    layout,
+    padded,
+    upright,
+)
+from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.numbers import NONE
+from promopilot.experiments.report.section import Section
+
+
+def candidates_section(shown: Mapping[str, Evaluation], selection: Mapping[str, Any]) -> Section:
+    """Verdict over all, and each one's gain.
+
+    Args:
+        shown: The evaluations by what their policies are called, all of one log.
+        selection: The content of `selection.json`.
+    """
+    headline = words.POLICY_VERDICTS[selection["verdict"]][0]
+    told = [row for row in enumerate(selection["candidates"]) if _is_told(row[1])]
+    view = {
+        "verdict": selection["verdict"],
+        "headline": headline,
+        "advice": selection["text"],
+        "charts": [_chart(shown, told, selection)] if told else [],
+        "rows": [
+            _row(at, one, row)
+            for (at, row), one in zip(
+                enumerate(selection["candidates"]), shown.values(), strict=True
+            )
+        ],
+    }
+    return Section("summary", "Summary", "candidates.html", view)
+
+
+def _is_told(row: Mapping[str, Any]) -> bool:
+    return row["gain"] is not None and None not in row["gain_interval"]
+
+
+def _chart(
+    shown: Mapping[str, Evaluation],
+    told: list[tuple[int, dict[str, Any]]],
+    selection: Mapping[str, Any],
+) -> Chart:
+    first = next(iter(shown.values()))
+    text = first.rewards.text
+    rows = [row for _, row in told]
+    values = [row["gain"] for row in rows]
+    ends = [tuple(row["gain_interval"]) for row in rows]
+    lines = labelled_rows([row["policy"] for row in rows], DOT)
+    colors = ["accent" if row["may_be_best"] else "muted" for row in rows]
+    hover = [
+        f"{text(v, sign=True)}<br>{text(low, sign=True)} to {text(high, sign=True)}"
+        for v, (low, high) in zip(values, ends, strict=True)
+    ]
+    sure = first.numbers.share("selection:confidence", selection["confidence"])
+    note = Markup(
+        "The more policies are tried on one log, the luckier the luckiest looks. So these "
+        "intervals are wider than each policy's own: with a confidence of {} all of them hold at "
+        "once. Coloured dots may be the best. The dotted line is what was logged: {} per {}."
+    ).format(
+        sure, first.rewards.show("selection:logged_value", selection["logged_value"]), first.unit
+    )
+    return Chart(
+        id="candidates",
+        title=f"How much more than what was logged, per {first.unit}",
+        traces=[interval_rows(lines, values, ends, colors, hover)],
+        layout=layout(
+            yaxis=lines.axis,
+            xaxis=axis(
+                nticks=6,
+                zeroline=False,
+                range=padded([0.0, *(v for pair in ends for v in pair)]),
+            ),
+            annotations=lines.names,
+            shapes=[upright(0.0, "muted", "dot")],
+        ),
+        height=lines.height + 40,
+        note=note,
+    )
+
+
+def _row(at: int, one: Evaluation, row: Mapping[str, Any]) -> tuple[Cell, ...]:
+    key, rewards = f"selection:candidates.{at}", one.rewards
+    ahead: Cell = NONE
+    if row.get("ahead_of_others") is not None:
+        ahead = Markup("{} ({})").format(
+            rewards.show(f"{key}.ahead_of_others", row["ahead_of_others"], sign=True),
+            rewards.between(f"{key}.ahead_interval", row["ahead_interval"], sign=True),
+        )
+    return (
+        Markup('<a href="#candidate-{}">{}</a>').format(at, row["policy"]),
+        rewards.show(f"{key}.estimate", row["estimate"]),
+        rewards.show(f"{key}.gain", row["gain"], sign=True),
+        rewards.between(f"{key}.gain_interval", row["gain_interval"], sign=True),
+        ahead,
+        "yes" if row["may_be_best"] else "no",
+        words.POLICY_VERDICTS[row["verdict"]][0],
+    )

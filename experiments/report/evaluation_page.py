@@ -1,0 +1,165 @@
+"""The page of an offline evaluation that belongs to no run: one policy, or several compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from promopilot.experiments.manifest import versions
+from promopilot.experiments.ope.inputs import Inputs
+from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.report import words
+from promopilot.experiments.report.candidates import candidates_section
+from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.evaluation_view import evaluation_view
+from promopilot.experiments.report.numbers import Numbers
+from promopilot.experiments.report.page import render_page
+from promopilot.experiments.report.rewards import Rewards
+from promopilot.experiments.report.section import Section
+
+
+@dataclass(frozen=True)
+class About:
+    """With what an evaluation was made."""
+
+    inputs: Inputs
+    settings: OpeSettings
+    seed: int
+
+
+def render_evaluation(
+    results: Mapping[str, dict[str, Any]], selection: dict[str, Any] | None, about: About
+) -> str:
+    """One self-contained HTML page.
+
+    Args:
+        results: The content of each `ope.json` by what its policy is called.
+        selection: The content of `selection.json` where there are several policies.
+        about: With what they were made.
+    """
+    numbers = Numbers("")
+    rewards = Rewards.plain(numbers, _rewards(results))
+    names = list(results)
+    shown = {
+        name: Evaluation(
+            ope=result,
+            numbers=numbers,
+            rewards=rewards,
+            file="ope" if selection is None else f"candidate-{at}",
+            id="" if selection is None else f"candidate-{at}-",
+        )
+        for at, (name, result) in enumerate(results.items())
+    }
+    log = about.inputs.log.name
+    if selection is None:
+        only = shown[names[0]]
+        sections = [_summary(only, names[0])]
+        heading = f"Would “{names[0]}” have been better?"
+    else:
+        sections = [candidates_section(shown, selection)]
+        sections += [
+            Section(
+                f"candidate-{at}",
+                f"Policy “{name}”",
+                "evidence.html",
+                _view(one, name),
+                f"“{name}”",
+            )
+            for at, (name, one) in enumerate(shown.items())
+        ]
+        heading = f"Which of {len(names)} policies would have been best?"
+    sections.append(_provenance(shown, about))
+    return render_page(sections, f"Offline evaluation, {log}", "offline evaluation", heading)
+
+
+def _rewards(results: Mapping[str, dict[str, Any]]) -> list[float | None]:
+    return [
+        value
+        for result in results.values()
+        for value in (result["logged_value"], *(row["estimate"] for row in result["estimates"]))
+    ]
+
+
+def _summary(shown: Evaluation, name: str) -> Section:
+    return Section("summary", "Summary", "evidence.html", _view(shown, name))
+
+
+def _view(shown: Evaluation, name: str) -> dict[str, Any]:
+    own = {"decision": _sentence(shown, name), "market": "", "why_they_differ": ""}
+    return evaluation_view(shown, words.POLICY_VERDICTS) | own
+
+
+def _sentence(shown: Evaluation, name: str) -> Markup:
+    """The estimate that the verdict rests on, in one sentence."""
+    ope = shown.ope
+    wanted = (shown.seen.get("agreement") or {}).get("first")
+    rows = [pair for pair in shown.defined if None not in pair[1]["diff_ci95"]]
+    found = next((pair for pair in rows if pair[1]["estimator"] == wanted), None)
+    if found is None:
+        return Markup("")
+    at, row = found
+    return Markup(
+        "Over {} logged {}s, which brought {} each, “{}” is estimated to bring {}: {} ({}) per {}, "
+        "by the {}."
+    ).format(
+        shown.count("rows", ope["rows"]),
+        shown.unit,
+        shown.reward("logged_value", ope["logged_value"]),
+        name,
+        shown.reward(f"estimates.{at}.estimate", row["estimate"]),
+        shown.reward(f"estimates.{at}.diff_vs_logged", row["diff_vs_logged"], sign=True),
+        shown.rewards.between(shown.key(f"estimates.{at}.diff_ci95"), row["diff_ci95"], sign=True),
+        shown.unit,
+        shown.called(row),
+    )
+
+
+def _provenance(shown: Mapping[str, Evaluation], about: About) -> Section:
+    files = about.inputs
+    given = [
+        ("Log", files.log),
+        ("Reward estimates", files.qhat),
+        ("Features of actions", files.action_features),
+        ("Logging policy", files.behavior),
+    ]
+    first = next(iter(shown.values()))
+    names = {
+        row["estimator"]: words.estimator(row["estimator"])
+        for one in shown.values()
+        for row in one.ope["estimates"]
+    }
+    view = {
+        "files": [(name, str(path.name)) for name, path in given if path is not None],
+        "policies": list(shown),
+        "kind": first.ope.get("kind", ""),
+        "seed": about.seed,
+        "settings": [
+            (name, str(value)) for name, value in about.settings.model_dump(mode="json").items()
+        ],
+        "estimates": [
+            (words.estimator(row["estimator"]), *_raw(row))
+            for one in shown.values()
+            for row in one.ope["estimates"]
+        ],
+        "names": [(plain, raw) for raw, plain in names.items()] + _MEASURES,
+        "versions": list(versions().items()),
+    }
+    return Section("provenance", "Provenance", "evaluation_provenance.html", view)
+
+
+# What figures are called here, and in files and the literature.
+_MEASURES = [
+    ("usable evidence", "ESS: (sum of weights)² / sum of squared weights"),
+    ("weight", "probability under the policy / logged propensity"),
+    ("tail of the weights", "Pareto k of the largest weights"),
+    ("forecast", "reward model, q"),
+    ("never logged", "unsupported_share"),
+]
+
+
+def _raw(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    params = ", ".join(f"{key}={value}" for key, value in row["params"].items())
+    return row["estimator"], params, row.get("tuned_by", "")

@@ -1,0 +1,82 @@
+"""How far a log can speak about a policy at all, as a few facts."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.next_test import Fact
+
+
+def usable_facts(shown: Evaluation) -> list[Fact]:
+    """Label, value and meaning; what the diagnostics lack is left out."""
+    seen, numbers, unit = shown.seen, shown.numbers, shown.unit
+    found: list[Fact] = []
+    if "ess" in seen:
+        found.append(
+            (
+                "Usable evidence",
+                shown.count("diagnostics.ess", seen["ess"]),
+                Markup("{}s' worth, {} of the log: the rest is too unlike what {} would do").format(
+                    unit, shown.share("diagnostics.ess_share", seen["ess_share"]), shown.policy
+                ),
+            )
+        )
+    if "max_weight" in seen:
+        found.append(
+            (
+                "Largest weight",
+                numbers.decimal(shown.key("diagnostics.max_weight"), seen["max_weight"], 1),
+                f"{unit}s of {shown.policy} stand behind the logged one that counts most",
+            )
+        )
+    if seen.get("unsupported_share") is not None:
+        found.append(
+            (
+                "Never logged",
+                shown.share("diagnostics.unsupported_share", seen["unsupported_share"], 1),
+                f"of {shown.policy}'s choices were never tried in the log",
+            )
+        )
+    if (tail := seen.get("pareto_k")) is not None:
+        found.append(
+            (
+                "Tail of the weights",
+                numbers.decimal(shown.key("diagnostics.pareto_k"), tail, 2),
+                "above 0.7 a few large weights rule, and intervals are too narrow",
+            )
+        )
+    if (agreed := seen.get("agreement")) and agreed.get("difference") is not None:
+        found.append(
+            (
+                "Two ways differ by",
+                shown.reward("diagnostics.agreement.difference", agreed["difference"], sign=True),
+                _explained(agreed.get("z")),
+            )
+        )
+    found.append(
+        (
+            f"{unit.capitalize()}s logged",
+            shown.count("rows", shown.ope["rows"]),
+            _groups(shown),
+        )
+    )
+    return found
+
+
+def _explained(z: float | None) -> str:
+    """Whether chance explains a difference of two estimates."""
+    if z is None:
+        return "with and without the forecast"
+    far = abs(z) > 2.0  # standard errors, about one in twenty by chance
+    tail = "more than chance explains" if far else "chance explains it"
+    return f"with and without the forecast: {tail}"
+
+
+def _groups(shown: Evaluation) -> str:
+    units = shown.seen.get("units")
+    if units is None:
+        return ""
+    if shown.ope["evidence"] == "simulated":
+        return f"in {units:,} independent groups of simulated flights"
+    return f"in {units:,} independent groups" if units < shown.ope["rows"] else "each on its own"

@@ -1,0 +1,185 @@
+"""How much single logged decisions count: the weights, and what lowering the largest changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from promopilot.experiments.report.chart import (
+    DOT,
+    Chart,
+    axis,
+    interval_rows,
+    labelled_rows,
+    layout,
+    legend,
+    padded,
+    upright,
+)
+from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.numbers import bare
+
+_CENT = 100.0
+_TO = "\N{EN DASH}"
+
+
+def weights_chart(shown: Evaluation) -> Chart:
+    """Shares of the logged decisions, and of the evidence, by weight."""
+    bins = shown.seen["weight_histogram"]
+    total = sum(part["units"] for part in bins)
+    names = [_range(part) for part in bins]
+    held = [_CENT * part["units"] / total for part in bins]
+    carried = [_CENT * part["weight_share"] for part in bins]
+    traces = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": names,
+            "y": values,
+            "marker": {"color": color},
+            "hovertemplate": "weight %{x}: %{y:.1f} %<extra></extra>",
+        }
+        for name, values, color in (
+            (f"of the {shown.unit}s", held, "before"),
+            ("of the evidence", carried, "accent"),
+        )
+    ]
+    return Chart(
+        id=f"{shown.id}weights",
+        title=f"How much single {shown.unit}s count",
+        traces=traces,
+        layout=layout(
+            xaxis=axis(title="weight", type="category", showgrid=False),
+            yaxis=axis(ticksuffix=" %", rangemode="tozero", nticks=6),
+            bargroupgap=0.05,
+            **legend(),
+        ),
+        height=320,
+        note=_weights_note(shown, bins, total),
+        columns=("Weight", f"Logged {shown.unit}s", "Share of the evidence"),
+        rows=[
+            (
+                name,
+                shown.count(f"diagnostics.weight_histogram.{at}.units", part["units"]),
+                shown.share(
+                    f"diagnostics.weight_histogram.{at}.weight_share", part["weight_share"], 1
+                ),
+            )
+            for at, (name, part) in enumerate(zip(names, bins, strict=True))
+        ],
+    )
+
+
+def clipping_chart(shown: Evaluation) -> Chart:
+    """The estimate with the largest weights lowered to a cap, for several caps."""
+    table = shown.seen["clip_sensitivity"]
+    rows = [(at, row) for at, row in enumerate(table) if _is_known(row)]
+    labels = [_capped(shown, row) for _, row in rows]
+    values = [row["estimate"] for _, row in rows]
+    ends = [(row["low"], row["high"]) for _, row in rows]
+    lines = labelled_rows(labels, DOT)
+    logged, text = shown.ope["logged_value"], shown.rewards.text
+    hover = [
+        f"{text(v)}<br>{text(low)} to {text(high)}"
+        for v, (low, high) in zip(values, ends, strict=True)
+    ]
+    return Chart(
+        id=f"{shown.id}clipping",
+        title="If the largest weights were lowered",
+        traces=[interval_rows(lines, values, ends, ["muted"] * len(rows), hover)],
+        layout=layout(
+            yaxis=lines.axis,
+            xaxis=axis(
+                nticks=6,
+                zeroline=False,
+                range=padded([logged, *(v for pair in ends for v in pair)]),
+                **shown.rewards.ticks,
+            ),
+            annotations=lines.names,
+            shapes=[upright(logged, "muted", "dot")],
+        ),
+        height=lines.height + 40,
+        note=_clipping_note(shown, [row for _, row in rows]),
+        columns=("Largest weight", "Estimate", "95 % interval", "Weights lowered"),
+        rows=[
+            (
+                shown.numbers.decimal(
+                    shown.key(f"diagnostics.clip_sensitivity.{at}.cap"), row["cap"], 1
+                ),
+                shown.reward(f"diagnostics.clip_sensitivity.{at}.estimate", row["estimate"]),
+                Markup("{} to {}").format(
+                    shown.reward(f"diagnostics.clip_sensitivity.{at}.low", row["low"]),
+                    shown.reward(f"diagnostics.clip_sensitivity.{at}.high", row["high"]),
+                ),
+                shown.share(f"diagnostics.clip_sensitivity.{at}.clip_share", row["clip_share"], 1),
+            )
+            for at, row in rows
+        ],
+    )
+
+
+def has_clipping(shown: Evaluation) -> bool:
+    """Whether there are caps to compare."""
+    return sum(_is_known(row) for row in shown.seen.get("clip_sensitivity", ())) > 1
+
+
+def _is_known(row: dict[str, Any]) -> bool:
+    return None not in (row["cap"], row["estimate"], row["low"], row["high"])
+
+
+def _range(part: dict[str, Any]) -> str:
+    low, high = part["from"], part["to"]
+    return "0" if high == 0 else f"{_short(low)}{_TO}{_short(high)}"
+
+
+def _short(value: float) -> str:
+    """A weight in few characters: 4, 0.25, 1/64, 2,048."""
+    if value >= 1:
+        return bare(value, 0)
+    if value == 0:
+        return "0"
+    inverse = round(1 / value)
+    return f"1/{inverse}" if inverse < 10_000_000 else f"{value:.0e}"
+
+
+def _capped(shown: Evaluation, row: dict[str, Any]) -> str:
+    cap = bare(row["cap"], 1)
+    if not row["clip_share"]:
+        return f"no weight lowered (the largest is {cap})"
+    return f"at most {cap}: {bare(_CENT * row['clip_share'], 1)} % of the {shown.unit}s lowered"
+
+
+def _weights_note(shown: Evaluation, bins: list[dict[str, Any]], total: int) -> Markup:
+    text = Markup(
+        "A weight says how many {}s of {} stand behind a logged one: 0 where {} would never do "
+        "what was done, 1 where it would do it as often."
+    ).format(shown.unit, shown.policy, shown.policy)
+    if "tail_mass" in shown.seen:
+        text += Markup(
+            " The 1 % that count most carry {} of the evidence: the more it is, the more the "
+            "answer hangs on few."
+        ).format(shown.share("diagnostics.tail_mass", shown.seen["tail_mass"]))
+    if bins and bins[0]["to"] == 0:
+        text += Markup(" {} of {} say nothing, as their weight is 0.").format(
+            shown.count("diagnostics.weight_histogram.0.units", bins[0]["units"]), f"{total:,}"
+        )
+    return text
+
+
+def _clipping_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup:
+    logged = shown.ope["logged_value"]
+    sides = {row["estimate"] > logged for row in rows}
+    head = (
+        "Lowering the largest weights makes the estimate steadier and pulls it from what the "
+        "policy would do. "
+    )
+    if len(sides) == 1:
+        side = "above" if sides == {True} else "below"
+        tail = f"All stay {side} what was logged (dotted line): no few {shown.unit}s decide."
+    else:
+        tail = (
+            "Here it changes sides of what was logged (dotted line): the answer hangs on the few "
+            f"{shown.unit}s that count most."
+        )
+    return Markup("{}{}").format(head, tail)
