@@ -2,7 +2,7 @@
 #   make demo     installs into .venv and runs the whole pipeline on the packaged data
 #   make test     installs the dev extras and runs the test suite
 #   make bench-predictor UPWORTHY=FILE   also fits on headline tests; a killed one goes on
-#   make bench-peers   times the market beside RTBGym, which it installs into .venv-peers
+#   make bench-peers   times ours beside RTBGym and Open Bandit Pipeline, installed into .venv-peers
 # PYTHON=python3.12 picks the interpreter, VENV=folder the environment.
 
 PYTHON ?= python3
@@ -86,11 +86,11 @@ $(INSTALLED_DEV): $(PINS) | $(BIN)/python
 
 $(VENV_PEERS)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
-	  echo "RTBGym needs numpy 1, so Python 3.11 or 3.12; name one with: make PYTHON=python3.12 bench-peers" >&2; \
+	  echo "the peers need numpy 1, so Python 3.11 or 3.12; name one with: make PYTHON=python3.12 bench-peers" >&2; \
 	  exit 2; }
 	$(PYTHON) -m venv $(VENV_PEERS)
 
-# Every package is pinned there, and RTBGym imports a part of what its distribution declares.
+# Every package is pinned there, and of what the peers' distributions declare a part is imported.
 $(INSTALLED_PEERS): $(PINS_PEERS) | $(VENV_PEERS)/bin/python
 	$(VENV_PEERS)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $(PINS_PEERS)
 	touch $@

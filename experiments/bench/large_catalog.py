@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promopilot.experiments.bench.figure import Figure, figure
+from promopilot.experiments.bench.process import run_alone
 from promopilot.experiments.bench.shop import Shop
 from promopilot.experiments.bench.stopwatch import once
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from promopilot.predictors import Predictor
 
 _MOST_SECONDS, _MOST_MB = 30.0, 3000.0
-_MAXRSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kibibytes on Linux
 
 
 def large_catalog(predictor: Predictor, model: Path, shop: Shop, folder: Path) -> dict[str, Figure]:
@@ -39,7 +37,7 @@ def large_catalog(predictor: Predictor, model: Path, shop: Shop, folder: Path) -
     command = [sys.executable, "-m", "promopilot.experiments", "predictor", "predict", str(model)]
     command += ["--data", str(folder / "tables"), "--out", str(out), "--device", "cpu"]
     usage: list[float] = []
-    running = once(lambda: usage.append(_peak_mb(command)))
+    running = once(lambda: usage.append(run_alone(command).peak_mb))
     return {
         "large_catalog_rows": figure(count, "rows"),
         "large_catalog_predict_seconds": figure(predicting, "s", at_most=_MOST_SECONDS),
@@ -52,18 +50,3 @@ def _predict(predictor: Predictor, shop: Shop) -> tuple[int, float]:
     """Returns how many rows there are, which are forgotten again, and the seconds they take."""
     rows = shop.rows(predictor.settings)
     return len(rows), once(lambda: predictor.predict(rows))
-
-
-def _peak_mb(command: list[str]) -> float:
-    """Runs a command and returns the largest resident set of its process.
-
-    Raises:
-        RuntimeError: it failed; its last words are told.
-    """
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-        _, status, usage = os.wait4(process.pid, 0)  # Popen.wait would not tell this one's memory
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed: {said[-2000:]}")
-    return usage.ru_maxrss / _MAXRSS_PER_MB

@@ -1,123 +1,23 @@
-"""Our market beside RTBGym, the public simulator of ad auctions in SCOPE-RL, in one run.
-
-Theirs and ours take turns, so that whatever else the machine does slows both; figures are medians
-over the rounds. A step of theirs is one decision of one episode, over some 200 auctions; a step of
-ours is one day of one flight, 40 line items, of 256 flights played at once. Both count their
-resets, and neither counts what chooses the actions.
-"""
+"""Public programs of others beside ours, in one run: figures of two runs are not comparable."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
-from promopilot.experiments.bench.figure import Figure, figure
-from promopilot.experiments.bench.market import bench_world, given_shares
-from promopilot.experiments.errors import ConfigError, MissingPackageError
-
-SCRIPT = Path(__file__).with_name("peers_rtbgym.py")
-_ANSWERS = ("steps_per_second", "bare_steps_per_second")
-_STARTING = 300.0  # seconds at most that theirs takes beyond its measurements
-_LEAST_TIMES = 15.0
-_MEND = "`make bench-peers` installs what it needs"
+from promopilot.experiments.bench import peers_market, peers_ope
+from promopilot.experiments.bench.figure import Figure
+from promopilot.experiments.bench.peers_process import check_interpreter
 
 
-def measure(python: Path, rounds: int = 5, seconds: float = 1.0) -> dict[str, Figure]:
-    """Measures in turns, in about half a minute.
+def measure(python: Path) -> dict[str, Figure]:
+    """Our market beside RTBGym (`peers_market`), our evaluation beside Open Bandit Pipeline.
 
     Args:
-        python: interpreter that has RTBGym.
-        rounds: how often each is measured.
-        seconds: of each measurement.
-
-    Returns:
-        `rtbgym_steps_per_second`: its standard environment, as `gym.make` wraps it;
-        `rtbgym_bare_steps_per_second`: the same auctions with neither wrapper nor reward model;
-        `market_steps_per_second`: our market, shares given, every dynamic on, outcomes sampled;
-        `times_rtbgym`, `times_rtbgym_bare`: ours over each, the median of the rounds' ratios.
+        python: interpreter that has both.
 
     Raises:
         ConfigError: there is no such interpreter.
-        MissingPackageError: RTBGym does not run there.
+        MissingPackageError: one of them does not run there.
     """
     check_interpreter(python)
-    play = given_shares(bench_world(40))
-    play()  # the first call warms caches up, and compiles
-    wrapped, bare, ours = [], [], []
-    for _ in range(rounds):
-        theirs = _rtbgym(python, seconds)
-        wrapped.append(theirs[0])
-        bare.append(theirs[1])
-        ours.append(_rate(play, seconds))
-    over_wrapped, over_bare = (
-        median(one / other for one, other in zip(ours, theirs, strict=True))
-        for theirs in (wrapped, bare)
-    )
-    return {
-        "rtbgym_steps_per_second": figure(median(wrapped), "steps/s"),
-        "rtbgym_bare_steps_per_second": figure(median(bare), "steps/s"),
-        "market_steps_per_second": figure(median(ours), "flight-days/s"),
-        "times_rtbgym": figure(over_wrapped, "x", at_least=_LEAST_TIMES),
-        "times_rtbgym_bare": figure(over_bare, "x"),
-    }
-
-
-def check_interpreter(python: Path | None) -> None:
-    """Raises ConfigError where no interpreter is given, or there is none."""
-    if python is None:
-        raise ConfigError(
-            "the bench peers needs --peers-python FILE, an interpreter that has RTBGym; "
-            "`make bench-peers` installs one and uses it"
-        )
-    if not (python.is_file() and os.access(python, os.X_OK)):
-        raise ConfigError(f"there is no interpreter {python} for the peers; {_MEND}")
-
-
-def _rate(play: Callable[[], int], seconds: float) -> float:
-    """Steps per second of `play`, which returns how many steps it made."""
-    steps, began = 0, time.perf_counter()
-    while (spent := time.perf_counter() - began) < seconds:
-        steps += play()
-    return steps / spent
-
-
-def _rtbgym(python: Path, seconds: float) -> tuple[float, float]:
-    """Returns steps per second of the wrapped and of the bare environment, from a fresh process."""
-    # Isolated (-I): neither our packages nor the modules beside the script are seen there.
-    command = [str(python.absolute()), "-I", "-W", "ignore", str(SCRIPT)]
-    command += ["--seconds", str(seconds)]
-    try:
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_STARTING + len(_ANSWERS) * seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _failed(python, f"it did not end within {error.timeout:.0f} s") from error
-    except OSError as error:
-        raise _failed(python, (error.strerror or str(error)).lower()) from error
-    if ended.returncode != 0:
-        said = ended.stderr.strip().splitlines()
-        raise _failed(python, said[-1] if said else f"it ended with {ended.returncode}")
-    try:
-        answer = json.loads(ended.stdout)
-        wrapped, bare = (float(answer[name]) for name in _ANSWERS)
-    except (ValueError, TypeError, LookupError) as error:
-        raise _failed(python, f"it answered {ended.stdout.strip()[:200]!r}") from error
-    if not all(math.isfinite(one) and one > 0 for one in (wrapped, bare)):
-        raise _failed(python, f"it answered {ended.stdout.strip()[:200]!r}")
-    return wrapped, bare
-
-
-def _failed(python: Path, why: str) -> MissingPackageError:
-    return MissingPackageError(f"RTBGym does not run with {python}: {why}; {_MEND}")
+    return {**peers_market.measure(python), **peers_ope.measure(python)}

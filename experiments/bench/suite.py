@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from promopilot.experiments.atomic import write_text_atomic
-from promopilot.experiments.bench.peers import check_interpreter
+from promopilot.experiments.bench.peers_process import check_interpreter
 from promopilot.experiments.errors import ConfigError, RunFolderError
 from promopilot.experiments.progress import stage_of
 from promopilot.experiments.run_folder import RunFolder
@@ -22,6 +22,7 @@ MODULES = {
     "predictor": ("predictor", "prediction"),  # how fast, how good
     "allocator": ("allocator",),
     "agents": ("agents",),
+    "ope": ("ope",),
 }
 # Studies of minutes, `measure(folder, progress)`; what they keep lies beside bench.json.
 STUDIES = {"agents": ("agent_worlds", "agent_transfer", "agent_placement")}
