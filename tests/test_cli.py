@@ -21,6 +21,7 @@ from promopilot.experiments.run_folder import RunFolder
 README = Path(__file__).parent.parent / "README.md"
 COMMANDS = (
     *("demo", "init", "run", "doctor", "data build complete-journey", "data build synthetic"),
+    "data build open-bandit",
     "data check",
     *("predictor fit", "predictor predict", "predictor evaluate"),
     *("train", "simulate", "ope", "plan", "report", "bench"),

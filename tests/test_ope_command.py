@@ -205,7 +205,10 @@ def test_a_fault_is_one_error_with_its_place_and_nothing_is_written(files, name,
     ("arguments", "message"),
     [
         ({"policy": "always:9"}, "'always:9': log.csv has no action '9'"),
-        ({"policy": "unifrm"}, "'unifrm' is neither a file nor one of uniform, logged, always"),
+        (
+            {"policy": "unifrm"},
+            "'unifrm' is neither a file, a run nor one of uniform, logged, always",
+        ),
         ({"policy": "gone.csv"}, "there is no file .*gone.csv"),
         ({"estimators": ["drr"]}, "unknown estimator 'drr' for a bandit log; did you mean dr[?]"),
         ({"estimators": ["dr:lambda=3"]}, "estimator dr has no setting 'lambda=3'; it takes none"),

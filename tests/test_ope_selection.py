@@ -103,7 +103,7 @@ def test_what_selection_json_says():
         assert row["ahead_interval"][0] <= row["ahead_of_others"] <= row["ahead_interval"][1]
     assert found["best"] == found["recommended"] == "d"
     assert found["verdict"] == "ship"
-    assert "d has the evidence to switch at once" in found["text"]
+    assert "'d' has the evidence to switch at once" in found["text"]
     assert "a" not in found["may_be_best"]
 
 
@@ -148,7 +148,7 @@ def test_twins_cannot_be_told_apart():
     cases = {"one": always(log, 3), "two": always(log, 3), "poor": always(log, 0)}
     _, found = evaluate_candidates(cases, parse_requests([], cases["one"].kind), QUICK, 0)
     assert found["may_be_best"] == ["one", "two"]
-    assert "one and two cannot be told apart" in found["text"]
+    assert "'one' and 'two' cannot be told apart" in found["text"]
     rows = {row["policy"]: row for row in found["candidates"]}
     assert rows["one"]["ahead_of_others"] == 0.0
     assert rows["poor"]["ahead_interval"][1] == 0.0

@@ -173,10 +173,10 @@ def _text(
     said = []
     if len(found) > 1:
         if len(may_be) == 1:
-            said.append(f"{may_be[0]} is ahead of all others by more than chance explains.")
+            said.append(f"{may_be[0]!r} is ahead of all others by more than chance explains.")
         else:
             said.append(
-                f"{leading['policy']} has the largest estimate, but {_and(may_be)} cannot be told "
+                f"{leading['policy']!r} has the largest estimate, but {_and(may_be)} cannot be told "
                 "apart: any of them may be the best."
             )
         said.append(
@@ -186,7 +186,7 @@ def _text(
     if chosen is None:
         said.append("None of them has the evidence to switch at once.")
     else:
-        said.append(f"{chosen['policy']} has the evidence to switch at once.")
+        said.append(f"{chosen['policy']!r} has the evidence to switch at once.")
         if chosen["policy"] not in may_be:
             said.append(f"A test may show {_and(may_be)} to be better still.")
     return " ".join(said)
@@ -194,7 +194,7 @@ def _text(
 
 def _and(names: Sequence[str]) -> str:
     """Names as in a sentence, the first five of many."""
-    shown = list(names[:5])
+    shown = [repr(name) for name in names[:5]]
     if len(names) > 5:
         shown.append(f"{len(names) - 5} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

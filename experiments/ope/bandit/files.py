@@ -62,6 +62,7 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[BanditRo
             )
             rows = extra.add(rows, block, shares, logging, models.fold)
             parts.append(reduced(block, rows, shares))
+            inputs.progress("read", (block.start + len(block.decision)) / log.count)
         case = case_of(
             parts,
             log.actions,

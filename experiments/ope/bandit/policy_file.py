@@ -51,7 +51,7 @@ def open_policy(
         return log, lambda block: _fixed(block, chosen)
     path = Path(policy)
     if not path.suffix and not path.exists():
-        raise LogError(f"policy {policy!r} is neither a file nor one of {_NAMES}.")
+        raise LogError(f"policy {policy!r} is neither a file, a run nor one of {_NAMES}.")
     if (path / "manifest.json").is_file():
         plan = log.table.database.scratch / f"plan of {path.name}.parquet"
         write_run_policy(path, log.table.path, plan)

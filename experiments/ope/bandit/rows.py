@@ -24,9 +24,7 @@ class BanditRows:
     weight: FloatArray  # w_i, at least 0
     q_logged: FloatArray  # q(x_i, a_i)
     q_policy: FloatArray  # qbar_i
-    marginal: FloatArray | None = (
-        None  # of the action's category: `marginal`
-    )
+    marginal: FloatArray | None = None  # of the action's category: `marginal`
     balanced: FloatArray | None = None  # told by a classifier: `balanced`
 
     @property

@@ -34,7 +34,7 @@ from promopilot.experiments.ope.trust.diagnostics import effective_sample_size
 # With everything known. `slate_case` takes out what a log and a policy do not allow.
 SLATE: Kind[SlateRows] = Kind(
     name="slate",
-    unit="slate",
+    unit="list",
     families={
         "sips": Family(SlateStandardIPS),
         "iips": Family(SlateIndependentIPS),
@@ -48,8 +48,8 @@ SLATE: Kind[SlateRows] = Kind(
     primary="cascade_dr",
     second="snsips",
     notes=(
-        "The value is what one whole slate brings, all its positions together.",
-        "A policy read from a file is known on the logged slates only; that the weights average to "
+        "The value is what one whole list brings, all its positions together.",
+        "A policy read from a file is known on the logged lists only; that the weights average to "
         "1 is what tells whether it shows others.",
     ),
 )

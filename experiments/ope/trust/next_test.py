@@ -113,7 +113,7 @@ def _exploration(
     if length is not None:
         found["days"] = _weeks(size * length / rows)
     found |= {"detects": worth.gain, "power": precision.power, "confidence": precision.confidence}
-    found["settles"] = words.settles(worth.gain, facts.unit, precision.confidence)
+    found["settles"] = words.settles_again(facts.unit)
     found["text"] = words.exploration(found, facts, worth, log.ess_share)
     return found
 

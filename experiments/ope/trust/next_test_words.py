@@ -22,6 +22,14 @@ def settles(detects: float, unit: str, confidence: float) -> str:
     )
 
 
+def settles_again(unit: str) -> str:
+    """What the log to be written decides."""
+    return (
+        f"Evaluate the new log with the same policy: its verdict, and the {unit}s that the policy "
+        "decided beside the rest, say whether to switch, to test, or to let it be."
+    )
+
+
 def test(
     design: Mapping[str, Any], facts: Facts, worth: Worth, case: Case[R], settings: OpeSettings
 ) -> str:

@@ -34,7 +34,8 @@ def worth_detecting(case: Case[R], facts: Facts, verdict: Verdict, settings: Ope
         return Worth(facts.gain.estimate, "That is the gain estimated from the log.")
     logged = case.rows.logged
     mean, error = float(logged.mean()), clusters_of(case.cluster).error_of_mean(logged)
-    start = "The log shows no clear gain, so the test is made to find one worth having:"
+    shown = "shows no clear gain" if spoken else "cannot tell the gain"
+    start = f"The log {shown}, so the test is made to find one worth having:"
     if spoken and facts.gain.high < 0.0:
         start = (
             "The policy looks worse than what was done: consider another one first. The test is "
