@@ -230,7 +230,7 @@ def test_a_folder_that_is_killed_halfway_is_not_taken_for_a_whole_one(tmp_path: 
     ("arguments", "message"),
     [
         (["--policy", "uniform", "--policy", "uniform"], "policy 'uniform' is given twice"),
-        (["--policy", "unifrm"], "policy 'unifrm' is neither a file nor one of uniform"),
+        (["--policy", "unifrm"], "policy 'unifrm' is neither a file, a run nor one of uniform"),
         (["--policy", str(BANDIT)], "bandit_A' is a folder, but not that of a finished run"),
         (["--policy", "uniform", "--estimator", "snip"], "did you mean snipw"),
         (["--policy", "uniform", "--estimator", "switch_dr:lambda=x"], "lambda is 'x'; it must"),

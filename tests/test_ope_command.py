@@ -207,7 +207,7 @@ def test_a_fault_is_one_error_with_its_place_and_nothing_is_written(files, name,
         ({"policy": "always:9"}, "'always:9': log.csv has no action '9'"),
         (
             {"policy": "unifrm"},
-            "'unifrm' is neither a file, a run nor one of uniform, logged, always",
+            "'unifrm' is neither a file, a run nor one of uniform, logged",
         ),
         ({"policy": "gone.csv"}, "there is no file .*gone.csv"),
         ({"estimators": ["drr"]}, "unknown estimator 'drr' for a bandit log; did you mean dr[?]"),

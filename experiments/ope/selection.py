@@ -176,8 +176,8 @@ def _text(
             said.append(f"{may_be[0]!r} is ahead of all others by more than chance explains.")
         else:
             said.append(
-                f"{leading['policy']!r} has the largest estimate, but {_and(may_be)} cannot be told "
-                "apart: any of them may be the best."
+                f"{leading['policy']!r} has the largest estimate, but {_and(may_be)} cannot be "
+                "told apart: any of them may be the best."
             )
         said.append(
             f"The ranges of the gains hold for all {len(found)} policies at once, with a "

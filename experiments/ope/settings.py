@@ -12,8 +12,8 @@ class OpeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # Intervals.
-    # How intervals are made: the studentised bootstrap, influence functions with Student's t, or the
-    # empirical Bernstein bound. `auto`: the first, by measured coverage (the study in the docs).
+    # How intervals are made: the studentised bootstrap, influence functions with Student's t, or
+    # the empirical Bernstein bound. `auto`: the first, by measured coverage (the study in docs/).
     interval: Literal["auto", "bootstrap", "influence", "bernstein"] = "auto"
     # Bootstrap replicates; Efron and Tibshirani (1993) want 1,000 at least for percentiles.
     replicates: int = Field(default=1000, ge=100)
@@ -80,8 +80,8 @@ class OpeSettings(BaseModel):
     max_pareto_k: float = Field(default=1.0, gt=0.0)
 
     # Falling short of any of these, the verdict is test_first at most.
-    # Usable evidence: in rows, enough by itself, or as a share of all rows. A policy that is sure of
-    # one action in twenty never has much of an even log, but of a long one enough. Our choice.
+    # Usable evidence: in rows, enough by itself, or as a share of all rows. A policy that is sure
+    # of one action in twenty never has much of an even log, but of a long one enough. Our choice.
     ship_ess: float = Field(default=1000.0, ge=0.0)
     ship_ess_share: float = Field(default=0.10, ge=0.0, le=1.0)
     # Largest share of the total weight that one decision may carry. Our choice: none decides alone.
@@ -134,6 +134,6 @@ class OpeSettings(BaseModel):
     # Reading files.
     # How far a decision's probabilities may sum from 1: room for files rounded to 5 or 6 decimals.
     probability_tolerance: float = Field(default=1e-4, gt=0.0, lt=0.1)
-    # Memory in MB that reading a bandit log may take for sorting and joining its files; what is more
-    # goes to scratch files. Our choice: a third of the 3 GB that an evaluation is to keep to.
+    # Memory in MB that reading a bandit log may take for sorting and joining its files; what is
+    # more goes to scratch files. Our choice: a third of the 3 GB that an evaluation is to keep to.
     reading_mb: int = Field(default=1000, ge=100)
