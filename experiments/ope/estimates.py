@@ -112,10 +112,10 @@ def _bootstrapped(
 
 
 def _stretched(one: Estimate, by_name: dict[str, Estimate]) -> Estimate:
-    """The interval of the estimator that corrects this one, stretched to hold this estimate."""
-    if one.estimator.corrected_by not in by_name:
+    """The interval of the estimator that lends its own, stretched to hold this estimate."""
+    if one.estimator.interval_from not in by_name:
         return one
-    by = by_name[one.estimator.corrected_by]
+    by = by_name[one.estimator.interval_from]
     if not np.isfinite([*by.interval, one.value]).all():
         return replace(one, interval=by.interval, gain_interval=by.gain_interval, method=by.method)
     return replace(

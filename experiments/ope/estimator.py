@@ -63,9 +63,10 @@ class Estimator(ABC, Generic[R]):
     """One formula. Fields of a subclass are its hyper-parameters."""
 
     name: ClassVar[str]
-    # The estimator whose weighted residuals tell how wrong the reward model is, where this one
-    # cannot tell: its own interval is stretched to that one's.
-    corrected_by: ClassVar[str | None] = None
+    # Whose interval this one takes, stretched to hold its own estimate: that of an estimator that
+    # needs no more to be right, and whose spread tells the error of a model, a cut or a few heavy
+    # weights that this one's does not.
+    interval_from: ClassVar[str | None] = None
 
     @abstractmethod
     def terms(self, rows: R) -> Terms:

@@ -1,6 +1,6 @@
 """From a case to the content of `ope.json`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic
 
@@ -61,8 +61,10 @@ def measure(
     rng = np.random.default_rng(seed)
     group = groups_of(case.cluster, settings.max_units, rng)
     kind = case.kind
-    # Those that the verdict rests on, and whose intervals others borrow, are computed in any case.
-    extra = [Request(name) for name in dict.fromkeys((kind.primary, kind.second))]
+    # Those that the verdict rests on, and whose intervals others take, are computed in any case.
+    needed = [kind.primary, kind.second]
+    needed += [name for one in requests if (name := _lender(kind.families[one.name].make))]
+    extra = [Request(name) for name in dict.fromkeys(needed) if name in kind.families]
     wanted = [*requests, *(one for one in extra if one not in requests)]
     chosen = [_chosen(case, request, group, settings) for request in wanted]
     found = estimate_all(case, [one for one, _ in chosen], group, settings, rng)
@@ -106,6 +108,12 @@ def judged(measured: Measured[R], settings: OpeSettings) -> dict[str, Any]:
     if verdict.name != "ship":
         result["next_test"] = next_test(case, facts, verdict, settings)
     return dict(plain(result))
+
+
+def _lender(make: Callable[..., Estimator[R]]) -> str | None:
+    """Whose interval an estimator takes."""
+    lender: str | None = getattr(make, "interval_from", None)
+    return lender
 
 
 def _chosen(

@@ -16,7 +16,7 @@ class DirectMethod(Estimator[BanditRows]):
     """
 
     name = "dm"
-    corrected_by = "dr"
+    interval_from = "dr"
 
     def terms(self, rows: BanditRows) -> Terms:
         """The reward expected of the policy."""

@@ -50,6 +50,7 @@ class MarginalizedInverseProbabilityWeighting(Estimator[BanditRows]):
     """
 
     name = "mipw"
+    interval_from = "snmipw"
 
     def used_weight(self, rows: BanditRows) -> FloatArray:
         """[n] w(x_i, e_i)."""

@@ -29,7 +29,7 @@ class ClippedInverseProbabilityWeighting(Estimator[BanditRows]):
     """
 
     name = "ipw_clip"
-    corrected_by = "snipw"
+    interval_from = "snipw"
     lambda_: float  # the largest weight, above 0
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class SwitchDoublyRobust(Estimator[BanditRows]):
     """
 
     name = "switch_dr"
-    corrected_by = "dr"
+    interval_from = "dr"
     lambda_: float  # the largest weight with which the model is corrected, at least 0
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class DoublyRobustWithShrinkage(Estimator[BanditRows]):
     """
 
     name = "dros"
-    corrected_by = "dr"
+    interval_from = "dr"
     lambda_: float  # squared weight at which half is used, at least 0
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class SubGaussianInverseProbabilityWeighting(Estimator[BanditRows]):
     """
 
     name = "sg_ipw"
-    corrected_by = "snipw"
+    interval_from = "snipw"
     lambda_: float  # from 0, the weights as they are, to 1
 
     def __post_init__(self) -> None:
@@ -160,7 +160,7 @@ class SubGaussianDoublyRobust(Estimator[BanditRows]):
     """
 
     name = "sg_dr"
-    corrected_by = "dr"
+    interval_from = "dr"
     lambda_: float  # from 0, the weights as they are, to 1
 
     def __post_init__(self) -> None:

@@ -11,10 +11,12 @@ class InverseProbabilityWeighting(Estimator[BanditRows]):
     r"""Counts each reward as often as the policy would have earned it: (1/n) \sum_i w_i r_i.
 
     Unbiased if propensities are right and the log can show every action that the policy takes;
-    variance grows with the weights. Horvitz and Thompson (1952).
+    variance grows with the weights. Its own spread misses the heaviest weights as often as the log
+    does, so its interval is that of `snipw`, stretched. Horvitz and Thompson (1952).
     """
 
     name = "ipw"
+    interval_from = "snipw"
 
     def terms(self, rows: BanditRows) -> Terms:
         """Weighted rewards."""

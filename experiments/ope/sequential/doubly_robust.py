@@ -19,7 +19,7 @@ class SequentialDirectMethod(Estimator[SequentialRows]):
     """
 
     name = "dm_seq"
-    corrected_by = "dr_seq"
+    interval_from = "dr_seq"
 
     def terms(self, rows: SequentialRows) -> Terms:
         """What the policy is expected to earn from the start."""
@@ -36,7 +36,7 @@ class FittedQEvaluation(Estimator[SequentialRows]):
     """
 
     name = "fqe"
-    corrected_by = "dr_seq"
+    interval_from = "dr_seq"
 
     def terms(self, rows: SequentialRows) -> Terms:
         """What the fitted models expect from the start."""

@@ -21,6 +21,7 @@ class TrajectoryImportanceSampling(Estimator[SequentialRows]):
     """
 
     name = "tis"
+    interval_from = "sntis"
 
     def terms(self, rows: SequentialRows) -> Terms:
         """Weighted returns."""
@@ -38,6 +39,7 @@ class PerDecisionImportanceSampling(Estimator[SequentialRows]):
     """
 
     name = "pdis"
+    interval_from = "snpdis"
 
     def terms(self, rows: SequentialRows) -> Terms:
         """Sums of weighted rewards."""
@@ -94,7 +96,7 @@ class MarginalizedImportanceSampling(Estimator[SequentialRows]):
 
     name = "mis"
     # Its weights are fitted, and how rewards differ does not tell how wrong they are.
-    corrected_by = "dr_seq"
+    interval_from = "dr_seq"
 
     def terms(self, rows: SequentialRows) -> Terms:
         """Weighted rewards over weights, one ratio a step."""

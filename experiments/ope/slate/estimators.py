@@ -26,6 +26,7 @@ class SlateStandardIPS(Estimator[SlateRows]):
     """
 
     name = "sips"
+    interval_from = "snsips"
 
     def terms(self, rows: SlateRows) -> Terms:
         """Weighted rewards of slates."""
@@ -57,6 +58,7 @@ class SlateIndependentIPS(Estimator[SlateRows]):
     """
 
     name = "iips"
+    interval_from = "sniips"
 
     def terms(self, rows: SlateRows) -> Terms:
         """Weighted rewards, summed over positions."""
@@ -95,6 +97,7 @@ class SlateRewardInteractionIPS(Estimator[SlateRows]):
     """
 
     name = "rips"
+    interval_from = "snrips"
 
     def terms(self, rows: SlateRows) -> Terms:
         """Weighted rewards, summed over positions."""

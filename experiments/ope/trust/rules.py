@@ -112,6 +112,19 @@ LACKING = (
         lambda f, s: f.seen.unsupported_share > s.max_unsupported_share,
         lambda f, s: _unsupported(f, s.max_unsupported_share),
     ),
+    # Only downwards: few draws miss the heaviest weights far more often than they meet too many.
+    Rule(
+        "unseen_weight",
+        lambda f, s: (
+            f.seen.mean_weight_z < -s.max_unseen_z
+            and f.seen.mean_weight < 1.0 - s.max_unseen_weight
+        ),
+        lambda f, s: (
+            f"The weights average {f.seen.mean_weight:.3g} where 1 is expected, and chance does not "
+            "explain it: the log misses part of what the policy would do, or its probabilities are "
+            "wrong."
+        ),
+    ),
     Rule(
         "boundless_tail",
         lambda f, s: f.seen.pareto_k >= s.max_pareto_k,

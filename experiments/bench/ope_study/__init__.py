@@ -1,0 +1,1 @@
+"""The study of offline evaluation: whether intervals cover and verdicts decide as they say."""
