@@ -120,9 +120,9 @@ LACKING = (
             and f.seen.mean_weight < 1.0 - s.max_unseen_weight
         ),
         lambda f, s: (
-            f"The weights average {f.seen.mean_weight:.3g} where 1 is expected, and chance does not "
-            "explain it: the log misses part of what the policy would do, or its probabilities are "
-            "wrong."
+            f"The weights average {f.seen.mean_weight:.3g} where 1 is expected, and chance does "
+            "not explain it: the log misses part of what the policy would do, or its probabilities "
+            "are wrong."
         ),
     ),
     Rule(
