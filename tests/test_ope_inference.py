@@ -169,15 +169,23 @@ def test_undefined_replicates_are_left_out_and_too_many_give_no_interval():
     assert whole == pytest.approx((-1.8, 1.8), abs=0.01)
     some = np.concatenate([values, np.full(50, np.nan)]), np.ones(451)
     assert studentized_interval(0.0, 1.0, *some, 0.9) == whole
-    flat = np.concatenate([values, np.full(50, 3.0)]), np.concatenate([errors, np.zeros(50)])
-    assert studentized_interval(0.0, 1.0, *flat, 0.9) == whole
     most = np.concatenate([values, np.full(500, np.nan)]), np.ones(901)
     assert np.isnan(studentized_interval(0.0, 1.0, *most, 0.9)).all()
 
 
-def test_what_does_not_vary_has_no_width_and_what_is_undefined_no_interval():
+def test_replicates_without_spread_lie_endlessly_far_on_their_side():
+    values, errors = np.linspace(-2.0, 2.0, 401), np.ones(401)
+    few = np.concatenate([values, np.full(5, -3.0)]), np.concatenate([errors, np.zeros(5)])
+    low, high = studentized_interval(0.0, 1.0, *few, 0.9)
+    assert low < -1.8
+    assert high > 1.8
+    more = np.concatenate([values, np.full(80, -3.0)]), np.concatenate([errors, np.zeros(80)])
+    assert np.isnan(studentized_interval(0.0, 1.0, *more, 0.9)).all()
+
+
+def test_what_does_not_vary_or_is_undefined_has_no_interval():
     replicates, errors = np.full(100, 3.0), np.zeros(100)
-    assert studentized_interval(3.0, 0.0, replicates, errors, 0.95) == (3.0, 3.0)
+    assert np.isnan(studentized_interval(3.0, 0.0, replicates, errors, 0.95)).all()
     assert np.isnan(studentized_interval(np.nan, np.nan, replicates, errors, 0.95)).all()
 
 

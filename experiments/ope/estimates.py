@@ -20,6 +20,7 @@ from promopilot.experiments.ope.inference.sums import GroupSums, sum_by_group
 from promopilot.experiments.ope.settings import OpeSettings
 
 Method = Literal["bootstrap", "influence", "bernstein"]
+_UNDEFINED = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,16 @@ def estimate_all(
         drawn = replicate(sums, settings.replicates, rng)
     rounding = 1e-12 * float(np.abs(case.rows.logged).max())
     found = [
-        _estimate(sums, at, one, drawn, method, rounding, settings.confidence)
+        _estimate(
+            sums,
+            at,
+            one,
+            drawn,
+            method,
+            rounding,
+            settings.confidence,
+            unweighted=not one.used_weight(case.rows).any(),
+        )
         for at, one in enumerate(estimators)
     ]
     by_name = {one.estimator.name: one for one in found}
@@ -74,6 +84,7 @@ def _estimate(
     method: Method,
     rounding: float,
     confidence: float,
+    unweighted: bool,
 ) -> Estimate:
     totals = sums.totals()
     value = float(sums.values(at, totals))
@@ -91,12 +102,20 @@ def _estimate(
         interval = bernstein_interval(value, moved, confidence)
         gain_interval = bernstein_interval(gain, gained, confidence)
     elif drawn is None:
-        interval = gain_interval = (float("nan"), float("nan"))
+        interval = gain_interval = _UNDEFINED
     else:
         interval = _bootstrapped(value, error, drawn.value, drawn.value_error, at, confidence)
         gain_interval = _bootstrapped(
             gain, gain_error, drawn.gain, drawn.gain_error, at, confidence
         )
+    # Rewards that never differ, or weights that are all 0, say nothing of what was not drawn. A gain
+    # that is 0 by construction, that of the logged policy over itself, is no wider.
+    if error == 0.0 or unweighted:
+        interval = _UNDEFINED
+    if unweighted or (gain_error == 0.0 and gain != 0.0):
+        gain_interval = _UNDEFINED
+    elif gain_error == 0.0:
+        gain_interval = (0.0, 0.0)
     return Estimate(estimator, value, error, interval, gain, gain_error, gain_interval, method)
 
 
@@ -116,11 +135,15 @@ def _stretched(one: Estimate, by_name: dict[str, Estimate]) -> Estimate:
     if one.estimator.interval_from not in by_name:
         return one
     by = by_name[one.estimator.interval_from]
-    if not np.isfinite([*by.interval, one.value]).all():
-        return replace(one, interval=by.interval, gain_interval=by.gain_interval, method=by.method)
     return replace(
         one,
-        interval=(min(one.value, by.interval[0]), max(one.value, by.interval[1])),
-        gain_interval=(min(one.gain, by.gain_interval[0]), max(one.gain, by.gain_interval[1])),
+        interval=_holding(one.value, by.interval),
+        gain_interval=_holding(one.gain, by.gain_interval),
         method=by.method,
     )
+
+
+def _holding(value: float, interval: tuple[float, float]) -> tuple[float, float]:
+    """The interval, stretched to hold a value; undefined as it is."""
+    low, high = interval
+    return (min(value, low), max(value, high)) if np.isfinite([low, high]).all() else _UNDEFINED

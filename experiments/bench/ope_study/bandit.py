@@ -1,7 +1,8 @@
 """Made-up shops whose offers are logged: what each offer truly brings is known.
 
-4,000 customers with five features; eight offers, bought at rates of 5 to 20 %. Either a purchase
-counts 1, or it is worth a basket of skewed size and a customer's decisions share their luck. Offers
+4,000 customers with five features; eight offers, bought at rates of 5 to 20 %, or clicked on at 1 %
+or so. Either that counts 1, or it is worth a basket of skewed size and a customer's decisions share
+their luck. Offers
 were shown by a softmax of yesterday's scores, with a share at random. Values are sums over all
 customers, so they are exact.
 """
@@ -83,7 +84,12 @@ class Shop:
 
 
 def shop(
-    seed: int, sharpness: float, at_random: float, skewed: bool, aims: Mapping[str, Aim]
+    seed: int,
+    sharpness: float,
+    at_random: float,
+    skewed: bool,
+    aims: Mapping[str, Aim],
+    rare: bool = False,
 ) -> Shop:
     """A shop with policies as asked.
 
@@ -93,6 +99,7 @@ def shop(
         at_random: share of offers that it draws evenly.
         skewed: whether purchases have baskets and customers come back.
         aims: policies by name.
+        rare: whether rates are those of clicks and not of purchases.
     """
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(CUSTOMERS, FEATURES))
@@ -100,7 +107,8 @@ def shop(
     score = rng.normal(scale=0.25, size=OFFERS) + features @ rng.normal(
         scale=0.2, size=(FEATURES, OFFERS)
     )
-    rate = np.clip(1.0 / (1.0 + np.exp(2.2 - score)), 0.02, 0.5)  # 10 % at the centre
+    centre, least = (4.6, 0.002) if rare else (2.2, 0.02)  # 1 % or 10 %
+    rate = np.clip(1.0 / (1.0 + np.exp(centre - score)), least, 0.5)
     basket = 30.0 * np.exp(0.3 * features[:, 0]) if skewed else np.ones(CUSTOMERS)
     taste = standardised(features @ rng.normal(size=(FEATURES, OFFERS)) + rng.normal(size=OFFERS))
     advantage = standardised(rate * basket[:, None])

@@ -29,7 +29,8 @@ them, and few of them tell much.
 
 - **bandit**: 4,000 customers with five features, eight offers, softmax logging. *purchases*: 0 or
   1, at 5 to 20 %. *baskets*: a purchase is worth a basket of log-normal size, customers come back
-  up to three times and their visits share their luck; intervals resample customers.
+  up to three times and their visits share their luck; intervals resample customers. *clicks*: 0 or
+  1, at 1 % or so.
 - **slate**: six offers in three places, drawn without repetition. *places*: a click depends on the
   offer and its place. *readers*: it also depends on the offers above, so estimators that assume
   otherwise (iips, sniips) are shown and not judged.
@@ -51,10 +52,11 @@ def page(coverages: Sequence[Coverage], decisions: Sequence[Decision], logs: int
     """The page, Markdown."""
     judged = [one for one in coverages if one.finding != "not judged"]
     failed = [one for one in judged if one.finding != "holds"]
+    within = sum(LOWEST <= one.share <= HIGHEST for one in judged)
     lines = [
         _INTRODUCTION,
         f"## Coverage\n\n{logs} logs a setting. Of {len(judged)} intervals judged, "
-        f"{len(judged) - len(failed)} hold"
+        f"{len(judged) - len(failed)} hold ({within} shares are within as they stand)"
         + (
             "."
             if not failed

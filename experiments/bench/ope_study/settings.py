@@ -64,14 +64,16 @@ _WEEKS = {"good": 0.4, "poor": 0.8}
 
 
 @cache
-def _shop(overlap: Overlap, skewed: bool, better: Aim | None = None) -> World:
-    return shop(_SEED, *_SHOPS[overlap], skewed, _aims(overlap) if not better else {BETTER: better})
+def _shop(
+    overlap: Overlap, skewed: bool, better: Aim | None = None, *, rare: bool = False
+) -> World:
+    aims = _aims(overlap) if not better else {BETTER: better}
+    return shop(_SEED, *_SHOPS[overlap], skewed, aims, rare)
 
 
 @cache
 def _mailer(overlap: Overlap, interacting: bool, better: Aim | None = None) -> World:
-    # Each policy has a model of its own here, which is where the study's time goes.
-    aims = _aims(overlap, NEW, EQUAL) if not better else {BETTER: better}
+    aims = _aims(overlap) if not better else {BETTER: better}
     return mailer(_SEED, _MAILERS[overlap], interacting, aims)
 
 
@@ -95,6 +97,18 @@ def _settings() -> dict[str, Setting]:
         for world, skewed, says in shops
         for overlap in overlaps
         for units in (500, 5_000)
+    ]
+    found += [
+        _setting(
+            "bandit",
+            "clicks",
+            "rare clicks",
+            overlap,
+            units,
+            partial(_shop, overlap, False, rare=True),
+        )
+        for overlap in overlaps
+        for units in (2_000, 10_000)
     ]
     found += [
         replace(

@@ -44,6 +44,7 @@ from promopilot.experiments.ope.bandit.weighting import (
     SelfNormalizedInverseProbabilityWeighting,
 )
 from promopilot.experiments.ope.case import Case, Choices, Model, Support
+from promopilot.experiments.ope.distribution import normalised
 from promopilot.experiments.ope.estimator import Family, Kind
 
 BANDIT: Kind[BanditRows] = Kind(
@@ -105,6 +106,7 @@ def bandit_case(
         rows = rows_for_logged(log, qhat)
     else:
         check_probabilities(policy, log, tolerance)
+        policy = normalised(policy)
         rows = rows_for(log, policy, qhat)
         choices = Choices(log.actions, log.action, policy.mean(axis=0))
     return case_of_rows(rows, log.cluster, log.evidence, choices, reward_model, propensities)

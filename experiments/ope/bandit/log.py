@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
+from promopilot.experiments.ope.arrays import (
+    USABLE_REWARD,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    TextArray,
+    unusable,
+)
 
 EVIDENCE = ("logged", "simulated")
 # Smaller propensities are zero in effect: weights of 1e100 leave no digits for anything else.
@@ -64,7 +71,7 @@ def check_log(
             raise LogError(f"{name}, row {row + first_row}{of}: {column} is {value:.12g}; {rule}.")
 
     refuse((log.action < 0) | (log.action >= len(log.actions)), "action", "no such action is named")
-    refuse(~np.isfinite(log.reward), "reward", "it must be a finite number")
+    refuse(unusable(log.reward), "reward", USABLE_REWARD)
     refuse(
         ~((log.propensity >= SMALLEST_PROPENSITY) & (log.propensity <= 1.0)),
         "propensity",

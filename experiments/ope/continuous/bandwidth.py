@@ -19,6 +19,7 @@ from promopilot.experiments.ope.arrays import FloatArray, IntArray
 from promopilot.experiments.ope.continuous.estimators import DEFAULT_KERNEL
 from promopilot.experiments.ope.continuous.rows import ContinuousRows
 from promopilot.experiments.ope.estimator import Estimator
+from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope.trust.diagnostics import effective_sample_size
 from promopilot.experiments.ope.tuning import slope
 
@@ -29,7 +30,7 @@ _FACTORS = 2.0 ** (np.arange(-14, 1) / 2.0)
 _BACK = 4
 # Usable evidence below which a candidate's standard error says too little to compare it by; as the
 # default of `min_ess`, so that no bandwidth is taken that the verdict would refuse for its width.
-_LEAST_EVIDENCE = 50.0
+_LEAST_EVIDENCE = OpeSettings().min_ess
 
 
 def spread(action: FloatArray) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import FloatArray, IntArray
+from promopilot.experiments.ope.arrays import USABLE_REWARD, FloatArray, IntArray, unusable
 from promopilot.experiments.ope.bandit.log import EVIDENCE, SMALLEST_PROPENSITY
 from promopilot.experiments.ope.log_table import Place
 
@@ -44,9 +44,8 @@ def check_log(log: ContinuousLog, place: Place) -> None:
         raise LogError(
             f"{place.name}: evidence is {log.evidence!r}; it must be logged or simulated."
         )
-    finite = "it must be a finite number"
-    place.refuse(~np.isfinite(log.action), "action", log.action, finite)
-    place.refuse(~np.isfinite(log.reward), "reward", log.reward, finite)
+    place.refuse(~np.isfinite(log.action), "action", log.action, "it must be a finite number")
+    place.refuse(unusable(log.reward), "reward", log.reward, USABLE_REWARD)
     place.refuse(
         ~((log.density >= SMALLEST_PROPENSITY) & np.isfinite(log.density)),
         "propensity_density",

@@ -94,18 +94,22 @@ def studentized_interval(
         confidence: level of the interval.
 
     Returns:
-        Both ends. Replicates in which an estimate is not defined or has no spread are left out;
-        (NaN, NaN) where that is most.
+        Both ends. Replicates in which an estimate is not defined are left out. One without spread,
+        as where it drew none of the few rewards there are, lies endlessly far on its side.
+        (NaN, NaN) where most are undefined or an end is endlessly far: nothing can be told.
     """
-    if error == 0.0:
-        return estimate, estimate
-    defined = np.isfinite(replicates) & (errors > _NONE * error)
+    nothing = float("nan"), float("nan")
+    defined = np.isfinite(replicates)
     if not np.isfinite(error) or 2 * int(defined.sum()) < len(replicates):
-        return float("nan"), float("nan")
-    distance = (replicates[defined] - estimate) / errors[defined]
+        return nothing
+    off, spread = replicates[defined] - estimate, errors[defined]
+    flat = spread <= _NONE * error
+    distance = np.where(flat, np.copysign(np.inf, off), off / np.where(flat, 1.0, spread))
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(distance, [tail, 1.0 - tail])
-    either = np.quantile(np.abs(distance), confidence)
+    low, high = np.quantile(distance, [tail, 1.0 - tail], method="nearest")
+    either = np.quantile(np.abs(distance), confidence, method="nearest")
+    if not np.isfinite([low, high, either]).all():
+        return nothing
     return estimate - max(high, either) * error, estimate - min(low, -either) * error
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray, IntArray
 from promopilot.experiments.ope.case import Case, Support
+from promopilot.experiments.ope.distribution import normalised
 from promopilot.experiments.ope.estimator import Kind
 from promopilot.experiments.ope.nuisance.folds import folds_of_units
 from promopilot.experiments.ope.sequential.fqe import FittedQ, fit_q
@@ -104,7 +105,8 @@ def _choice(
     """Probabilities [m, A], None for the policy that wrote the log; and what is done for it."""
     if not isinstance(policy, str):
         check_probabilities(policy, log, tolerance)
-        return policy, policy
+        shares = normalised(policy)
+        return shares, shares
     if policy != "logged":
         raise LogError(f"policy is {policy!r}; give probabilities, or the name logged.")
     return None, np.eye(len(log.actions))[log.action]

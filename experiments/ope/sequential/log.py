@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray
+from promopilot.experiments.ope.arrays import (
+    USABLE_REWARD,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    unusable,
+)
 from promopilot.experiments.ope.bandit.log import EVIDENCE, SMALLEST_PROPENSITY, one_action_only
 
 
@@ -81,7 +87,7 @@ def check_decisions(
     Raises:
         LogError: the first decision at fault, placed by `where`.
     """
-    refuse(~np.isfinite(reward), reward, "reward", "it must be a finite number", where)
+    refuse(unusable(reward), reward, "reward", USABLE_REWARD, where)
     if propensity is not None:
         refuse(
             ~((propensity >= SMALLEST_PROPENSITY) & (propensity <= 1.0)),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray
 from promopilot.experiments.ope.case import Case, Model, Support
+from promopilot.experiments.ope.distribution import normalised
 from promopilot.experiments.ope.estimator import Family, Kind
 from promopilot.experiments.ope.log_table import Place
 from promopilot.experiments.ope.slate.estimators import (
@@ -83,6 +84,7 @@ def slate_case(
     check_log(log, tolerance, Place())
     if items is not None:
         _check_items(log, items, tolerance)
+        items = replace(items, probability=normalised(items.probability))
     support = Support()
     if isinstance(policy, str):
         if policy != "logged":

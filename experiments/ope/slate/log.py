@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray
+from promopilot.experiments.ope.arrays import (
+    USABLE_REWARD,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    unusable,
+)
 from promopilot.experiments.ope.bandit.log import EVIDENCE
 from promopilot.experiments.ope.log_table import Place
 from promopilot.experiments.ope.slate.probabilities import SlateProbabilities, check_probabilities
@@ -79,7 +85,7 @@ def check_log(log: SlateLog, tolerance: float, place: Place) -> None:
         )
     beyond = (log.action < 0) | (log.action >= len(log.actions))
     place.refuse(beyond, "action", log.action, "no such item is named")
-    place.refuse(~np.isfinite(log.reward), "reward", log.reward, "it must be a finite number")
+    place.refuse(unusable(log.reward), "reward", log.reward, USABLE_REWARD)
     check_positions(log.slate, log.position, place, 0)
     check_probabilities(log.propensity, log.slate, log.position, tolerance, place, "propensity")
     if _one_slate_only(log):

@@ -9,8 +9,9 @@ from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray
 from promopilot.experiments.ope.bandit.log import SMALLEST_PROPENSITY
 from promopilot.experiments.ope.log_table import Place
 
-# Room for probabilities written with six decimals, beside the relative tolerance.
-ROUNDING = 1e-6
+# Room for probabilities written with six decimals, beside the relative tolerance, and from where on
+# there is any: those of long slates are far smaller, and are not written with six decimals.
+ROUNDING, _WRITTEN = 1e-6, 1e-4
 
 
 @dataclass(frozen=True)
@@ -129,4 +130,5 @@ def before_position(cascade: FloatArray, slate: IntArray, position: IntArray) ->
 
 def differs(one: FloatArray, other: FloatArray, tolerance: float) -> BoolArray:
     """Where two probabilities that must be equal are not, rounding to six decimals allowed."""
-    return np.asarray(np.abs(one - other) > ROUNDING + tolerance * np.maximum(one, other))
+    room = np.where(np.minimum(one, other) >= _WRITTEN, ROUNDING, 0.0)
+    return np.asarray(np.abs(one - other) > room + tolerance * np.maximum(one, other))

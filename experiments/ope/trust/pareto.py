@@ -28,7 +28,9 @@ def pareto_k(weight: FloatArray) -> float:
     largest = np.partition(positive, len(positive) - tail - 1)[len(positive) - tail - 1 :]
     excess = np.sort(largest[1:]) - largest[0]
     excess = excess[excess > 1e-12 * largest[0]]  # ties with the threshold, up to rounding
-    if len(excess) < _FEWEST or excess[0] == excess[-1]:
+    if len(excess) < _FEWEST:
+        return -np.inf
+    if np.count_nonzero(excess >= excess[-1] * (1.0 - 1e-12)) >= _FEWEST:
         return -np.inf
     shape = fitted_shape(excess)
     count = len(excess)
