@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from promopilot.experiments.cli.app import app
+from promopilot.experiments.cli.ope_tables import evaluation_text
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.candidates import candidate_names, folders_of
 from promopilot.experiments.ope.out_folder import require_usable, write_evaluation
 from promopilot.experiments.run_folder import STAGES
+from tests.ope_evaluations import evaluation
 
 DATA = Path(__file__).parent / "data" / "ope"
 BANDIT = DATA / "bandit_A"
@@ -187,6 +190,7 @@ def make(folder: Path, *names: str) -> Path:
         (["out"], "out", "cannot write into .*out: it is a file"),
         (["out/estimates.csv"], "out", "has a file estimates.csv that no evaluation wrote"),
         (["out/report.html"], "out", "has a file report.html that no evaluation wrote"),
+        (["log.csv"], "log.csv/deep/out", "cannot write into .*out: Not a directory"),
         ([f"run/{STAGES}"], "run", "cannot write into .*run: it belongs to a run"),
         ([f"run/{STAGES}"], "run/ope", "cannot write into .*ope: it belongs to a run"),
         (["out/ope.json", "out/weights.csv"], "out", "weights.csv is read and would be overwritt"),
@@ -198,6 +202,27 @@ def test_where_something_else_would_be_lost_nothing_is_written(
     make(tmp_path, *there)
     with pytest.raises(LogError, match=message):
         require_usable(tmp_path / out, [tmp_path / "out" / "weights.csv"])
+
+
+def test_a_folder_is_tried_before_any_work_is_done(tmp_path: Path) -> None:
+    make(tmp_path, "file")
+    said = ope(*named(tmp_path / "no-policy.csv"), "--out", tmp_path / "file" / "out", code=2)
+    assert "cannot write into" in said
+    assert not require_usable(tmp_path / "a" / "b", [])
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_row_that_decides_is_marked_where_it_is_printed() -> None:
+    rows = [evaluation()["estimates"][at] for at in (1, 4)]
+    rows[1]["decides"] = True
+    text = evaluation_text(evaluation() | {"estimates": rows, "confidence": 0.8})
+    assert re.search(r"^dr\* +0.24", text, re.MULTILINE)
+    assert re.search(r"^ipw +0.21", text, re.MULTILINE)
+    assert "*: what the verdict rests on" in text
+    assert text.splitlines()[0].count("80 % interval") == 2
+    unmarked = evaluation_text(evaluation())
+    assert "*" not in unmarked
+    assert "95 % interval" in unmarked
 
 
 def test_folders_that_may_be_written(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_every_command_runs_on_the_files_shown(
 def test_the_files_and_commands_are_all_there() -> None:
     assert len(FILES) == 8
     assert len(ON_FILES) == 7
-    assert len(COMMANDS) == 11
+    assert len(COMMANDS) == 12
 
 
 def test_every_rule_estimator_and_setting_is_known() -> None:
@@ -57,3 +57,10 @@ def test_names_on_the_page_are_those_of_the_table() -> None:
         for name in re.findall(r"`(\w+)`", names):
             if name in words.ESTIMATORS and "…" not in plain and "," not in names:
                 assert words.ESTIMATORS[name][0] == plain.strip()
+
+
+def test_what_the_verdict_test_first_may_mean_is_told_in_full() -> None:
+    told = " ".join(TEXT.split())
+    for headline, _ in words.OUTLOOKS.values():
+        assert f"*{headline}*" in told
+    assert "promising or harmless" not in told

@@ -14,9 +14,11 @@ from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.report import words
 from promopilot.experiments.report.evaluation_page import About, render_evaluation
+from promopilot.experiments.report.weights import joined_bins
 from tests.ope_evaluations import KINDS, VERDICTS, evaluation
 
 ABOUT = About(Inputs(Path("decisions.csv"), "new.csv"), OpeSettings(), 7)
+MINUS = "\N{MINUS SIGN}"
 # What no analyst should have to read.
 JARGON = ("ESS", "propensity", "bootstrap", "Pareto", "nan", "None", "q", "slate", "IPW", "SLOPE")
 SELECTION = {
@@ -109,6 +111,9 @@ def several() -> str:
 
 
 def at(document: Any, path: str) -> float:
+    if " / " in path:
+        above, _, below = path.partition(" / ")
+        return at(document, above) / at(document, below.partition(":")[2])
     for part in path.split("."):
         document = document[int(part)] if isinstance(document, list) else document[part]
     return float(document)
@@ -215,6 +220,7 @@ def test_what_is_not_defined_is_left_out() -> None:
     html = one_page(bare)
     assert len(charts(html)) == 2
     assert len(charts(html)[0]["data"][0]["x"]) == len(bare["estimates"]) - 2
+    assert "have no range" not in html
     assert "Two ways differ" not in html
     assert "Size" not in Page(html).text
 
@@ -256,3 +262,222 @@ def test_several_policies_are_compared_first_and_then_told_one_by_one() -> None:
     assert page.figures["candidate-1:rows"] == 4000
     assert {"#candidate-0", "#candidate-1"} <= set(page.links)
     assert len(charts(html)) == 1 + 2 * 6
+
+
+def seen(result: dict[str, Any]) -> str:
+    """What is read on the page of one evaluation."""
+    return plain(Page(one_page(result)).text)
+
+
+def plain(text: str) -> str:
+    """Text as it is read: no space before what closes."""
+    return re.sub(r" (?=[),.])", "", text.replace("\N{NO-BREAK SPACE}", " "))
+
+
+def row_of(result: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(row for row in result["estimates"] if row["estimator"] == name)
+
+
+def test_the_row_that_decides_is_marked_in_the_charts_and_named_in_the_lead() -> None:
+    result = evaluation()
+    row_of(result, "sndr")["decides"] = True
+    html = one_page(result)
+    names = [note["text"] for note in charts(html)[0]["layout"]["annotations"]]
+    assert [name for name in names if "(decides)" in name] == [
+        f"{words.ESTIMATORS['sndr'][0]} (decides)"
+    ]
+    assert "The verdict rests on the row marked “decides”." in html
+    assert f"by the {words.ESTIMATORS['sndr'][0]}." in Page(html).text
+
+
+def test_headings_tell_the_confidence_that_was_asked_for() -> None:
+    assert "80 % interval" not in seen(evaluation())
+    text = seen(evaluation() | {"confidence": 0.8})
+    assert "80 % interval" in text
+    assert "(80 % range: " in text
+    assert "95 %" not in text
+
+
+@pytest.mark.parametrize(
+    ("outlook", "headline"),
+    [
+        ("worse", "Looks worse: keep what is done today."),
+        ("same", "The same as what was done."),
+        ("unclear", "Test it first."),
+        ("better", "Test it first."),
+    ],
+)
+def test_the_headline_says_where_the_gain_lies(outlook: str, headline: str) -> None:
+    assert headline in seen(evaluation() | {"outlook": outlook})
+    assert "Ready to switch." in seen(evaluation(verdict="ship") | {"outlook": outlook})
+
+
+def test_a_policy_that_does_what_was_done_has_nothing_to_test() -> None:
+    result = evaluation() | {"outlook": "same"}
+    result["next_test"] = {"design": "none", "text": "There is nothing to test."}
+    text = seen(result)
+    assert "“new rules” would have brought the same." in text
+    assert "There is nothing to test." in text
+    assert "Kind of test" not in text
+
+
+def test_the_lead_tells_the_gain_as_a_share_unless_next_to_nothing_was_logged() -> None:
+    result = evaluation()
+    row_of(result, "dr")["diff_vs_logged"] = 0.06
+    told = f"+0.0600 per decision (95 % range: {MINUS}0.0210 to +0.0190), or +25.0 %, by the"
+    assert told in seen(result)
+    result["logged_value"] = 1e-6
+    assert ", or +" not in seen(result)
+
+
+def test_figures_that_cannot_be_relied_on_come_with_the_warning() -> None:
+    told = seen(evaluation(verdict="insufficient_support"))
+    warning = "The log says too little for the following to be relied on. Over 4,000 logged"
+    assert warning in told
+    assert "does not hang on one" not in told
+    assert "lie above it" not in told
+    assert warning not in seen(evaluation())
+
+
+def test_ways_that_take_over_a_range_are_no_evidence_of_their_own() -> None:
+    result = evaluation()
+    for row in result["estimates"]:
+        row["diff_ci95"] = [0.01, 0.09]
+    assert "13 of the 13 ways of estimating that have a range of their own find" in seen(result)
+    for name in ("dm", "ipw"):
+        row_of(result, name)["interval_from"] = "dr"
+    text = seen(result)
+    assert "11 of the 11 ways" in text
+    assert "Some ways take the range of a steadier one, stretched" in text
+
+
+def test_an_estimate_without_a_range_is_drawn_as_a_dot_and_said_to_have_none() -> None:
+    result = evaluation()
+    row_of(result, "ipw").update(ci95=[None, None], diff_ci95=[None, None])
+    html = one_page(result)
+    for chart in charts(html)[:2]:
+        dots = chart["data"][0]
+        assert len(dots["x"]) == len(result["estimates"])
+        assert dots["error_x"]["array"][1] == dots["error_x"]["arrayminus"][1] == 0
+        assert dots["text"][1].endswith("no range")
+    assert "1 of 13 rows have no range" in html
+
+
+def test_the_lead_of_a_candidate_has_the_range_that_its_verdict_rests_on() -> None:
+    results = {name: evaluation() for name in ("<i>bold</i>", "careful")}
+    results["careful"]["estimates"][4] |= {"decides": True, "gain_ci95_all": [-0.3, 0.2]}
+    text = plain(Page(render_evaluation(results, SELECTION, ABOUT)).text)
+    assert f"(95 % range, for all policies at once: {MINUS}0.3000 to +0.2000)" in text
+    assert f"The verdict rests on a wider range, {MINUS}0.3000 to +0.2000" in text
+
+
+def test_a_range_that_the_comparison_cuts_at_0_is_explained() -> None:
+    assert "“ahead of the best other” never leaves 0" in several()
+    uncut = copy.deepcopy(SELECTION)
+    for row in uncut["candidates"]:
+        row["ahead_interval"] = [-0.1, 0.1]
+    results = {"<i>bold</i>": evaluation(), "careful": evaluation()}
+    assert "never leaves 0" not in render_evaluation(results, uncut, ABOUT)
+
+
+def test_the_table_of_candidates_stacks_on_a_phone_with_its_labels() -> None:
+    labels = [given.get("data-label") for tag, given in Page(several()).tags if tag == "td"]
+    assert labels.count("Verdict") == 2
+    assert '<table class="cards lines">' in several()
+
+
+def test_sentences_and_figures_have_the_same_minus_but_names_keep_their_hyphens() -> None:
+    result = evaluation()
+    result["reasons"] = ["The gain is -0.34, from -1 to 2, by milk-10 on 2025-01-02."]
+    told = f"is {MINUS}0.34, from {MINUS}1 to 2, by milk-10 on 2025-01-02."
+    assert told in seen(result)
+
+
+def test_axes_write_small_numbers_in_full() -> None:
+    axes = [chart["layout"]["xaxis"] for chart in charts(one_page(evaluation()))]
+    assert [axis.get("exponentformat") for axis in axes].count("none") == 4
+
+
+def test_an_axis_of_shares_ends_near_100_though_an_interval_reaches_further() -> None:
+    result = evaluation()
+    result["diagnostics"]["propensity_calibration"][0] |= {"low": -0.4, "high": 1.5}
+    chart = next(c for c in charts(one_page(result)) if "ticksuffix" in c["layout"]["xaxis"])
+    low, high = chart["layout"]["yaxis"]["range"]
+    assert -10 < low < 0
+    assert 100 < high < 110
+
+
+def test_intervals_that_are_not_there_are_not_counted() -> None:
+    result = evaluation()
+    assert "; here 3 of 4 intervals reach the line" in seen(result)
+    for part in result["diagnostics"]["reward_calibration"]:
+        part |= {"low": part["observed"], "high": part["observed"]}
+    for row in result["diagnostics"]["propensity_calibration"]:
+        row |= {"low": None, "high": None}
+    assert "intervals reach the line" not in seen(result)
+
+
+def test_what_two_ways_are_is_said_by_name() -> None:
+    result = evaluation("slate")
+    text = seen(result)
+    assert "with and without the forecast" not in text
+    assert "positions from the top, averaged against re-weighted log, averaged" in text
+
+
+def test_bars_of_weights_are_few_and_the_table_has_every_bin() -> None:
+    bins = [{"from": 0.0, "to": 0.0, "units": 5, "weight_share": 0.0}] + [
+        {"from": 2.0**k, "to": 2.0 ** (k + 1), "units": 1, "weight_share": 1 / 16}
+        for k in range(-9, 7)
+    ]
+    bars = joined_bins(bins)
+    assert [(bar["from"], bar["to"], bar["units"]) for bar in bars] == [
+        *((0.0, 0.0, 5), (0.0, 1 / 16, 5)),
+        *((1 / 16, 0.25, 2), (0.25, 1.0, 2), (1.0, 4.0, 2), (4.0, 16.0, 2), (16.0, 64.0, 2)),
+        (64.0, 128.0, 1),
+    ]
+    assert sum(bar["weight_share"] for bar in bars) == pytest.approx(1.0)
+    result = evaluation()
+    result["diagnostics"]["weight_histogram"] = bins
+    html = one_page(result)
+    drawn = next(c for c in charts(html) if c["data"][0]["type"] == "bar")["data"][0]["x"]
+    assert [name.replace("\N{EN DASH}<br>", " to ") for name in drawn] == [
+        *("0", "<\N{NO-BREAK SPACE}0.06", "0.06 to 0.25", "0.25 to 1"),
+        *("1 to 4", "4 to 16", "16 to 64", "64 to 128"),
+    ]
+    assert "0.002\N{EN DASH}0.0039" in Page(html).text
+    assert not re.search(r"\b1/\d", Page(html).text)
+
+
+def test_lowered_weights_do_not_claim_that_few_decide_nothing() -> None:
+    result = evaluation("sequential")
+    result["diagnostics"]["tail_mass"] = 1.0
+    assert "no few" not in seen(result)
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ({"design": "exploration", "size": 500}, "500 decisions to log"),
+        ({"design": "exploration", "size_per_arm": 500}, "500 decisions to log"),
+        ({"design": "holdout", "size_per_arm": 500}, "500 decisions in each group"),
+    ],
+)
+def test_the_size_of_a_test_is_that_of_a_log_or_of_a_group(test: dict[str, Any], told: str) -> None:
+    assert told in seen(evaluation() | {"next_test": {"text": "Try it.", **test}})
+
+
+@pytest.mark.parametrize(
+    ("outlooks", "headline"),
+    [
+        (("worse", "same"), "None looks better: keep what is done today."),
+        (("worse", "unclear"), "Test it first."),
+    ],
+)
+def test_of_several_policies_none_may_look_better(outlooks: tuple[str, str], headline: str) -> None:
+    names = ("<i>bold</i>", "careful")
+    results = {
+        name: evaluation() | {"outlook": outlook}
+        for name, outlook in zip(names, outlooks, strict=True)
+    }
+    html = render_evaluation(results, SELECTION | {"verdict": "test_first"}, ABOUT)
+    assert plain(Page(html).text).partition("Policy “")[0].count(headline) == 1

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from promopilot.experiments.report.evaluation import confidence_text
+
 _NONE = "\N{EN DASH}"
 
 
 def evaluation_text(result: dict[str, Any]) -> str:
     """A line per estimator, then the verdict, why, and the test to run next."""
     wide = max([9, *(len(_called(row)) for row in result["estimates"])])
+    interval = f"{confidence_text(result)} interval"
     lines = [
-        f"{'estimator':<{wide}} {'estimate':>11} {'95 % interval':>25} {'vs logged':>11} "
-        f"{'95 % interval':>25} {'usable':>8}"
+        f"{'estimator':<{wide}} {'estimate':>11} {interval:>25} {'vs logged':>11} "
+        f"{interval:>25} {'usable':>8}"
     ]
     for row in result["estimates"]:
         lines.append(
@@ -20,6 +23,8 @@ def evaluation_text(result: dict[str, Any]) -> str:
             f"{_number(row['diff_vs_logged'], '+'):>11} {_ends(row['diff_ci95'], '+'):>25} "
             f"{row['ess']:>8,.0f}"
         )
+    if any(row.get("decides") for row in result["estimates"]):
+        lines.append(f"{_MARK}: what the verdict rests on")
     lines.append(
         f"{result['rows']:,} {_PLURAL.get(result.get('kind', ''), 'decisions')} logged, "
         f"{result['logged_value']:.6g} each"
@@ -43,6 +48,7 @@ def candidates_table(selection: dict[str, Any]) -> str:
     return "\n".join([*lines, selection["text"]])
 
 
+_MARK = "*"
 _PLURAL = {"slate": "lists", "sequential": "episodes"}
 
 
@@ -59,7 +65,8 @@ def _called(row: dict[str, Any]) -> str:
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in row["params"].items()
     )
-    return f"{row['estimator']}:{params}" if params else str(row["estimator"])
+    name = f"{row['estimator']}:{params}" if params else str(row["estimator"])
+    return name + _MARK * bool(row.get("decides"))
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -5,7 +5,9 @@ folder are replaced, all of them; whatever else is there is left alone.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.errors import LogError, RunFolderError
@@ -30,11 +32,12 @@ def require_usable(out: Path, inputs: Iterable[Path]) -> bool:
 
     Raises:
         LogError: `out` is a file, belongs to a run, or holds a file of the same name as one to be
-            written that is an input or that no evaluation wrote.
+            written that is an input or that no evaluation wrote, or nothing can be written there.
     """
     if out.exists() and not out.is_dir():
         raise LogError(f"cannot write into {out}: it is a file; name a folder with --out.")
     _refuse_runs(out)
+    _require_writable(out)
     there = [name for name in _FILES if (out / name).exists()]
     read = {path.resolve() for path in inputs}
     for name in there:
@@ -64,8 +67,27 @@ def write_evaluation(out: Path, files: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text_atomic(path, files[name])
     except (OSError, RunFolderError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise LogError(f"cannot write into {out}: {reason or error}.") from None
+        raise _not_written(out, error) from None
+
+
+def _require_writable(out: Path) -> None:
+    """Tries to make the folder and a file in it, and leaves nothing behind."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise _not_written(out, error) from None
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _not_written(out: Path, error: OSError | RunFolderError) -> LogError:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return LogError(f"cannot write into {out}: {reason or error}.")
 
 
 def _refuse_runs(out: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 _ESTIMATES = (
     *("estimator", "params", "estimate", "ci95_low", "ci95_high"),
     *("diff_vs_logged", "diff_ci95_low", "diff_ci95_high"),
-    *("ess", "max_weight", "clip_share", "interval", "tuned_by", "candidates"),
+    *("ess", "max_weight", "clip_share", "interval", "interval_from", "tuned_by", "candidates"),
+    "decides",
 )
 _WEIGHTS = ("from", "to", "units", "weight_share")
 _CALIBRATION = ("of", "action", "predicted", "observed", "low", "high", "units")

@@ -17,7 +17,7 @@ from promopilot.experiments.report.chart import (
     padded,
 )
 from promopilot.experiments.report.evaluation import Evaluation
-from promopilot.experiments.report.numbers import NONE, bare
+from promopilot.experiments.report.numbers import bare
 
 _CENT = 100.0
 _MOST_ROWS = 20  # actions in the table of figures
@@ -48,7 +48,7 @@ def rewards_chart(shown: Evaluation) -> Chart:
         ),
         height=340,
         note=_rewards_note(shown, bins),
-        columns=("Forecast", "Brought", "95 % interval", f"{shown.unit.capitalize()}s"),
+        columns=("Forecast", "Brought", f"{shown.sure} interval", f"{shown.unit.capitalize()}s"),
         rows=[
             (
                 shown.reward(f"{place}.{at}.predicted", b["predicted"]),
@@ -70,7 +70,7 @@ def probabilities_chart(shown: Evaluation) -> Chart:
     said = [_CENT * row["predicted"] for row in rows]
     seen = [_CENT * row["observed"] for row in rows]
     ends = [_interval(row) for row in rows]
-    span = padded([0.0, *said, *seen, *(e for pair in ends for e in pair if e is not None)])
+    span = _shares_span(said, seen, ends)
     dots = _dots(
         "an action",
         said,
@@ -105,6 +105,15 @@ def probabilities_chart(shown: Evaluation) -> Chart:
             for at, row in enumerate(rows[:_MOST_ROWS])
         ],
     )
+
+
+def _shares_span(
+    said: list[float], seen: list[float], ends: list[tuple[float | None, float | None]]
+) -> list[float]:
+    """The range of an axis of shares: not beyond 0 and 100 % for the sake of an interval's end."""
+    low, high = padded([0.0, *said, *seen, *(e for pair in ends for e in pair if e is not None)])
+    least, most = padded([0.0, _CENT, *said, *seen], 0.04)
+    return [max(low, least), min(high, most)]
 
 
 def _interval(row: dict[str, Any]) -> tuple[float | None, float | None]:
@@ -155,13 +164,14 @@ def _as_said(span: list[float]) -> Trace:
 
 
 def _held(rows: list[dict[str, Any]]) -> tuple[int, int]:
-    """How many intervals hold what was said, and of how many."""
-    known = [row for row in rows if row.get("low") is not None and row.get("high") is not None]
+    """How many intervals hold what was said, and of how many; one without width is none."""
+    known = [row for row in rows if None not in _interval(row) and row["low"] < row["high"]]
     return sum(row["low"] <= row["predicted"] <= row["high"] for row in known), len(known)
 
 
 def _rewards_note(shown: Evaluation, bins: list[dict[str, Any]]) -> Markup:
     held, known = _held(bins)
+    reached = f"; here {held} of {known} intervals reach the line" if known else ""
     made = {
         "given": "The forecast is the one that was handed in.",
         "cross-fitted": (
@@ -171,9 +181,9 @@ def _rewards_note(shown: Evaluation, bins: list[dict[str, Any]]) -> Markup:
     }.get(str(shown.seen.get("reward_model")), "")
     return Markup(
         "{} Weighted towards what {} would do. A dot on the dotted line says that {}s with this "
-        "forecast brought it; here {} of {} intervals reach the line. Where they miss it, trust "
-        "the ways of estimating that correct the forecast."
-    ).format(made, shown.policy, shown.unit, held, known)
+        "forecast brought it{}. Where they miss it, trust the ways of estimating that correct the "
+        "forecast."
+    ).format(made, shown.policy, shown.unit, reached)
 
 
 def _probabilities_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup:
@@ -183,10 +193,10 @@ def _probabilities_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup
         if shown.seen.get("propensities") == "estimated"
         else "The log says how likely each choice was."
     )
-    found = f"Here {held} of {known} intervals reach the line." if known else NONE
+    found = f" Here {held} of {known} intervals reach the line." if known else ""
     more = len(rows) - _MOST_ROWS
     tail = f" The table shows the {_MOST_ROWS} most frequent of {bare(len(rows), 0)}." * (more > 0)
     return Markup(
         "{} If that is right, each action is as frequent in the log, weighted towards {}, as {} "
-        "says: on the dotted line. {}{}"
+        "says: on the dotted line.{}{}"
     ).format(made, shown.policy, shown.policy, found, tail)

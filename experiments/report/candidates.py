@@ -20,7 +20,7 @@ from promopilot.experiments.report.chart import (
     upright,
 )
 from promopilot.experiments.report.evaluation import Evaluation
-from promopilot.experiments.report.numbers import NONE
+from promopilot.experiments.report.numbers import NONE, typeset
 from promopilot.experiments.report.section import Section
 
 
@@ -31,12 +31,11 @@ def candidates_section(shown: Mapping[str, Evaluation], selection: Mapping[str, 
         shown: The evaluations by what their policies are called, all of one log.
         selection: The content of `selection.json`.
     """
-    headline = words.POLICY_VERDICTS[selection["verdict"]][0]
     told = [row for row in enumerate(selection["candidates"]) if _is_told(row[1])]
     view = {
         "verdict": selection["verdict"],
-        "headline": headline,
-        "advice": selection["text"],
+        "headline": _headline(shown, selection["verdict"]),
+        "advice": typeset(selection["text"]),
         "charts": [_chart(shown, told, selection)] if told else [],
         "rows": [
             _row(at, one, row)
@@ -44,8 +43,29 @@ def candidates_section(shown: Mapping[str, Evaluation], selection: Mapping[str, 
                 enumerate(selection["candidates"]), shown.values(), strict=True
             )
         ],
+        "cut": _CUT if _is_cut(selection) else "",
     }
     return Section("summary", "Summary", "candidates.html", view)
+
+
+def _headline(shown: Mapping[str, Evaluation], verdict: str) -> str:
+    """What the furthest verdict comes to, or that no policy with that verdict looks better."""
+    leading = [one.ope for one in shown.values() if one.ope["verdict"] == verdict]
+    if all(words.told_verdict(ope, {}) in words.OUTLOOKS.values() for ope in leading):
+        return "None looks better: keep what is done today"
+    return words.POLICY_VERDICTS[verdict][0]
+
+
+_CUT = (
+    "A range of “ahead of the best other” never leaves 0 on the side that the order of the "
+    "policies already tells: where it begins or ends at 0 it says which policies may be the best, "
+    "not that the difference is known so well."
+)
+
+
+def _is_cut(selection: Mapping[str, Any]) -> bool:
+    """Whether a range of the lead ends at 0, as intervals with the best do (Hsu 1984)."""
+    return any(0.0 in row.get("ahead_interval", ()) for row in selection["candidates"])
 
 
 def _is_told(row: Mapping[str, Any]) -> bool:
@@ -86,6 +106,7 @@ def _chart(
                 nticks=6,
                 zeroline=False,
                 range=padded([0.0, *(v for pair in ends for v in pair)]),
+                **first.rewards.ticks,
             ),
             annotations=lines.names,
             shapes=[upright(0.0, "muted", "dot")],
@@ -110,5 +131,5 @@ def _row(at: int, one: Evaluation, row: Mapping[str, Any]) -> tuple[Cell, ...]:
         rewards.between(f"{key}.gain_interval", row["gain_interval"], sign=True),
         ahead,
         "yes" if row["may_be_best"] else "no",
-        words.POLICY_VERDICTS[row["verdict"]][0],
+        words.told_verdict(one.ope, words.POLICY_VERDICTS)[0],
     )

@@ -144,11 +144,15 @@ DOT = 16  # px of a dot's row
 def interval_rows(
     rows: Rows,
     values: list[float],
-    intervals: list[tuple[float, float]],
+    intervals: list[tuple[float | None, float | None]],
     colors: list[str],
     hover: list[str],
 ) -> Trace:
-    """Dots with intervals on labelled rows."""
+    """Dots with intervals on labelled rows; one without an interval is a dot alone."""
+    ends = [
+        (v if low is None else low, v if high is None else high)
+        for v, (low, high) in zip(values, intervals, strict=True)
+    ]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -159,8 +163,8 @@ def interval_rows(
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [high - v for v, (_, high) in zip(values, intervals, strict=True)],
-            "arrayminus": [v - low for v, (low, _) in zip(values, intervals, strict=True)],
+            "array": [high - v for v, (_, high) in zip(values, ends, strict=True)],
+            "arrayminus": [v - low for v, (low, _) in zip(values, ends, strict=True)],
             "color": "muted",
             "thickness": 2.5,
             "width": 0,

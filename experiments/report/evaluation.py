@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,23 @@ from markupsafe import Markup
 from promopilot.experiments.report import words
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.rewards import Rewards
+
+DECIDES = " (decides)"  # behind the name of the estimate that the verdict rests on
+
+
+def confidence_text(result: Mapping[str, Any]) -> str:
+    """The confidence that an evaluation, or a comparison of several, was made with: `95 %`."""
+    return f"{100.0 * result.get('confidence', 0.95):.4g} %"
+
+
+def has_range(row: Mapping[str, Any]) -> bool:
+    """Whether an estimate has an interval."""
+    return None not in row["ci95"]
+
+
+def has_own_range(row: Mapping[str, Any]) -> bool:
+    """Whether an estimate has an interval of its own, not another's stretched to hold it."""
+    return has_range(row) and not row.get("interval_from")
 
 
 @dataclass(frozen=True)
@@ -51,13 +69,29 @@ class Evaluation:
         return self.numbers.count(self.key(path), value)
 
     @property
+    def sure(self) -> str:
+        """The confidence of its intervals in per cent, as `95 %`."""
+        return confidence_text(self.ope)
+
+    @property
     def defined(self) -> list[tuple[int, dict[str, Any]]]:
-        """Estimates that have a value and an interval, with their place in the file."""
-        return [
-            (at, row)
-            for at, row in enumerate(self.ope["estimates"])
-            if row["estimate"] is not None and None not in row["ci95"]
-        ]
+        """Estimates that have a value, with their place in the file."""
+        rows = enumerate(self.ope["estimates"])
+        return [(at, row) for at, row in rows if row["estimate"] is not None]
+
+    @property
+    def deciding(self) -> tuple[int, dict[str, Any]] | None:
+        """The estimate that the verdict rests on, with its place, where it and its gain are."""
+        wanted = (self.seen.get("agreement") or {}).get("first")
+        rows = [pair for pair in self.defined if None not in pair[1]["diff_ci95"]]
+        marked = [pair for pair in rows if pair[1].get("decides")]
+        named = [pair for pair in rows if pair[1]["estimator"] == wanted]
+        return next(iter(marked or named), None)
+
+    def titled(self, row: dict[str, Any]) -> str:
+        """As `called`, with a mark on the estimate that the verdict rests on."""
+        decides = self.deciding is not None and self.deciding[1] is row
+        return f"{self.called(row)}{DECIDES if decides else ''}"
 
     def called(self, row: dict[str, Any]) -> str:
         """Plain name of an estimate; with its setting where one way stands there more than once."""

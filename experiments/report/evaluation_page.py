@@ -15,7 +15,7 @@ from promopilot.experiments.report import words
 from promopilot.experiments.report.candidates import candidates_section
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.evaluation_view import evaluation_view
-from promopilot.experiments.report.numbers import Numbers
+from promopilot.experiments.report.numbers import Numbers, bare, marked
 from promopilot.experiments.report.page import render_page
 from promopilot.experiments.report.rewards import Rewards
 from promopilot.experiments.report.section import Section
@@ -95,26 +95,47 @@ def _view(shown: Evaluation, name: str) -> dict[str, Any]:
 def _sentence(shown: Evaluation, name: str) -> Markup:
     """The estimate that the verdict rests on, in one sentence."""
     ope = shown.ope
-    wanted = (shown.seen.get("agreement") or {}).get("first")
-    rows = [pair for pair in shown.defined if None not in pair[1]["diff_ci95"]]
-    found = next((pair for pair in rows if pair[1]["estimator"] == wanted), None)
-    if found is None:
+    if shown.deciding is None:
         return Markup("")
-    at, row = found
-    return Markup(
-        "Over {} logged {}s, which brought {} each, “{}” is estimated to bring {}: {} ({}) per {}, "
-        "by the {}."
-    ).format(
+    at, row = shown.deciding
+    text = Markup("Over {} logged {}s, which brought {} each, “{}” ").format(
         shown.count("rows", ope["rows"]),
         shown.unit,
         shown.reward("logged_value", ope["logged_value"]),
         name,
+    )
+    if ope.get("outlook") == "same":
+        return text + "would have brought the same."
+    place = "gain_ci95_all" if "gain_ci95_all" in row else "diff_ci95"
+    text += Markup("is estimated to bring {}: {} per {} ({} range{}: {}){}, by the {}.").format(
         shown.reward(f"estimates.{at}.estimate", row["estimate"]),
         shown.reward(f"estimates.{at}.diff_vs_logged", row["diff_vs_logged"], sign=True),
-        shown.rewards.between(shown.key(f"estimates.{at}.diff_ci95"), row["diff_ci95"], sign=True),
         shown.unit,
+        shown.sure,
+        ", for all policies at once" if place == "gain_ci95_all" else "",
+        shown.rewards.between(shown.key(f"estimates.{at}.{place}"), row[place], sign=True),
+        _relative(shown, at, row),
         shown.called(row),
     )
+    if ope["verdict"] == "insufficient_support":
+        return Markup("{} {}").format(_WARNING, text)
+    return text
+
+
+_WARNING = "The log says too little for the following to be relied on."
+# A gain is also told as a share of what was logged, unless that is smaller than this share of what
+# it would be compared with: per cent of next to nothing say nothing.
+_LEAST_LOGGED = 0.05
+
+
+def _relative(shown: Evaluation, at: int, row: Mapping[str, Any]) -> Markup:
+    logged, gain = shown.ope["logged_value"], row["diff_vs_logged"]
+    sizes = [abs(value) for value in (row["estimate"], *row["diff_ci95"])]
+    if logged <= _LEAST_LOGGED * max(sizes):
+        return Markup("")
+    key = shown.key(f"estimates.{at}.diff_vs_logged / {shown.key('logged_value')}")
+    text = bare(100.0 * gain / logged, 1, sign=True)
+    return Markup(", or {}").format(marked(key, gain / logged, f"{text} %"))
 
 
 def _provenance(shown: Mapping[str, Evaluation], about: About) -> Section:

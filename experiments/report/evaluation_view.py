@@ -11,6 +11,7 @@ from promopilot.experiments.report.chart import Chart
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.forest import estimates_chart, gains_chart
 from promopilot.experiments.report.next_test import next_test_facts
+from promopilot.experiments.report.numbers import typeset
 from promopilot.experiments.report.usable import usable_facts
 from promopilot.experiments.report.weights import clipping_chart, has_clipping, weights_chart
 
@@ -28,21 +29,21 @@ def evaluation_view(
         market: Where the log comes from a market whose truth is known; see `estimates_chart`.
     """
     ope = shown.ope
-    headline, advice = verdicts[ope["verdict"]]
+    headline, advice = words.told_verdict(ope, verdicts)
     test = ope.get("next_test", {})
     return {
         "headline": headline,
         "verdict": ope["verdict"],
         "advice": advice,
-        "reasons": ope["reasons"],
+        "reasons": [typeset(reason) for reason in ope["reasons"]],
         "evidence": words.EVIDENCE.get(ope["evidence"], ope["evidence"]),
-        "test": test.get("text", ""),
-        "settles": test.get("settles", ""),
+        "test": typeset(test.get("text", "")),
+        "settles": typeset(test.get("settles", "")),
         "test_facts": next_test_facts(shown),
         "facts": usable_facts(shown) if shown.seen else [],
         "charts": _estimates(shown, market),
         "trust_charts": _trust(shown),
-        "notes": [] if market else shown.seen.get("notes", []),
+        "notes": [] if market else [typeset(note) for note in shown.seen.get("notes", [])],
     }
 
 

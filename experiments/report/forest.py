@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -20,7 +20,13 @@ from promopilot.experiments.report.chart import (
     padded,
     upright,
 )
-from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.evaluation import (
+    Evaluation,
+    has_own_range,
+    has_range,
+)
+
+Ends = tuple[float | None, float | None]  # of an interval; None where it is not defined
 
 
 def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) -> Chart:
@@ -33,18 +39,18 @@ def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) 
     """
     ope, rows = shown.ope, shown.defined
     values = [row["estimate"] for _, row in rows]
-    ends = [tuple(row["ci95"]) for _, row in rows]
-    labels = [shown.called(row) for _, row in rows]
+    ends = [_ends(row["ci95"]) for _, row in rows]
+    labels = [shown.titled(row) for _, row in rows]
     colors = ["muted"] * len(rows)
     shapes = [upright(ope["logged_value"], "muted", "dot")]
     if market:
         shapes.append(upright(market["true_value"], "accent"))
         labels.append(f"{shown.policy} played for whole flights (another question)")
         values.append(market["rolled_out_value"])
-        ends.append(tuple(market["rolled_out_ci95"]))
+        ends.append(_ends(market["rolled_out_ci95"]))
         colors.append("warm")
     lines = labelled_rows(labels, DOT)
-    known = [v for pair in ends for v in pair] + [shape["x0"] for shape in shapes]
+    known = _drawn(values, ends) + [shape["x0"] for shape in shapes]
     return Chart(
         id=f"{shown.id}evidence",
         title=f"What one {shown.unit} of {shown.policy} would bring",
@@ -61,18 +67,20 @@ def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) 
         ),
         height=lines.height + 80,
         note=_note(shown, market),
-        columns=("Estimated by", "What it trusts", "Estimate", "95 % interval", "Setting"),
+        columns=("Estimated by", "What it trusts", "Estimate", f"{shown.sure} interval", "Setting"),
         rows=[_row(shown, at, row) for at, row in rows],
     )
 
 
 def gains_chart(shown: Evaluation) -> Chart:
     """How much more than the logged decisions the policy would bring, compared on the same ones."""
-    rows = [pair for pair in shown.defined if None not in pair[1]["diff_ci95"]]
+    rows = [pair for pair in shown.defined if pair[1]["diff_vs_logged"] is not None]
     values = [row["diff_vs_logged"] for _, row in rows]
-    ends = [tuple(row["diff_ci95"]) for _, row in rows]
-    lines = labelled_rows([shown.called(row) for _, row in rows], DOT)
-    colors = ["accent" if low > 0 else "warm" if high < 0 else "muted" for low, high in ends]
+    ends = [_ends(row["diff_ci95"]) for _, row in rows]
+    lines = labelled_rows([shown.titled(row) for _, row in rows], DOT)
+    colors = [
+        "accent" if _is_above(pair) else "warm" if _is_below(pair) else "muted" for pair in ends
+    ]
     return Chart(
         id=f"{shown.id}gains",
         title=f"How much more than what was logged, per {shown.unit}",
@@ -82,7 +90,7 @@ def gains_chart(shown: Evaluation) -> Chart:
             xaxis=axis(
                 nticks=6,
                 zeroline=False,
-                range=padded([0.0, *(v for pair in ends for v in pair)]),
+                range=padded([0.0, *_drawn(values, ends)]),
                 **shown.rewards.ticks,
             ),
             annotations=lines.names,
@@ -90,10 +98,13 @@ def gains_chart(shown: Evaluation) -> Chart:
         ),
         height=lines.height + 40,
         note=_gains_note(shown, rows),
-        columns=("Estimated by", "Gain", "95 % interval", "Usable evidence", "Largest weight"),
+        columns=(
+            *("Estimated by", "Gain", f"{shown.sure} interval"),
+            *("Usable evidence", "Largest weight"),
+        ),
         rows=[
             (
-                shown.called(row),
+                shown.titled(row),
                 shown.reward(f"estimates.{at}.diff_vs_logged", row["diff_vs_logged"], sign=True),
                 shown.rewards.between(
                     shown.key(f"estimates.{at}.diff_ci95"), row["diff_ci95"], sign=True
@@ -106,12 +117,35 @@ def gains_chart(shown: Evaluation) -> Chart:
     )
 
 
+def _ends(pair: Sequence[float | None]) -> Ends:
+    low, high = pair
+    return low, high
+
+
+def _drawn(values: list[float], ends: list[Ends]) -> list[float]:
+    """Everything that an axis has to hold."""
+    return [*values, *(v for pair in ends for v in pair if v is not None)]
+
+
+def _is_above(ends: Sequence[float | None]) -> bool:
+    return ends[0] is not None and ends[0] > 0
+
+
+def _is_below(ends: Sequence[float | None]) -> bool:
+    return ends[1] is not None and ends[1] < 0
+
+
 def _hover(
-    shown: Evaluation, values: list[float], ends: list[tuple[Any, ...]], *, sign: bool = False
+    shown: Evaluation, values: list[float], ends: list[Ends], *, sign: bool = False
 ) -> list[str]:
     text = shown.rewards.text
     return [
-        f"{text(v, sign=sign)}<br>{text(low, sign=sign)} to {text(high, sign=sign)}"
+        f"{text(v, sign=sign)}<br>"
+        + (
+            "no range"
+            if low is None or high is None
+            else f"{text(low, sign=sign)} to {text(high, sign=sign)}"
+        )
         for v, (low, high) in zip(values, ends, strict=True)
     ]
 
@@ -136,7 +170,7 @@ def _key_lines(truth: bool) -> list[dict[str, Any]]:
 
 def _row(shown: Evaluation, at: int, row: dict[str, Any]) -> tuple[Cell, ...]:
     return (
-        shown.called(row),
+        shown.titled(row),
         words.ESTIMATORS.get(row["estimator"], ("", ""))[1],
         shown.reward(f"estimates.{at}.estimate", row["estimate"]),
         shown.rewards.between(shown.key(f"estimates.{at}.ci95"), row["ci95"]),
@@ -161,37 +195,79 @@ def _setting(shown: Evaluation, at: int, row: dict[str, Any]) -> Cell:
 
 
 def _note(shown: Evaluation, market: Mapping[str, Any] | None) -> Markup:
-    ope, rows = shown.ope, shown.defined
-    better = sum(row["diff_ci95"][0] is not None and row["diff_ci95"][0] > 0 for _, row in rows)
-    text = Markup(
-        "What was logged brought {} per {} (dotted line). {} of {} ways of estimating find "
-        "{} clearly better. They trust different things: where they agree, the answer does not "
-        "hang on one of them."
-    ).format(
-        shown.reward("logged_value", ope["logged_value"]),
-        *(shown.unit, better, len(rows)),
-        f"{shown.policy}'s choices",
+    ope = shown.ope
+    text = Markup("What was logged brought {} per {} (dotted line). ").format(
+        shown.reward("logged_value", ope["logged_value"]), shown.unit
     )
+    text += Markup("{}{}").format(_findings(shown), _about_ranges(shown))
     if market:
         true = market["true_value"]
-        hit = sum(row["ci95"][0] <= true <= row["ci95"][1] for _, row in rows)
+        ranges = [row["ci95"] for _, row in shown.defined if has_range(row)]
+        hit = sum(low <= true <= high for low, high in ranges)
         text += Markup(
             " The log comes from our own market, so the truth is known: {} (solid line), inside "
             "{} of {} intervals{}."
         ).format(
             shown.reward("market.true_value", true),
-            *(hit, len(rows)),
-            "" if hit == len(rows) else ", which says how far the others can be trusted",
+            *(hit, len(ranges)),
+            "" if hit == len(ranges) else ", which says how far the others can be trusted",
         )
     return text
 
 
+def _findings(shown: Evaluation) -> str:
+    """How many ways find the policy better, or worse, and what follows from their agreement."""
+    if shown.ope["verdict"] == "insufficient_support":
+        return "The log says too little for any of these to be relied on, even where they agree."
+    if shown.ope.get("outlook") == "same":
+        return ""
+    own = [row["diff_ci95"] for _, row in shown.defined if has_own_range(row)]
+    better, worse = sum(map(_is_above, own)), sum(map(_is_below, own))
+    if len(own) < 2:
+        return ""
+    return (
+        f"{max(better, worse)} of the {len(own)} ways of estimating that have a range of their own "
+        f"find {shown.policy} clearly {'worse' if worse > better else 'better'}. They trust "
+        "different things: where they agree, the answer does not hang on one of them."
+    )
+
+
+def _about_ranges(shown: Evaluation) -> str:
+    """Which row decides, and which ranges are taken over or missing."""
+    rows, said = [row for _, row in shown.defined], ""
+    if shown.deciding is not None and len(rows) > 1:
+        said += " The verdict rests on the row marked “decides”."
+    if any(row.get("interval_from") for row in rows):
+        said += " Some ways take the range of a steadier one, stretched to hold their own estimate."
+    if missing := sum(not has_range(row) for row in rows):
+        said += (
+            f" {missing} of {len(rows)} rows have no range: the log shows too little to tell one."
+        )
+    return said
+
+
 def _gains_note(shown: Evaluation, rows: list[tuple[int, dict[str, Any]]]) -> Markup:
-    better = sum(row["diff_ci95"][0] > 0 for _, row in rows)
-    worse = sum(row["diff_ci95"][1] < 0 for _, row in rows)
     text = Markup(
         "Both sides are computed on the same logged {}s, so what moves both cancels out. An "
-        "interval that reaches the dotted line leaves room for no gain at all: here {} of {} lie "
-        "above it"
-    ).format(shown.unit, better, len(rows))
-    return text + (Markup(" and {} below it.").format(worse) if worse else Markup("."))
+        "interval that reaches the dotted line leaves room for no gain at all{}."
+    ).format(shown.unit, _sides([row["diff_ci95"] for _, row in rows], shown))
+    if shown.deciding is None or "gain_ci95_all" not in shown.deciding[1]:
+        return text
+    at, row = shown.deciding
+    return text + Markup(
+        " The verdict rests on a wider range, {}, which holds for all policies that are compared "
+        "at once."
+    ).format(
+        shown.rewards.between(
+            shown.key(f"estimates.{at}.gain_ci95_all"), row["gain_ci95_all"], sign=True
+        )
+    )
+
+
+def _sides(ends: Sequence[Sequence[float | None]], shown: Evaluation) -> str:
+    """How many intervals lie on either side of no gain, where they can be relied on."""
+    if shown.ope["verdict"] == "insufficient_support":
+        return ""
+    better, worse = sum(map(_is_above, ends)), sum(map(_is_below, ends))
+    below = f" and {worse} below it" if worse else ""
+    return f": here {better} of {sum(None not in pair for pair in ends)} lie above it{below}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -48,6 +49,11 @@ def bare(value: float, decimals: int, *, sign: bool = False) -> str:
     """A number with thousands separated and a true minus; -0 reads 0."""
     text = f"{round(value, decimals) + 0.0:{'+' if sign else ''},.{decimals}f}"
     return text.replace("-", _MINUS)
+
+
+def typeset(text: str) -> str:
+    """A sentence of the run's files with the minus that the page's own figures have."""
+    return re.sub(r"(?<![\w-])-(?=\d)", _MINUS, text)
 
 
 @dataclass(frozen=True)

@@ -50,4 +50,5 @@ class Rewards:
     @property
     def ticks(self) -> dict[str, Any]:
         """What an axis of rewards needs."""
-        return {"tickprefix": self.numbers.symbol} if self.money else {}
+        prefix = {"tickprefix": self.numbers.symbol} if self.money else {}
+        return prefix | {"exponentformat": "none"}  # 0.0004, not 400µ

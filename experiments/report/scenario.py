@@ -5,6 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from promopilot.experiments.report import backtest, words
+from promopilot.experiments.report.numbers import typeset
 from promopilot.experiments.report.plan_gain import has_gain, large_gain
 from promopilot.experiments.report.section import Page, Section, period
 from promopilot.experiments.report.tiles import tiles
@@ -14,14 +15,14 @@ def section(page: Page) -> Section:
     """What is planned, what it brings, and whether to act on it."""
     run = page.run
     verdict = run.ope["verdict"]
-    headline, advice = words.VERDICTS.get(verdict, (words.spaced(verdict), ""))
+    headline, advice = words.told_verdict(run.ope, words.VERDICTS)
     view = {
         "sentence": _sentence(page),
         "tiles": tiles(page),
         "verdict": verdict,
         "headline": headline,
         "advice": advice,
-        "reasons": run.ope["reasons"],
+        "reasons": [typeset(reason) for reason in run.ope["reasons"]],
         "attributed": attributed(page),
         "gain": gain_in_words(page),
         "large_gain": large_gain(page),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from markupsafe import Markup
 
+from promopilot.experiments.report import words
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.next_test import Fact
+
+_MOST = 0.5  # with more of the log in use it is not its choices that leave evidence short
 
 
 def usable_facts(shown: Evaluation) -> list[Fact]:
@@ -17,8 +23,12 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
             (
                 "Usable evidence",
                 shown.count("diagnostics.ess", seen["ess"]),
-                Markup("{}s' worth, {} of the log: the rest is too unlike what {} would do").format(
-                    unit, shown.share("diagnostics.ess_share", seen["ess_share"]), shown.policy
+                Markup("{}s' worth, {} of the log{}").format(
+                    unit,
+                    shown.share("diagnostics.ess_share", seen["ess_share"]),
+                    f": the rest is too unlike what {shown.policy} would do"
+                    if seen["ess_share"] < _MOST
+                    else "",
                 ),
             )
         )
@@ -51,7 +61,7 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
             (
                 "Two ways differ by",
                 shown.reward("diagnostics.agreement.difference", agreed["difference"], sign=True),
-                _explained(agreed.get("z")),
+                _explained(agreed),
             )
         )
     found.append(
@@ -64,13 +74,14 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
     return found
 
 
-def _explained(z: float | None) -> str:
-    """Whether chance explains a difference of two estimates."""
-    if z is None:
-        return "with and without the forecast"
+def _explained(agreed: Mapping[str, Any]) -> str:
+    """Which two estimates differ, and whether chance explains it."""
+    names = f"{words.estimator(agreed['first'])} against {words.estimator(agreed['second'])}"
+    if (z := agreed.get("z")) is None:
+        return names
     far = abs(z) > 2.0  # standard errors, about one in twenty by chance
     tail = "more than chance explains" if far else "chance explains it"
-    return f"with and without the forecast: {tail}"
+    return f"{names}: {tail}"
 
 
 def _groups(shown: Evaluation) -> str:

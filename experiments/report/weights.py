@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor, log2, log10
 from typing import Any
 
 from markupsafe import Markup
@@ -22,23 +23,31 @@ from promopilot.experiments.report.numbers import bare
 
 _CENT = 100.0
 _TO = "\N{EN DASH}"
+_SMALL = 1 / 16  # what counts less than this hardly counts
+_MOST_BARS = 6  # of those that count more; with zeros and the small ones what a phone has room for
+_IN_LINE = 5  # bars whose names fit in one line
+_MOST_DECIMALS = 7
 
 
 def weights_chart(shown: Evaluation) -> Chart:
     """Shares of the logged decisions, and of the evidence, by weight."""
     bins = shown.seen["weight_histogram"]
     total = sum(part["units"] for part in bins)
-    names = [_range(part) for part in bins]
-    held = [_CENT * part["units"] / total for part in bins]
-    carried = [_CENT * part["weight_share"] for part in bins]
+    bars = joined_bins(bins)
+    names = [_range(part) for part in bars]
+    # Upright and in two lines, many fit a phone's width.
+    ticks = [name.replace(_TO, f"{_TO}<br>") if len(bars) > _IN_LINE else name for name in names]
+    held = [_CENT * part["units"] / total for part in bars]
+    carried = [_CENT * part["weight_share"] for part in bars]
     traces = [
         {
             "type": "bar",
             "name": name,
-            "x": names,
+            "x": ticks,
+            "hovertext": names,
             "y": values,
             "marker": {"color": color},
-            "hovertemplate": "weight %{x}: %{y:.1f} %<extra></extra>",
+            "hovertemplate": "weight %{hovertext}: %{y:.1f} %<extra></extra>",
         }
         for name, values, color in (
             (f"of the {shown.unit}s", held, "before"),
@@ -50,7 +59,7 @@ def weights_chart(shown: Evaluation) -> Chart:
         title=f"How much single {shown.unit}s count",
         traces=traces,
         layout=layout(
-            xaxis=axis(title="weight", type="category", showgrid=False),
+            xaxis=axis(title="weight", type="category", showgrid=False, tickangle=0),
             yaxis=axis(ticksuffix=" %", rangemode="tozero", nticks=6),
             bargroupgap=0.05,
             **legend(),
@@ -60,13 +69,13 @@ def weights_chart(shown: Evaluation) -> Chart:
         columns=("Weight", f"Logged {shown.unit}s", "Share of the evidence"),
         rows=[
             (
-                name,
+                _range(part),
                 shown.count(f"diagnostics.weight_histogram.{at}.units", part["units"]),
                 shown.share(
                     f"diagnostics.weight_histogram.{at}.weight_share", part["weight_share"], 1
                 ),
             )
-            for at, (name, part) in enumerate(zip(names, bins, strict=True))
+            for at, part in enumerate(bins)
         ],
     )
 
@@ -101,7 +110,7 @@ def clipping_chart(shown: Evaluation) -> Chart:
         ),
         height=lines.height + 40,
         note=_clipping_note(shown, [row for _, row in rows]),
-        columns=("Largest weight", "Estimate", "95 % interval", "Weights lowered"),
+        columns=("Largest weight", "Estimate", f"{shown.sure} interval", "Weights lowered"),
         rows=[
             (
                 shown.numbers.decimal(
@@ -128,19 +137,48 @@ def _is_known(row: dict[str, Any]) -> bool:
     return None not in (row["cap"], row["estimate"], row["low"], row["high"])
 
 
+def joined_bins(bins: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bins of the weights joined to as few as a phone has room for.
+
+    Zeros stay alone, what counts less than 1/16 becomes one bin, and the others span the smallest
+    power of 2 with which they are no more than six.
+    """
+    step = 1
+    while len({_place(part, step) for part in bins if part["to"] > _SMALL}) > _MOST_BARS:
+        step *= 2
+    bars: dict[tuple[int, int], dict[str, Any]] = {}
+    for part in bins:
+        bar = bars.setdefault(
+            _place(part, step), {"from": part["from"], "to": 0.0, "units": 0, "weight_share": 0.0}
+        )
+        bar["to"] = part["to"]
+        bar["units"] += part["units"]
+        bar["weight_share"] += part["weight_share"]
+        if 0 < part["to"] <= _SMALL:
+            bar["from"] = 0.0
+    return list(bars.values())
+
+
+def _place(part: dict[str, Any], step: int) -> tuple[int, int]:
+    """Which bar a bin belongs to, for bars that span 2^step."""
+    if part["to"] <= _SMALL:
+        return (1, 0) if part["to"] > 0 else (0, 0)
+    return 2, floor(log2(part["from"]) / step)
+
+
 def _range(part: dict[str, Any]) -> str:
     low, high = part["from"], part["to"]
-    return "0" if high == 0 else f"{_short(low)}{_TO}{_short(high)}"
+    if high == 0:
+        return "0"
+    return f"{_short(low)}{_TO}{_short(high)}" if low > 0 else f"<\N{NO-BREAK SPACE}{_short(high)}"
 
 
 def _short(value: float) -> str:
-    """A weight in few characters: 4, 0.25, 1/64, 2,048."""
+    """A weight in few characters: 4, 0.25, 0.06, 0.016, 2,048."""
     if value >= 1:
         return bare(value, 0)
-    if value == 0:
-        return "0"
-    inverse = round(1 / value)
-    return f"1/{inverse}" if inverse < 10_000_000 else f"{value:.0e}"
+    digits = 2 if value >= _SMALL else 1 - floor(log10(value))  # two significant ones
+    return bare(value, digits).rstrip("0") if digits <= _MOST_DECIMALS else f"{value:.0e}"
 
 
 def _capped(shown: Evaluation, row: dict[str, Any]) -> str:
@@ -176,7 +214,7 @@ def _clipping_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup:
     )
     if len(sides) == 1:
         side = "above" if sides == {True} else "below"
-        tail = f"All stay {side} what was logged (dotted line): no few {shown.unit}s decide."
+        tail = f"All stay {side} what was logged (dotted line)."
     else:
         tail = (
             "Here it changes sides of what was logged (dotted line): the answer hangs on the few "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 # Policies: plain name, and what it does in a few words.
 POLICIES: dict[str, tuple[str, str]] = {
     "current_mix": ("current mix", "what the last four weeks spent on the same weekday"),
@@ -210,6 +213,15 @@ POLICY_VERDICTS: dict[str, tuple[str, str]] = {
     ),
 }
 
+# In place of a verdict's headline and advice, where the gain's range says more than it does.
+OUTLOOKS: dict[str, tuple[str, str]] = {
+    "worse": (
+        "Looks worse: keep what is done today",
+        "All of the gain's range lies below what was logged.",
+    ),
+    "same": ("The same as what was done", "There is nothing to switch and nothing to test."),
+}
+
 EVIDENCE = {
     "simulated": "our own simulated market, not customers",
     "logged": "your own log of decisions",
@@ -314,6 +326,21 @@ def policy(name: str) -> str:
 def stress(name: str) -> str:
     """Plain name of a market that is not as believed."""
     return STRESSES[name][0] if name in STRESSES else spaced(name)
+
+
+def told_verdict(
+    result: Mapping[str, Any], verdicts: Mapping[str, tuple[str, str]]
+) -> tuple[str, str]:
+    """Headline of an evaluation's verdict, and what follows from it.
+
+    Args:
+        result: The content of `ope.json`.
+        verdicts: Both for each verdict: `VERDICTS` or `POLICY_VERDICTS`.
+    """
+    verdict, outlook = result["verdict"], result.get("outlook")
+    if verdict == "test_first" and outlook in OUTLOOKS:
+        return OUTLOOKS[outlook]
+    return verdicts.get(verdict, (spaced(verdict), ""))
 
 
 def estimator(name: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from promopilot.experiments import market_laws
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.report import render_report, words, write_report
+from promopilot.experiments.report.numbers import typeset
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 # What no analyst should have to read, beyond raw names: jargon of the code and of statistics.
@@ -348,10 +349,22 @@ def test_every_verdict_is_in_plain_words(make_run: Callable[..., Path], verdict:
     run = make_run()
     path = run / "ope" / "ope.json"
     ope = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(ope | {"verdict": verdict}), encoding="utf-8")
+    told = ope | {"verdict": verdict, "outlook": "unclear"}
+    path.write_text(json.dumps(told), encoding="utf-8")
     text = read(render_report(run)).text
     assert words.VERDICTS[verdict][0] in text
-    assert all(reason in text for reason in ope["reasons"])
+    assert all(typeset(reason) in text for reason in ope["reasons"])
+
+
+def test_a_plan_that_looks_worse_is_headed_so(make_run: Callable[..., Path]) -> None:
+    run = make_run()
+    path = run / "ope" / "ope.json"
+    ope = json.loads(path.read_text(encoding="utf-8"))
+    told = ope | {"verdict": "test_first", "outlook": "worse"}
+    path.write_text(json.dumps(told), encoding="utf-8")
+    text = read(render_report(run)).text
+    assert text.count(words.OUTLOOKS["worse"][0]) == 2
+    assert words.VERDICTS["test_first"][0] not in text
 
 
 def changed(run: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Text:
