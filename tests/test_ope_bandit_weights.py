@@ -107,7 +107,7 @@ DRAWN = "action,category,probability\n"
             DRAWN + "a,x,1.5\nb,x,1\n",
             "row 2 .action 'a', category 'x'.: probability is 1.5; it must",
         ),
-        (DRAWN + "a,x,\nb,x,1\n", "row 2 .*: probability is nan; it must be from 0 to 1"),
+        (DRAWN + "a,x,\nb,x,1\n", ", row 2: probability is empty; every row"),
         (DRAWN + "a,x,one\nb,x,1\n", "row 2: probability is 'one'; it must be a number"),
         (DRAWN + "a,x,1\nb,x,1\nb,x,0\n", "row 4: action 'b', category 'x' stands there twice"),
         (DRAWN + "a,,1\nb,x,1\n", "row 2: category is empty"),

@@ -190,7 +190,7 @@ def test_clusters_times_and_categories_come_along(tmp_path, frames):
         timestamp="2024-03-01T12:00:00",
         category="red",
     )
-    log.loc[3, "timestamp"] = "yesterday"
+    log.loc[3, "timestamp"] = ""
     log.to_csv(tmp_path / "log.csv", index=False)
     with open_database(200) as database:
         source = open_log(database, tmp_path / "log.csv")
@@ -208,6 +208,7 @@ FEATURES = [
     (["pear", "apple", "pear"], [1.0, 0.0, 1.0]),
     (["NA", "b", "a"], [np.nan, 1.0, 0.0]),
     (["7", "x", "7"], [0.0, 1.0, 0.0]),
+    ([" 7", "n/a", "8 "], [7.0, np.nan, 8.0]),
     (["", "", ""], [np.nan] * 3),
 ]
 
@@ -306,6 +307,15 @@ def test_times_with_a_zone_are_read_in_utc(tmp_path, frames, monkeypatch):
     frames["log"].assign(timestamp=noon).to_parquet(tmp_path / "log.parquet")
     with open_database(200) as database:
         (block,) = open_log(database, tmp_path / "log.parquet").blocks(1000)
+    assert (block.timestamp == np.datetime64("2024-03-01T03:00:00")).all()
+
+
+def test_times_written_with_a_zone_are_read_in_utc(tmp_path, frames):
+    log = frames["log"].assign(timestamp="2024-03-01T12:00:00+09:00")
+    log.loc[:1, "timestamp"] = ["2024-03-01 03:00Z", "2024-03-01T03:00:00.000"]
+    log.to_csv(tmp_path / "log.csv", index=False)
+    with open_database(200) as database:
+        (block,) = open_log(database, tmp_path / "log.csv").blocks(1000)
     assert (block.timestamp == np.datetime64("2024-03-01T03:00:00")).all()
 
 

@@ -6,11 +6,14 @@ import pytest
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.command import evaluate_files
+from promopilot.experiments.ope.csv_text import require_csv
 from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
 
 BANDIT_A = Path(__file__).parent / "data" / "ope" / "bandit_A"
 EXPECTED = json.loads((BANDIT_A / "expected.json").read_text())
+
+NO_UTF8 = r"log.csv is not UTF-8 \(line {}\); save it as UTF-8"
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_files_give_the_reference_values_and_the_keys_of_the_contract(files):
         want = EXPECTED["estimators"][row["estimator"]]["value"]
         assert row["estimate"] == pytest.approx(want, rel=0, abs=1e-9)
         assert row["diff_vs_logged"] == pytest.approx(want - result["logged_value"], abs=1e-12)
-        assert set(row) == {
+        assert set(row) >= {
             "estimator", "params", "estimate", "ci95", "diff_vs_logged", "diff_ci95", "ess",
             "max_weight", "clip_share", "interval",
         }  # fmt: skip
@@ -93,6 +96,16 @@ def test_parquet_with_numbers_as_ids_reads_like_csv(files):
     assert result == want
 
 
+def test_an_empty_number_as_id_in_parquet_is_empty(files):
+    log = files.frames["log"].astype({"action": float})
+    log.loc[5, "action"] = float("nan")
+    log.to_parquet(files.folder / "log.parquet")
+    with pytest.raises(LogError, match="log.parquet, row 7.*action is empty"):
+        evaluate_files(
+            Inputs(files.folder / "log.parquet", "uniform"), files.folder / "out3", OpeSettings(), 0
+        )
+
+
 def test_without_estimates_a_cross_fitted_model_is_used_and_named(files):
     assert files()["diagnostics"]["reward_model"] == "given"
     result = files(qhat=False)
@@ -111,7 +124,7 @@ def test_policies_by_name(files, policy):
         "always:3": (log.action == "3") / log.propensity,
     }[policy]
     want = (weight * log.reward).sum() / weight.sum()
-    assert [row["estimator"] for row in result["estimates"]] == ["snipw"]
+    assert [row["estimator"] for row in result["estimates"]] == ["snipw", "dr"]  # dr decides
     assert result["estimates"][0]["estimate"] == pytest.approx(want, abs=1e-12)
 
 
@@ -146,12 +159,8 @@ FAULTS = [
     ("log", lambda f: spoil(f, 4, "propensity", 0), "log.csv, row 6 .*propensity is 0; .*above 0"),
     ("log", lambda f: spoil(f, 4, "propensity", 1.2), "row 6 .*propensity is 1.2; .*at most 1"),
     ("log", lambda f: spoil(f, 4, "propensity", -0.1), "row 6 .*propensity is -0.1"),
-    ("log", lambda f: spoil(f, 4, "propensity", None), "row 6 .*propensity is nan"),
-    (
-        "log",
-        lambda f: spoil(f, 7, "reward", None),
-        r"row 9 \(decision 7\): reward is nan; .*finite",
-    ),
+    ("log", lambda f: spoil(f, 4, "propensity", None), "row 6: propensity is empty"),
+    ("log", lambda f: spoil(f, 7, "reward", None), "row 9: reward is empty; every row needs one"),
     ("log", lambda f: spoil(f, 7, "reward", "NaN"), "row 9 .*reward is nan"),
     ("log", lambda f: spoil(f, 7, "reward", "inf"), "row 9 .*reward is inf"),
     ("log", lambda f: spoil(f, 7, "reward", "one"), "row 9: reward is 'one'; it must be a number"),
@@ -164,6 +173,33 @@ FAULTS = [
     ("log", lambda f: f.assign(cluster_id="c").pipe(spoil, 5, "cluster_id", ""), "row 7: cluster_"),
     ("log", lambda f: spoil(f.assign(evidence="logged"), 9, "evidence", ""), "row 11: evidence is"),
     ("log", lambda f: spoil(f, 4, "propensity", "1e-200"), "row 6 .*propensity is 1e-200"),
+    (
+        "log",
+        lambda f: f.rename(columns={"propensity": "Propensity"}),
+        "log.csv: column 'Propensity' must be written 'propensity'; as it stands it would not",
+    ),
+    (
+        "log",
+        lambda f: f.rename(columns={"action": " action", "x_1": "X 1"}),
+        "column 'X 1' must be written 'x_1', ' action' must be written 'action'; as",
+    ),
+    ("log", lambda f: f.assign(Position=0), "column 'Position' must be written 'position'"),
+    ("log", lambda f: f.assign(Action="a"), "column 'Action' must be written 'action'"),
+    ("policy", lambda f: f.rename(columns=str.upper), "policy.csv: column 'DECISION_ID' must be"),
+    ("qhat", lambda f: f.rename(columns={"q": "Q "}), "qhat.csv: column 'Q ' must be written 'q'"),
+    (
+        "log",
+        lambda f: f.assign(timestamp="2026-09-30").pipe(spoil, 41, "timestamp", "31.09.2026"),
+        "log.csv, row 43: timestamp is '31.09.2026'; it must be an ISO date or time, such as",
+    ),
+    ("log", lambda f: f.assign(timestamp="gestern"), "row 2: timestamp is 'gestern'; it must"),
+    ("log", lambda f: f.assign(timestamp="2026-09-31"), "row 2: timestamp is '2026-09-31'; it"),
+    ("log", lambda f: f.assign(timestamp=1764547200), "row 2: timestamp is '1764547200'; it must"),
+    (
+        "log",
+        lambda f: spoil(f, 10, "x_1", "abc"),
+        "log.csv, row 12: x_1 is 'abc', but nearly all others there are numbers; it must be a",
+    ),
     ("log", lambda f: f.drop(columns="reward"), "has no column 'reward'; it has decision_id"),
     (
         "policy",
@@ -171,7 +207,7 @@ FAULTS = [
         "decision '0': probabilities sum to 1.88",
     ),
     ("policy", lambda f: spoil(f, 1, "probability", -0.2), "row 3 .*probability is -0.2; .*from 0"),
-    ("policy", lambda f: spoil(f, 1, "probability", None), "row 3 .*probability is nan"),
+    ("policy", lambda f: spoil(f, 1, "probability", None), "row 3: probability is empty"),
     (
         "policy",
         lambda f: spoil(f, 1, "probability", "?"),
@@ -180,17 +216,26 @@ FAULTS = [
     ("policy", lambda f: spoil(f, 1, "action", None), "policy.csv, row 3: action is empty; every"),
     ("policy", lambda f: f.assign(position=0), "has a column 'position', but the log has one"),
     ("policy", lambda f: spoil(f, 0, "probability", "1.5"), "decision 0, action 0.: probability"),
-    ("policy", lambda f: f.tail(-6), "no row for decision '0' of log.csv .1 of 400 decisions"),
+    (
+        "policy",
+        lambda f: f.tail(-6),
+        "no row for decision '0' of log.csv .1 of 400 decisions are missing.[.]$",
+    ),
     (
         "policy",
         lambda f: spoil(f, 1, "action", "0"),
         "row 3: decision '0', action '0' stands there",
     ),
+    (
+        "policy",
+        lambda f: f.replace({"decision_id": {"0": "X1"}}),
+        "no row for decision '0' of .* missing.; it has a decision 'X1', which log.csv has not.$",
+    ),
     ("policy", lambda f: f.head(0), "policy.csv is empty"),
     ("policy", lambda f: f.rename(columns={"action": "arm"}), "policy.csv has no column 'action'"),
     ("qhat", lambda f: f.tail(-1), "qhat.csv has no estimate for decision '0', action '0'"),
     ("qhat", lambda f: spoil(f, 2, "q", "x"), "qhat.csv, row 4: q is 'x'; it must be a number"),
-    ("qhat", lambda f: spoil(f, 2, "q", None), "qhat.csv, row 4 .*q is nan; it must be a finite"),
+    ("qhat", lambda f: spoil(f, 2, "q", None), "qhat.csv, row 4: q is empty; every row"),
 ]
 
 
@@ -224,15 +269,46 @@ def test_unknown_names(files, arguments, message):
     [
         (b"", "log.csv is empty: not even a header"),
         (b"decision_id,action,action,reward,propensity\n1,a,a,0,1\n", "two columns named 'action'"),
-        (b"decision_id,action\n1,a,3\n", "log.csv cannot be read: .*Expected 2 columns, got 3"),
-        (b"decision_id,action,reward,propensity\n1,\xff\xfe,0,1\n", "log.csv cannot be read: "),
+        (
+            b"decision_id,action\n1,a,3\n",
+            "log.csv, row 2: a row has 3 cells where the header has 2; a",
+        ),
+        ("decision_id,action\n1,a\n2,gr\xfcn\n".encode("latin-1"), NO_UTF8.format(3)),
+        ("id,gr\xfcn\n1,a\n".encode("latin-1"), NO_UTF8.format(1)),
+        ("decision_id,action\n1,a\n".encode("utf-16"), NO_UTF8.format(1)),
+        ("decision_id,action\n1,a\n".encode("utf-16-le"), NO_UTF8.format(1)),
+        (b"decision_id;action;reward\n1;a;0,5\n", "log.csv seems to be separated by ';'; save it"),
+        (b"decision_id\taction\treward\n1\ta\t0\n", "log.csv seems to be separated by tabs; save"),
     ],
 )
-def test_files_that_are_no_tables(files, content, message):
+@pytest.mark.parametrize("kind", ["decision_id", "episode_id"])
+def test_files_that_are_no_tables(files, content, message, kind):
     path = files.folder / "log.csv"
-    path.write_bytes(content)
-    with pytest.raises(LogError, match=message):
+    path.write_bytes(content.replace(b"decision_id", kind.encode()))
+    with pytest.raises(LogError, match=message) as refused:
         evaluate_files(Inputs(path, "uniform"), files.folder / "out", OpeSettings(), 0)
+    assert "\0" not in str(refused.value)
+
+
+def test_a_letter_that_two_parts_of_a_file_share_is_read(files, monkeypatch):
+    monkeypatch.setattr("promopilot.experiments.ope.csv_text._PART", 3)
+    path = files.folder / "log.csv"
+    path.write_bytes("decision_id,action,reward\n1,grün,0\n2,€,1\n".encode())
+    require_csv(path)
+    path.write_bytes(path.read_bytes() + b"3,\xe2\x82")
+    require_csv(path)
+    path.write_bytes(path.read_bytes() + b"x,0\n")
+    with pytest.raises(LogError, match=NO_UTF8.format(4)):
+        require_csv(path)
+
+
+def test_columns_that_nothing_uses_are_told(files):
+    log = files.frames["log"].assign(price=3, x_empty=None, cost=1.0, step=0)
+    result = files({"log": log}, policy="uniform", qhat=False)
+    assert result["diagnostics"]["ignored_columns"] == ["price", "x_empty", "cost", "step"]
+    plain = files(policy="uniform", qhat=False)
+    assert plain["diagnostics"]["ignored_columns"] == []
+    assert result["estimates"] == plain["estimates"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(files):

@@ -131,19 +131,38 @@ def test_clusters_evidence_and_other_decisions_are_read(files):
 FAULTS = [
     (
         "log",
+        lambda f: f.rename(columns={"reward": "Reward "}),
+        "log.csv: column 'Reward ' must be written 'reward'; as it stands",
+    ),
+    (
+        "log",
+        lambda f: f.assign(timestamp="2026-09-30").pipe(spoil, 41, "timestamp", "31.09.2026"),
+        "log.csv, row 43 .*timestamp is '31.09.2026'; it must be an ISO date or time",
+    ),
+    (
+        "policy",
+        lambda f: f.replace({"decision_id": {"0": "X1"}}),
+        "no row for decision '0'.* missing.; it has a decision 'X1', which log.csv has not.$",
+    ),
+    (
+        "log",
         lambda f: spoil(f, 4, "propensity_density", 0),
         r"log.csv, row 6 \(decision 4\): propensity_density is 0; .*above 0, and finite",
     ),
     ("log", lambda f: spoil(f, 4, "propensity_density", -1), "propensity_density is -1; .*above 0"),
     ("log", lambda f: spoil(f, 4, "propensity_density", "inf"), "propensity_density is inf"),
-    ("log", lambda f: spoil(f, 4, "propensity_density", None), "propensity_density is nan"),
+    (
+        "log",
+        lambda f: spoil(f, 4, "propensity_density", None),
+        "row 6: propensity_density is empty",
+    ),
     (
         "log",
         lambda f: spoil(f, 7, "reward", None),
-        r"row 9 \(decision 7\): reward is nan; .*finite",
+        "row 9: reward is empty; every row needs one",
     ),
     ("log", lambda f: spoil(f, 7, "reward", "one"), "row 9: reward is 'one'; it must be a number"),
-    ("log", lambda f: spoil(f, 7, "action", None), "row 9 .*action is nan; .*finite number"),
+    ("log", lambda f: spoil(f, 7, "action", None), "row 9: action is empty; every row needs"),
     ("log", lambda f: spoil(f, 7, "action", "high"), "action is 'high'; it must be a number"),
     ("log", lambda f: spoil(f, 3, "decision_id", "2"), "row 5: decision_id '2' stands there twice"),
     ("log", lambda f: spoil(f, 3, "decision_id", None), "row 5: decision_id is empty"),
@@ -154,14 +173,14 @@ FAULTS = [
     (
         "policy",
         lambda f: spoil(f, 1, "action", None),
-        r"policy.csv, row 3 .*action is nan; .*finite",
+        "policy.csv, row 3: action is empty; every row needs one",
     ),
     ("policy", lambda f: spoil(f, 1, "decision_id", "0"), "decision_id '0' stands there twice"),
     ("policy", lambda f: f.tail(-2), "no row for decision '0' of log.csv .2 of 500 decisions"),
     ("policy", lambda f: f.head(0), "policy.csv is empty: it needs a row for every decision"),
     ("policy", lambda f: f.drop(columns="action"), "policy.csv has no column 'action'"),
     ("qhat", lambda f: spoil(f, 2, "q", "x"), "qhat.csv, row 4: q is 'x'; it must be a number"),
-    ("qhat", lambda f: spoil(f, 2, "q", None), "qhat.csv, row 4 .*q is nan; .*finite number"),
+    ("qhat", lambda f: spoil(f, 2, "q", None), "qhat.csv, row 4: q is empty; every row"),
     ("qhat", lambda f: f.tail(-1), "qhat.csv has no row for decision '0' of log.csv"),
 ]
 
@@ -186,3 +205,10 @@ def test_a_fault_is_one_error_with_its_place_and_nothing_is_written(files, name,
 def test_policies_that_are_not_there(files, policy, message):
     with pytest.raises(LogError, match=message):
         files(policy=policy)
+
+
+def test_columns_that_nothing_uses_are_told(files):
+    log = files.frames["log"].assign(price=3, x_empty=None, s_0=1.0)
+    result = files({"log": log})
+    assert result["diagnostics"]["ignored_columns"] == ["price", "x_empty", "s_0"]
+    assert files()["diagnostics"]["ignored_columns"] == []

@@ -97,3 +97,12 @@ def test_tiny_probabilities_are_compared_by_their_ratio():
         False,
         False,
     ]
+
+
+def test_rare_rewards_are_too_few_to_judge_by_and_dense_ones_are_not():
+    rng = np.random.default_rng(3)
+    action = rng.integers(4, size=2000)
+    for reward, refused in ((rng.random(2000) < 0.004, True), (rng.normal(size=2000), False)):
+        log = log_of(action, reward)
+        result = evaluate_log(log, always(log, 0), np.zeros((2000, 4)), QUICK, 0)
+        assert ("few_rewarded" in result["rules"]) == refused

@@ -9,10 +9,12 @@ from promopilot.experiments.ope.log_table import (
     Place,
     evidence_column,
     feature_columns,
+    ignored_columns,
     place_in,
     timestamp_column,
 )
 
+FILE = Place("log.csv", 2)
 DAY = np.datetime64("2026-03-01T00:00:00")
 
 
@@ -20,7 +22,7 @@ DAY = np.datetime64("2026-03-01T00:00:00")
     ("values", "want"),
     [
         (
-            ["2026-03-01", "2026-03-01T12:30:00", "soon", None],
+            ["2026-03-01", "2026-03-01T12:30:00", " ", None, "NaT"],
             [DAY, DAY + np.timedelta64(750, "m")],
         ),
         (["2026-03-01T01:00:00+01:00", "2026-02-28T23:00:00-01:00"], [DAY, DAY]),
@@ -32,20 +34,45 @@ DAY = np.datetime64("2026-03-01T00:00:00")
     ],
 )
 def test_times_are_read_in_utc_and_what_is_none_is_a_gap(values, want):
-    found = timestamp_column(pa.table({"timestamp": values}))
+    found = timestamp_column(pa.table({"timestamp": values}), FILE)
     assert found[: len(want)].tolist() == [one.item() for one in want]
     assert np.isnat(found[len(want) :]).all()
 
 
-def test_numbers_are_no_times():
-    assert timestamp_column(pa.table({"timestamp": [20260301, 20260302]})) is None
-    assert timestamp_column(pa.table({"time": ["2026-03-01"]})) is None
+@pytest.mark.parametrize(
+    "value", ["soon", "31.09.2026", "2026-09-31", "20260301", "2026-03-01T25:00", 1764547200]
+)
+def test_what_is_no_time_is_refused_with_its_row(value):
+    rule = f"^log.csv, row 3: timestamp is '{value}'; it must be an ISO date or time, such as 2026"
+    with pytest.raises(LogError, match=rule):
+        timestamp_column(pa.table({"timestamp": [None, value]}), FILE)
+
+
+def test_without_a_column_there_are_no_times():
+    assert timestamp_column(pa.table({"time": ["2026-03-01"]}), FILE) is None
 
 
 def test_features_are_the_columns_x_with_gaps():
     table = pa.table({"x_b": [1.0, None], "action": ["u", "v"], "x_a": ["low", "high"]})
-    np.testing.assert_array_equal(feature_columns(table), [[1.0, 1.0], [np.nan, 0.0]])
-    assert feature_columns(table.select(["action"])).shape == (2, 0)
+    found = feature_columns(table, "x_", "log.csv")
+    np.testing.assert_array_equal(found, [[1.0, 1.0], [np.nan, 0.0]])
+    assert feature_columns(table.select(["action"]), "x_", "log.csv").shape == (2, 0)
+
+
+def test_a_word_among_numbers_is_refused_and_words_with_some_numbers_are_read():
+    numbers = [str(one) for one in range(20)]
+    with pytest.raises(LogError, match=r"^log.csv, row 22: x_age is 'abc', but nearly all others"):
+        feature_columns(pa.table({"x_age": [*numbers, "abc"]}), "x_", "log.csv")
+    sizes = feature_columns(pa.table({"x_size": ["38", "XL", " 40", "n/a"]}), "x_", "log.csv")
+    np.testing.assert_array_equal(sizes[:, 0], [0.0, 2.0, 1.0, np.nan])
+    known = feature_columns(pa.table({"x_age": ["2", "", "10", "NA"]}), "x_", "log.csv")
+    np.testing.assert_array_equal(known[:, 0], [2.0, np.nan, 10.0, np.nan])
+
+
+def test_features_without_a_value_are_passed_over_and_told_beside_unknown_columns():
+    table = pa.table({"x_a": [1.0, None], "x_b": ["", None], "step": [1, 2], "action": ["u", ""]})
+    assert feature_columns(table, "x_", "log.csv").shape == (2, 1)
+    assert ignored_columns(table, ("action", "x_*")) == ("x_b", "step")
 
 
 def test_one_simulated_row_makes_a_log_simulated():

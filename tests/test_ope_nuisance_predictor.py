@@ -184,7 +184,7 @@ FAULTS = [
     ({"action": "soap-5"}, r"action 'soap-5' is no promotion of the tables in .*data"),
     ({"x_placement": "moon"}, r"log.csv, row 3: x_placement is 'moon'; the tables in data have"),
     ({"x_segment": ""}, r"log.csv, row 3: x_segment is empty; the tables in data have"),
-    ({"timestamp": "soon"}, r"log.csv, row 3: timestamp is 'soon'; a predictor needs a date"),
+    ({"timestamp": "soon"}, r"log.csv, row 3: timestamp is 'soon'; it must be an ISO date"),
     ({"timestamp": ""}, r"log.csv, row 3: timestamp is empty; a predictor needs a date"),
 ]
 

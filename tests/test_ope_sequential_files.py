@@ -86,7 +86,7 @@ def test_the_command_writes_estimates_of_a_sequential_log_and_nothing_of_a_broke
     assert seen["q_model"]["failed"] == []
     assert json.loads((out / "ope.json").read_text()) == result
     spoil(LOG, 9, "reward", "nan").to_csv(tmp_path / "log.csv", index=False)
-    with pytest.raises(LogError, match="reward is nan"):
+    with pytest.raises(LogError, match=r"row 11 .*reward is nan"):
         evaluate_files(Inputs(tmp_path / "log.csv", given), tmp_path / "none", SETTINGS, 0)
     assert not (tmp_path / "none").exists()
 
@@ -173,6 +173,16 @@ def test_actions_that_only_the_policy_knows_are_not_supported(read):
             spoil(LOG, 9, "reward", "nan"),
             r"log.csv, row 11 \(episode 1, step 2\): reward is nan; it",
         ),
+        (spoil(LOG, 9, "reward", ""), "log.csv, row 11: reward is empty; every row needs one"),
+        (
+            spoil(LOG.assign(timestamp="2026-09-30"), 41, "timestamp", "31.09.2026"),
+            "log.csv, row 43: timestamp is '31.09.2026'; it must be an ISO date or time, such as",
+        ),
+        (
+            LOG.rename(columns={"propensity": "Propensity", "s_0": "S_0"}),
+            "column 'S_0' must be written 's_0', 'Propensity' must be written 'propensity'; as",
+        ),
+        (spoil(LOG, 9, "s_1", "abc"), "log.csv, row 11: s_1 is 'abc', but nearly all others there"),
         (spoil(LOG, 9, "reward", "much"), "log.csv, row 11: reward is 'much'; it must be a number"),
         (
             spoil(LOG, 9, "propensity", 0),
@@ -215,10 +225,18 @@ def test_a_log_at_fault_is_refused_with_its_row(read, log, message):
         ),
         (
             spoil(POLICY, 5, "probability", ""),
-            "row 7 .*: probability is nan; it must be from 0 to 1",
+            "policy.csv, row 7: probability is empty; every row needs one",
         ),
         (POLICY.drop(index=5), "policy.csv, episode '0', step 1: probabilities sum to 0.7"),
         (POLICY.drop(index=range(4, 8)), r"no row for episode '0', step 1 of log.csv \(1 of 1400"),
+        (
+            POLICY.replace({"episode_id": {"0": "X1"}}),
+            "no row for episode '0', step 0 .*; it has an episode 'X1', which log.csv has not.$",
+        ),
+        (
+            POLICY.rename(columns={"step": "Step"}),
+            "policy.csv: column 'Step' must be written 'step'",
+        ),
         (pd.concat([POLICY, POLICY[5:6]]), "row 5602 .* stands there twice"),
         (POLICY.drop(columns="step"), "policy.csv has no column 'step'"),
         (POLICY[:0], "policy.csv is empty: it needs a row for every step of log.csv"),
@@ -246,3 +264,10 @@ def test_a_policy_at_fault_is_refused_with_its_row(read, policy, message):
 def test_estimates_at_fault_are_refused_with_their_row(read, qhat, message):
     with pytest.raises(LogError, match=message):
         read(qhat=qhat)
+
+
+def test_columns_that_nothing_uses_are_told(read):
+    case = read(LOG.assign(x_age=3, s_empty=None), estimators=())
+    assert case.extra["ignored_columns"][-2:] == ["x_age", "s_empty"]
+    assert "s_0" not in case.extra["ignored_columns"]
+    np.testing.assert_allclose(case.rows.q_policy, read(estimators=()).rows.q_policy)

@@ -199,6 +199,21 @@ def test_weak_support_is_a_verdict(files):
 FAULTS = [
     (
         "log",
+        lambda f: f.rename(columns={"propensity_cascade": "Propensity_cascade "}),
+        "log.csv: column 'Propensity_cascade ' must be written 'propensity_cascade'; as it stands",
+    ),
+    (
+        "log",
+        lambda f: f.assign(timestamp="2026-09-30").pipe(spoil, 41, "timestamp", "31.09.2026"),
+        "log.csv, row 43 .*timestamp is '31.09.2026'; it must be an ISO date or time",
+    ),
+    (
+        "policy",
+        lambda f: f.replace({"decision_id": {"0": "X1"}}),
+        "no row for decision '0'.* missing.; it has a decision 'X1', which log.csv has not.$",
+    ),
+    (
+        "log",
         lambda f: spoil(f, 4, "propensity", 0),
         r"log.csv, row 6 \(decision 1\): propensity is 0; .*above 0",
     ),
@@ -207,14 +222,18 @@ FAULTS = [
         lambda f: spoil(f, 4, "propensity_position", 1.2),
         "propensity_position is 1.2; .*at most",
     ),
-    ("log", lambda f: spoil(f, 4, "propensity_cascade", None), "row 6 .*propensity_cascade is nan"),
+    (
+        "log",
+        lambda f: spoil(f, 4, "propensity_cascade", None),
+        "row 6: propensity_cascade is empty",
+    ),
     ("log", lambda f: spoil(f, 4, "propensity", 0.5), "row 6 .*propensity is 0.5; .*whole slate"),
     ("log", lambda f: spoil(f, 4, "propensity_cascade", 0.9), "is 0.9; it cannot exceed that of"),
     ("log", lambda f: spoil(f, 5, "propensity_cascade", 0.001), "0.001; at the last position"),
     (
         "log",
         lambda f: spoil(f, 7, "reward", None),
-        r"row 9 \(decision 2\): reward is nan; .*finite",
+        "row 9: reward is empty; every row needs one",
     ),
     ("log", lambda f: spoil(f, 7, "reward", "one"), "row 9: reward is 'one'; it must be a number"),
     (
@@ -229,7 +248,7 @@ FAULTS = [
         "row 6 .*position is -1; positions count from 0",
     ),
     ("log", lambda f: spoil(f, 4, "position", 0.5), "position is 0.5; it must be a whole number"),
-    ("log", lambda f: spoil(f, 4, "position", None), "position is nan; it must be a whole number"),
+    ("log", lambda f: spoil(f, 4, "position", None), "row 6: position is empty; every row"),
     ("log", lambda f: f.drop(index=1), "row 3 .*position is 2; the slate lacks one before it"),
     ("log", lambda f: f.assign(position=f.position + 2), "row 3 .*position is 3; .*are 0, 1, 2"),
     ("log", lambda f: spoil(f, 3, "action", None), "row 5: action is empty"),
@@ -273,7 +292,7 @@ FAULTS = [
         lambda f: f.drop(columns=["probability", "probability_cascade"]),
         "policy.csv has no column 'probability'",
     ),
-    ("cascade", lambda f: spoil(f, 2, "q", None), r"cascade.csv, row 4 .*q is nan; .*finite"),
+    ("cascade", lambda f: spoil(f, 2, "q", None), "cascade.csv, row 4: q is empty; every"),
     ("cascade", lambda f: f.drop(index=2), "no estimate for decision '0', position 0, action '2'"),
     ("cascade", lambda f: f.drop(index=3), "position 0: probabilities sum to 0.696.*must sum to 1"),
     ("cascade", lambda f: spoil(f, 1, "probability", 2), "row 3 .*probability is 2; .*from 0 to 1"),
@@ -325,3 +344,10 @@ def test_estimates_are_needed_for_every_item_that_the_policy_may_show(files):
     )
     with pytest.raises(LogError, match="no estimate for decision '0', position 1, action '1'"):
         files({"cascade": gone}, policy="uniform")
+
+
+def test_columns_that_nothing_uses_are_told(files):
+    log = files.frames["log"].assign(price=3, x_empty=None, s_0=1.0)
+    result = files({"log": log})
+    assert result["diagnostics"]["ignored_columns"] == ["price", "x_empty", "s_0"]
+    assert files()["diagnostics"]["ignored_columns"] == []

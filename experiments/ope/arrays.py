@@ -10,6 +10,7 @@ TextArray = NDArray[np.object_]  # of str
 
 # Rewards beyond this leave no room for their squares.
 LARGEST_REWARD = 1e100
+USABLE_SQL = f"abs({{value}}) <= {LARGEST_REWARD:g}"  # the same of a cell; NaN exceeds all
 USABLE_REWARD = "it must be a finite number, of a size up to 1e100"  # the rule in words
 
 

@@ -108,8 +108,8 @@ def _estimate(
         gain_interval = _bootstrapped(
             gain, gain_error, drawn.gain, drawn.gain_error, at, confidence
         )
-    # Rewards that never differ, or weights that are all 0, say nothing of what was not drawn. A gain
-    # that is 0 by construction, that of the logged policy over itself, is no wider.
+    # Rewards that never differ, or weights that are all 0, say nothing of what was not drawn. A
+    # gain that is 0 by construction, that of the logged policy over itself, is no wider.
     if error == 0.0 or unweighted:
         interval = _UNDEFINED
     if unweighted or (gain_error == 0.0 and gain != 0.0):

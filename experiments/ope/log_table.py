@@ -1,5 +1,6 @@
 """What reading a log or a policy has in common, whatever its kind: naming the row at fault."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,20 @@ from numpy.typing import NDArray
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
 from promopilot.experiments.ope.bandit.log import EVIDENCE
-from promopilot.experiments.ope.columns import FIRST_ROW, feature_column, id_column
+from promopilot.experiments.ope.columns import (
+    FIRST_ROW,
+    feature_column,
+    id_column,
+    text_column,
+)
+from promopilot.experiments.ope.known_columns import is_known
+
+# A date, or a date and a time of day with or without its distance from UTC.
+ISO_TIME = (
+    r"\d{4}-\d{2}-\d{2}"
+    r"([T ]([01]\d|2[0-3]):\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
+)
+ISO_RULE = "it must be an ISO date or time, such as 2026-03-01 or 2026-03-01T12:30:00, or empty"
 
 
 @dataclass(frozen=True)
@@ -83,24 +97,50 @@ def evidence_column(table: pa.Table, place: Place) -> str:
     return "simulated" if (words == "simulated").any() else "logged"
 
 
-def feature_columns(table: pa.Table) -> FloatArray:
-    """The features [m, d], columns x_*; NaN where missing."""
-    known = [feature_column(table, name) for name in table.column_names if name.startswith("x_")]
+def feature_columns(table: pa.Table, start: str, file: str) -> FloatArray:
+    """The features [m, d], columns that begin with `start`; NaN where missing.
+
+    Those without any value are passed over.
+
+    Raises:
+        LogError: a word among numbers, with its row.
+    """
+    names = [name for name in table.column_names if name.startswith(start)]
+    known = [feature_column(table, name, file) for name in names if not _is_empty(table, name)]
     return np.column_stack(known) if known else np.empty((table.num_rows, 0))
 
 
-def timestamp_column(table: pa.Table) -> NDArray[np.datetime64] | None:
-    """Times [m] in UTC of a column `timestamp`, NaT where not readable.
+def ignored_columns(table: pa.Table, known: Sequence[str]) -> tuple[str, ...]:
+    """Columns that nothing uses: those that are not known, and features without any value."""
+    return tuple(
+        name
+        for name in table.column_names
+        if not is_known(name, known) or (name not in known and _is_empty(table, name))
+    )
 
-    None where there is no such column, or it holds numbers, whose unit is not known.
+
+def timestamp_column(table: pa.Table, place: Place) -> NDArray[np.datetime64] | None:
+    """Times [m] in UTC of a column `timestamp`, NaT where it is empty; None without one.
+
+    Raises:
+        LogError: a value that is no ISO date or time, with its row.
     """
     if "timestamp" not in table.column_names:
         return None
-    written = pd.Series(table.column("timestamp").to_pandas())
-    if pd.api.types.is_numeric_dtype(written):
-        return None
-    times = pd.to_datetime(written, format="ISO8601", errors="coerce", utc=True)
+    column = table.column("timestamp")
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        times = pd.to_datetime(pd.Series(column.to_pandas()), utc=True)
+    else:
+        written = text_column(table, "timestamp")
+        iso = written.where(written.str.fullmatch(ISO_TIME).fillna(False))
+        times = pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
+        wrong = (written.notna() & times.isna()).to_numpy(dtype=bool)
+        place.refuse(wrong, "timestamp", written.to_numpy(dtype=object), ISO_RULE)
     return np.asarray(times.dt.tz_localize(None).to_numpy(dtype="datetime64[s]"))
+
+
+def _is_empty(table: pa.Table, name: str) -> bool:
+    return bool(text_column(table, name).isna().all())
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,7 @@ from promopilot.experiments.ope.arrays import FloatArray, IntArray
 from promopilot.experiments.ope.bandit.faults import filled, refuse_broken, within
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 from promopilot.experiments.ope.bandit.table import ROW, Table, open_table
+from promopilot.experiments.ope.columns import told_id
 
 # Rows taken from the database at once.
 _BATCH = 1_000_000
@@ -23,6 +24,7 @@ class CellFile:
 
     table: Table
     column: str  # of the number
+    log: str  # the log's file name, for messages
 
     @property
     def name(self) -> str:
@@ -56,6 +58,15 @@ class CellFile:
             f"(select {self.table.text('decision_id')} from {self.table.source})"
         )
         return 0 if found is None else int(found[0])
+
+    def unknown(self) -> str:
+        """The first decision that the log does not hold, as the end of a message; else empty."""
+        decision = self.table.text("decision_id")
+        found = self.table.database.one(
+            f"select {decision} from {self.table.source} where {decision} not in "
+            f"(select decision_id from decision) order by {ROW} limit 1"
+        )
+        return "" if found is None else told_id(str(found[0]), "a decision", self.log)
 
     def refuse_repeated(self, decision: str, action: str) -> LogError:
         """The fault of a decision's action that stands there twice."""
@@ -119,7 +130,8 @@ def open_cells(log: LogSource, path: Path, column: str, holds: str, words: str) 
     Raises:
         LogError: a fault, with row, column and value.
     """
-    table = open_table(log.table.database, path, ("decision_id", "action", column))
+    needed = ("decision_id", "action", column)
+    table = open_table(log.table.database, path, needed, ("position",))
     if "position" in table.types:
         raise LogError(
             f"{path.name} has a column 'position', but the log has one action per decision."
@@ -131,7 +143,7 @@ def open_cells(log: LogSource, path: Path, column: str, holds: str, words: str) 
     rules = [filled(table, name) for name in ("decision_id", "action")]
     rules.append(within(table, column, holds, words))
     refuse_broken(table, rules, ("decision_id", "action"))
-    return CellFile(table, column)
+    return CellFile(table, column, log.table.name)
 
 
 def _columns(batch: pa.RecordBatch | None) -> tuple[IntArray, IntArray, FloatArray]:

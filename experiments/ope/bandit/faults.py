@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.bandit.table import Table
 
-# How an empty number may be written.
-_EMPTY = ("", "nan")
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -57,7 +54,9 @@ def _told(table: Table, rule: Rule, ids: Sequence[str]) -> str:
         rule.broken,
         [table.number(rule.column), table.text(rule.column), *(table.text(name) for name in ids)],
     )
-    if number != number and text is not None and text.strip().lower() not in _EMPTY:
+    if text is None or not text.strip():
+        return f"{table.name}, row {row}: {rule.column} is empty; every row needs one."
+    if number != number and text.strip().lower() != "nan":
         return f"{table.name}, row {row}: {rule.column} is {text!r}; it must be a number."
     of = ", ".join(
         f"{name.removesuffix('_id')} {value}" for name, value in zip(ids, names, strict=True)

@@ -70,6 +70,7 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[BanditRo
             "cross-fitted" if given is None else "given",
             "logged" if log.has_propensity or behavior is not None else "estimated",
         )
+        case = replace(case, extra={**case.extra, "ignored_columns": list(log.ignored)})
         return extra.complete(case, log, size, models.fold)
 
 

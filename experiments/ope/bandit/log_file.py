@@ -13,7 +13,13 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import BoolArray, FloatArray, TextArray
+from promopilot.experiments.ope.arrays import (
+    USABLE_REWARD,
+    USABLE_SQL,
+    BoolArray,
+    FloatArray,
+    TextArray,
+)
 from promopilot.experiments.ope.bandit.database import Database, open_database
 from promopilot.experiments.ope.bandit.faults import Rule, filled, refuse_broken, within
 from promopilot.experiments.ope.bandit.log import (
@@ -22,11 +28,22 @@ from promopilot.experiments.ope.bandit.log import (
     BanditLog,
 )
 from promopilot.experiments.ope.bandit.log_codes import make_codes, refuse_repeated
-from promopilot.experiments.ope.bandit.log_columns import feature, timestamp
+from promopilot.experiments.ope.bandit.log_columns import (
+    feature,
+    ignored_columns,
+    timestamp,
+    timestamp_rule,
+)
 from promopilot.experiments.ope.bandit.table import Table, open_table, quoted
 
 # Memory for reading a log whole.
 _WHOLE_MB = 1000
+_NEEDED = ("decision_id", "action", "reward")
+_OPTIONAL = (
+    *("propensity", "timestamp", "cluster_id", "evidence", "category", "unavailable", "x_*"),
+    # These make a log one of another kind.
+    *("episode_id", "position", "propensity_density"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +87,7 @@ class LogSource:
     evidence: str
     actions: tuple[str, ...]  # names, sorted; others may be added behind them
     unseen_from: int  # actions from here on are not in the log
+    ignored: tuple[str, ...] = ()  # columns that nothing uses
 
     @property
     def count(self) -> int:
@@ -175,7 +193,7 @@ def open_log(database: Database, path: Path) -> LogSource:
     Raises:
         LogError: a fault, with row, column and value.
     """
-    table = open_table(database, path, ("decision_id", "action", "reward"))
+    table = open_table(database, path, _NEEDED, _OPTIONAL)
     if table.count == 0:
         raise LogError(f"{table.name} is empty: it needs at least one decision.")
     ids = [name for name in ("decision_id", "cluster_id", "action") if name in table.types]
@@ -184,7 +202,7 @@ def open_log(database: Database, path: Path) -> LogSource:
         words = ", ".join(f"'{word}'" for word in EVIDENCE)
         unknown = f"coalesce({table.text('evidence')}, '') not in ({words})"
         rules.append(Rule("evidence", unknown, "it must be logged or simulated", False))
-    rules.append(within(table, "reward", "isfinite({value})", "it must be a finite number"))
+    rules.append(within(table, "reward", USABLE_SQL, USABLE_REWARD))
     if "propensity" in table.types:
         rules.append(
             within(
@@ -194,10 +212,13 @@ def open_log(database: Database, path: Path) -> LogSource:
                 "the probability of an action that was taken must be above 0 and at most 1",
             )
         )
+    if "timestamp" in table.types:
+        rules.append(timestamp_rule(table))
     refuse_broken(table, rules, ("decision_id",))
+    ignored = ignored_columns(table, (*_NEEDED, *_OPTIONAL))
     simulated = "evidence" in table.types and table.has(f"{table.text('evidence')} = 'simulated'")
     refuse_repeated(table)
     actions = make_codes(table)
     # One word for the whole log: a part that is simulated makes all of it so.
     evidence = "simulated" if simulated else "logged"
-    return LogSource(table, evidence, actions, len(actions))
+    return LogSource(table, evidence, actions, len(actions), ignored)

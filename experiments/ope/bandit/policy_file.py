@@ -12,6 +12,7 @@ from promopilot.experiments.ope.arrays import FloatArray
 from promopilot.experiments.ope.bandit.cells import CellFile, open_cells
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 from promopilot.experiments.ope.bandit.run_policy import write_run_policy
+from promopilot.experiments.ope.distribution import normalised
 
 _SHARE = "{value} >= 0 and {value} <= 1"
 _NAMES = "uniform, logged, always:<action>"
@@ -85,7 +86,8 @@ def _summing(
     if (missing := absent.all(axis=1)).any():
         raise LogError(
             f"{cells.name} has no row for decision {block.decision[int(np.argmax(missing))]!r} of "
-            f"{log.table.name} ({cells.missing()} of {log.count} decisions are missing)."
+            f"{log.table.name} ({cells.missing()} of {log.count} decisions are missing)"
+            f"{cells.unknown()}."
         )
     table[absent] = 0.0
     totals = table.sum(axis=1)
@@ -95,7 +97,7 @@ def _summing(
             f"{cells.name}, decision {block.decision[row]!r}: probabilities sum to "
             f"{totals[row]:.12g}; they must sum to 1."
         )
-    return table
+    return normalised(table)
 
 
 def _with_actions(log: LogSource, cells: CellFile) -> LogSource:

@@ -12,6 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv, parquet
 
 from promopilot.experiments.errors import LogError
+from promopilot.experiments.ope.csv_text import require_csv, unreadable
 
 # Bytes of a CSV read at once.
 _CSV_BLOCK = 1 << 24
@@ -38,13 +39,12 @@ def as_parquet(path: Path, scratch: Path) -> Path:
     except OSError as error:
         raise LogError(f"{path} cannot be read: {error.strerror or error}.") from None
     except pa.ArrowInvalid as error:
-        if path.suffix == ".csv" and "Empty CSV file" in str(error):
-            raise LogError(f"{path.name} is empty: not even a header.") from None
-        raise LogError(f"{path.name} cannot be read: {error}.") from None
+        raise unreadable(path, error) from None
     return target
 
 
 def _copy_csv(path: Path, target: Path) -> None:
+    require_csv(path)
     reading = csv.ReadOptions(block_size=_CSV_BLOCK)
     parsing = csv.ParseOptions(newlines_in_values=True)
     with csv.open_csv(path, reading, parsing) as stream:

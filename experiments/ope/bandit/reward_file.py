@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import FloatArray
+from promopilot.experiments.ope.arrays import USABLE_REWARD, USABLE_SQL, FloatArray
 from promopilot.experiments.ope.bandit.cells import open_cells
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 
@@ -23,7 +23,7 @@ def open_rewards(path: Path, log: LogSource) -> Rewards:
     Raises:
         LogError: a fault with row and value, here or when a block lacks an estimate.
     """
-    cells = open_cells(log, path, "q", "isfinite({value})", "it must be a finite number")
+    cells = open_cells(log, path, "q", USABLE_SQL, USABLE_REWARD)
     blocks = cells.blocks()
 
     def read(block: LogBlock, policy: FloatArray | None) -> FloatArray:

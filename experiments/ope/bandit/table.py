@@ -10,7 +10,8 @@ from pyarrow import parquet  # type: ignore[import-untyped]
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.bandit.database import Database
 from promopilot.experiments.ope.bandit.readable import as_parquet
-from promopilot.experiments.ope.columns import FIRST_ROW, require_names
+from promopilot.experiments.ope.columns import FIRST_ROW
+from promopilot.experiments.ope.known_columns import require_names
 
 # Name of the column with the place of a row in its file, from 0.
 ROW = "file_row_number"
@@ -37,10 +38,12 @@ class Table:
         return self.path.name
 
     def text(self, column: str) -> str:
-        """SQL: a cell as text, whole numbers without a decimal point; NULL where empty."""
+        """SQL: a cell as text, whole numbers without a decimal point; NULL where empty or NaN."""
         cell = quoted(column)
-        if self.types[column] in _FLOATS and self._is_whole(column):
-            return f"cast(cast({cell} as bigint) as varchar)"
+        if self.types[column] in _FLOATS:
+            kind = "bigint" if self._is_whole(column) else "varchar"
+            filled = f"case when isnan({cell}) then null else {cell} end"
+            return f"cast(cast({filled} as {kind}) as varchar)"
         return f"nullif(cast({cell} as varchar), '')"
 
     def number(self, column: str) -> str:
@@ -74,19 +77,23 @@ class Table:
     def _is_whole(self, column: str) -> bool:
         cell = quoted(column)
         return not self.has(
+            f"not isnan({cell}) and "
             f"not (isfinite({cell}) and {cell} = trunc({cell}) and abs({cell}) <= {_EXACT})"
         )
 
 
-def open_table(database: Database, path: Path, columns: Sequence[str]) -> Table:
-    """Opens a .csv or .parquet file that has these columns.
+def open_table(
+    database: Database, path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Table:
+    """Opens a .csv or .parquet file that has these columns, and may have the optional ones.
 
     Raises:
-        LogError: no such file, another ending, not readable, a column missing or there twice.
+        LogError: no such file, another ending, not readable, a column missing, misspelt or there
+            twice.
     """
     readable = as_parquet(path, database.scratch)
     names = parquet.read_schema(readable).names
-    require_names(names, columns, path.name)
+    require_names(names, columns, path.name, optional)
     if ROW in names:
         raise LogError(f"{path.name} has a column {ROW!r}, a name that is taken; rename it.")
     escaped = str(readable).replace("'", "''")

@@ -1,5 +1,6 @@
 """Files of a log of numeric actions as a case."""
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,13 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[Continuo
         LogError: a fault in a file, with its row and value, or a name that is not known.
     """
     source = read_log(inputs.log)
+    case = _case(inputs, source, settings, seed)
+    return replace(case, extra={**case.extra, "ignored_columns": list(source.ignored)})
+
+
+def _case(
+    inputs: Inputs, source: ContinuousFile, settings: OpeSettings, seed: int
+) -> Case[ContinuousRows]:
     log = source.log
     policy = _policy(inputs.policy, source)
     if inputs.qhat is not None:

@@ -9,14 +9,24 @@ from numpy.typing import NDArray
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray, TextArray
-from promopilot.experiments.ope.columns import id_column, number_column, read_table, require
+from promopilot.experiments.ope.columns import (
+    id_column,
+    number_column,
+    read_table,
+    require,
+    unknown_id,
+)
 from promopilot.experiments.ope.continuous.log import ContinuousLog, check_log
 from promopilot.experiments.ope.log_table import (
     evidence_column,
     feature_columns,
+    ignored_columns,
     place_in,
     timestamp_column,
 )
+
+_NEEDED = ("decision_id", "action", "reward", "propensity_density")
+_OPTIONAL = ("cluster_id", "evidence", "timestamp", "x_*")
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class ContinuousFile:
     unit: TextArray  # [n] cluster ids where given, else decision ids: what is independent
     features: FloatArray  # [n, d] the columns x_*
     timestamp: NDArray[np.datetime64] | None  # [n]
+    ignored: tuple[str, ...]  # columns that nothing uses
 
 
 def read_log(path: Path) -> ContinuousFile:
@@ -39,8 +50,8 @@ def read_log(path: Path) -> ContinuousFile:
     Raises:
         LogError: a fault, with row, column and value.
     """
-    table = read_table(path, ids=("decision_id", "cluster_id", "evidence"))
-    require(table, ("decision_id", "action", "reward", "propensity_density"), path.name)
+    table = read_table(path, ids=("decision_id", "cluster_id", "evidence", "timestamp"))
+    require(table, _NEEDED, path.name, _OPTIONAL)
     if table.num_rows == 0:
         raise LogError(f"{path.name} is empty: it needs at least one decision.")
     decision = id_column(table, "decision_id", path.name)
@@ -57,7 +68,7 @@ def read_log(path: Path) -> ContinuousFile:
     )
     check_log(log, place)
     order = np.argsort(decision, kind="stable")
-    times = timestamp_column(table)
+    times = timestamp_column(table, place)
     return ContinuousFile(
         name=path.name,
         log=ContinuousLog(
@@ -69,8 +80,9 @@ def read_log(path: Path) -> ContinuousFile:
         ),
         decision=decision[order],
         unit=unit[order],
-        features=feature_columns(table)[order],
+        features=feature_columns(table, "x_", path.name)[order],
         timestamp=None if times is None else times[order],
+        ignored=ignored_columns(table, (*_NEEDED, *_OPTIONAL)),
     )
 
 
@@ -99,6 +111,7 @@ def read_by_decision(path: Path, column: str, source: ContinuousFile) -> FloatAr
         first = source.decision[int(np.argmax(missing))]
         raise LogError(
             f"{path.name} has no row for decision {first!r} of {source.name} "
-            f"({int(missing.sum())} of {len(missing)} decisions are missing)."
+            f"({int(missing.sum())} of {len(missing)} decisions are missing)"
+            f"{unknown_id(decision, source.decision, 'a decision', source.name)}."
         )
     return np.asarray(values[found])

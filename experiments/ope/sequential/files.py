@@ -41,7 +41,8 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[Sequenti
         fold=source.folds(settings.folds),
         propensities=source.propensities,
     )
-    return replace(case, timestamp=source.timestamp)
+    extra = {**case.extra, "ignored_columns": list(source.ignored)}
+    return replace(case, timestamp=source.timestamp, extra=extra)
 
 
 def _with_propensities(source: LogFile, settings: OpeSettings, seed: int) -> SequentialLog:

@@ -13,13 +13,18 @@ from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import IntArray, TextArray
 from promopilot.experiments.ope.columns import (
     FIRST_ROW,
-    feature_column,
     id_column,
     number_column,
     read_table,
     require,
 )
-from promopilot.experiments.ope.log_table import Place, evidence_column, timestamp_column
+from promopilot.experiments.ope.log_table import (
+    Place,
+    evidence_column,
+    feature_columns,
+    ignored_columns,
+    timestamp_column,
+)
 from promopilot.experiments.ope.nuisance.folds import folds_of_units
 from promopilot.experiments.ope.sequential.episodes import Episodes, episodes_of
 from promopilot.experiments.ope.sequential.log import (
@@ -28,6 +33,9 @@ from promopilot.experiments.ope.sequential.log import (
     check_decisions,
     refuse,
 )
+
+_NEEDED = ("episode_id", "step", "action", "reward")
+_OPTIONAL = ("propensity", "cluster_id", "timestamp", "evidence", "s_*")
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class LogFile:
     first: int  # the number of an episode's first step: 0 or 1
     propensities: Literal["logged", "estimated"]  # "estimated": none are in the file
     timestamp: NDArray[np.datetime64] | None  # [n] when each began, where the file says so
+    ignored: tuple[str, ...]  # columns that nothing uses
 
     def folds(self, folds: int) -> IntArray:
         """[n] fold of each episode, by a hash of its cluster's id."""
@@ -56,9 +65,9 @@ def read_log(path: Path) -> LogFile:
     Raises:
         LogError: a fault, with row, column and value.
     """
-    table = read_table(path, ids=("episode_id", "action", "cluster_id", "evidence"))
-    file, columns = path.name, table.column_names
-    require(table, ("episode_id", "step", "action", "reward"), file)
+    table = read_table(path, ids=("episode_id", "action", "cluster_id", "evidence", "timestamp"))
+    file, place = path.name, Place(path.name, FIRST_ROW)
+    require(table, _NEEDED, file, _OPTIONAL)
     if table.num_rows == 0:
         raise LogError(f"{file} is empty: it needs at least one episode.")
     episode, step = id_column(table, "episode_id", file), step_column(table, file)
@@ -67,7 +76,7 @@ def read_log(path: Path) -> LogFile:
     codes, names = pd.factorize(id_column(table, "action", file), sort=True)
     actions = tuple(str(name) for name in names)
     reward = number_column(table, "reward", file)
-    logged = "propensity" in columns
+    logged = "propensity" in table.column_names
     propensity = number_column(table, "propensity", file) if logged else np.ones(len(reward))
 
     def where(row: int) -> str:
@@ -75,8 +84,7 @@ def read_log(path: Path) -> LogFile:
 
     check_decisions(reward, propensity, where)
     check_choice(codes.astype(np.int64), actions, file)
-    known = [feature_column(table, name) for name in columns if name.startswith("s_")]
-    state = np.column_stack(known) if known else np.empty((len(episode), 0))
+    state = feature_columns(table, "s_", file)
     unit = _units(table, found, file)
     log = SequentialLog(
         action=codes[order].astype(np.int64),
@@ -85,10 +93,10 @@ def read_log(path: Path) -> LogFile:
         state=state[order],
         length=found.length,
         cluster=pd.factorize(unit, sort=True)[0].astype(np.int64),
-        evidence=evidence_column(table, Place(file, FIRST_ROW)),
+        evidence=evidence_column(table, place),
         actions=actions,
     )
-    times = timestamp_column(table)
+    times = timestamp_column(table, place)
     return LogFile(
         name=file,
         log=log,
@@ -97,6 +105,7 @@ def read_log(path: Path) -> LogFile:
         first=found.first,
         propensities="logged" if logged else "estimated",
         timestamp=None if times is None else times[order][found.start],
+        ignored=ignored_columns(table, (*_NEEDED, *_OPTIONAL)),
     )
 
 

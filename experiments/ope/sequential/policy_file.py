@@ -17,6 +17,7 @@ from promopilot.experiments.ope.columns import (
     number_column,
     read_table,
     require,
+    unknown_id,
 )
 from promopilot.experiments.ope.sequential.log import SequentialLog, refuse
 from promopilot.experiments.ope.sequential.log_file import LogFile, step_column
@@ -33,6 +34,7 @@ class _Cells:
     action: TextArray  # [k]
     value: FloatArray  # [k]
     where: Callable[[int], str]  # says where a row stands
+    unknown: str  # an episode that the log has not, as the end of a message; else empty
 
 
 def read_policy(
@@ -133,7 +135,8 @@ def _policy_from_file(
     if (missing := covered == 0).any():
         raise LogError(
             f"{cells.file} has no row for {_place(source, int(np.argmax(missing)))} of "
-            f"{source.name} ({int(missing.sum())} of {len(missing)} decisions are missing)."
+            f"{source.name} ({int(missing.sum())} of {len(missing)} decisions are missing)"
+            f"{cells.unknown}."
         )
     totals = probability.sum(axis=1)
     if (wrong := np.abs(totals - 1.0) > tolerance).any():
@@ -174,4 +177,6 @@ def _read_cells(path: Path, value: str, source: LogFile) -> _Cells:
     inside = (at >= 0) & (offset >= 0) & (offset < log.length[at])
     start = np.cumsum(log.length) - log.length
     row = np.where(inside, start[at] + offset, -1)
-    return _Cells(file, row.astype(np.int64), action, number_column(table, value, file), where)
+    values = number_column(table, value, file)
+    unknown = unknown_id(episode, source.episode, "an episode", source.name)
+    return _Cells(file, row.astype(np.int64), action, values, where, unknown)

@@ -36,8 +36,13 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[SlateRow
     Raises:
         LogError: a fault in a file, with its row and value, or a name that is not known.
     """
+    source = read_log(inputs.log, settings.probability_tolerance)
+    case = _case(inputs, source, settings, seed)
+    return replace(case, extra={**case.extra, "ignored_columns": list(source.ignored)})
+
+
+def _case(inputs: Inputs, source: SlateFile, settings: OpeSettings, seed: int) -> Case[SlateRows]:
     tolerance = settings.probability_tolerance
-    source = read_log(inputs.log, tolerance)
     if inputs.policy == "logged":
         return _logged(inputs, source, tolerance)
     if inputs.policy == "uniform":

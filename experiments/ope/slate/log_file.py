@@ -15,11 +15,18 @@ from promopilot.experiments.ope.log_table import (
     Place,
     evidence_column,
     feature_columns,
+    ignored_columns,
     place_in,
     timestamp_column,
 )
 from promopilot.experiments.ope.slate.log import SlateLog, check_log, check_positions
 from promopilot.experiments.ope.slate.probabilities import SlateProbabilities
+
+_NEEDED = ("decision_id", "position", "action", "reward")
+_OPTIONAL = (
+    *("propensity", "propensity_position", "propensity_cascade"),
+    *("cluster_id", "evidence", "timestamp", "x_*"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class SlateFile:
     unit: TextArray  # [n] cluster ids where given, else decision ids: what is independent
     features: FloatArray  # [m, d] the columns x_*
     timestamp: NDArray[np.datetime64] | None  # [n] at the first position
+    ignored: tuple[str, ...]  # columns that nothing uses
 
 
 def read_log(path: Path, tolerance: float) -> SlateFile:
@@ -47,8 +55,8 @@ def read_log(path: Path, tolerance: float) -> SlateFile:
     Raises:
         LogError: a fault, with row, column and value.
     """
-    table = read_table(path, ids=("decision_id", "action", "cluster_id", "evidence"))
-    require(table, ("decision_id", "position", "action", "reward"), path.name)
+    table = read_table(path, ids=("decision_id", "action", "cluster_id", "evidence", "timestamp"))
+    require(table, _NEEDED, path.name, _OPTIONAL)
     if table.num_rows == 0:
         raise LogError(f"{path.name} is empty: it needs at least one slate.")
     decision = id_column(table, "decision_id", path.name)
@@ -72,14 +80,15 @@ def read_log(path: Path, tolerance: float) -> SlateFile:
     )
     check_log(log, tolerance, place)
     order = np.lexsort((log.position, log.slate))
-    times = timestamp_column(table)
+    times = timestamp_column(table, place)
     return SlateFile(
         name=path.name,
         log=_ordered(log, order),
         decision=np.asarray(ids, dtype=object),
         unit=np.asarray(unit, dtype=object),
-        features=feature_columns(table)[order],
+        features=feature_columns(table, "x_", path.name)[order],
         timestamp=None if times is None else times[order][log.position[order] == 0],
+        ignored=ignored_columns(table, (*_NEEDED, *_OPTIONAL)),
     )
 
 

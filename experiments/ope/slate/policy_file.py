@@ -9,7 +9,13 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import BoolArray, IntArray, TextArray
-from promopilot.experiments.ope.columns import id_column, number_column, read_table, require
+from promopilot.experiments.ope.columns import (
+    id_column,
+    number_column,
+    read_table,
+    require,
+    unknown_id,
+)
 from promopilot.experiments.ope.log_table import Place, place_in
 from promopilot.experiments.ope.slate.log_file import (
     SlateFile,
@@ -55,7 +61,8 @@ def read_policy(path: Path, source: SlateFile, tolerance: float) -> SlateProbabi
         LogError: a fault, with row and value.
     """
     table = read_table(path, ids=("decision_id", "action"))
-    require(table, ("decision_id", "position", "action"), path.name)
+    probabilities = ("probability", "probability_position", "probability_cascade")
+    require(table, ("decision_id", "position", "action"), path.name, probabilities)
     cells = _cells(table, path, source)
     cells.place.refuse_repeated({"decision": cells.decision, "position": cells.position})
     log, at = source.log, cells.at
@@ -69,7 +76,8 @@ def read_policy(path: Path, source: SlateFile, tolerance: float) -> SlateProbabi
         row = int(np.argmax(missing))
         raise LogError(
             f"{path.name} has no row for {_name(source, row)} of {source.name} "
-            f"({int(missing.sum())} of {len(missing)} rows are missing)."
+            f"({int(missing.sum())} of {len(missing)} rows are missing)"
+            f"{unknown_id(cells.decision, source.decision, 'a decision', source.name)}."
         )
     given = probability_columns(table, "probability", path.name)
     check_probabilities(
@@ -103,7 +111,7 @@ def read_estimates(
     """
     table = read_table(path, ids=("decision_id", "action"))
     columns = ("decision_id", "position", "action", "q", *(("probability",) if weighed else ()))
-    require(table, columns, path.name)
+    require(table, columns, path.name, ("probability",))
     cells = _cells(table, path, source)
     place, at = cells.place, cells.at
     place.refuse_repeated(
