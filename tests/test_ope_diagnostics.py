@@ -201,6 +201,7 @@ def test_what_ope_json_says_of_a_log():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {
         *("units", "ess", "ess_share", "max_weight", "max_weight_share", "tail_mass", "pareto_k"),
+        *("told_ess",),
         *("pareto_sample", "mean_weight", "mean_weight_z"),
         *("unsupported_share", "unsupported_actions", "weight_histogram", "reward_calibration"),
         *("propensity_calibration", "agreement", "clip_sensitivity"),
@@ -238,8 +239,9 @@ def test_clipping_goes_from_a_strong_cut_to_the_estimate_itself():
     log, policy, truth = make_world()
     result = evaluated(log, policy, np.zeros_like(truth))
     table = result["diagnostics"]["clip_sensitivity"]
-    estimate = next(row["estimate"] for row in result["estimates"] if row["estimator"] == "dr")
-    assert table[-1]["estimate"] == pytest.approx(estimate, abs=1e-12)
+    row = next(row for row in result["estimates"] if row["estimator"] == "dr")
+    assert table[-1]["estimate"] == pytest.approx(row["estimate"], abs=1e-12)
+    assert [table[-1]["low"], table[-1]["high"]] == row["ci95"]
     assert table[-1]["clip_share"] == 0.0
     caps, shares = ([row[key] for row in table] for key in ("cap", "clip_share"))
     assert caps == sorted(set(caps))

@@ -115,6 +115,8 @@ def test_a_candidate_alone_may_ship_where_among_many_it_does_not():
         if alone["d"]["verdict"] == "ship":
             among, found = selected(log, seed=seed)
             row = found["candidates"][3]
+            [decides] = among["d"]["estimates"]
+            assert decides.pop("gain_ci95_all") == row["gain_interval"]
             assert among["d"]["estimates"] == alone["d"]["estimates"]
             if row["gain_interval"][0] <= 0.0 < row["gain_interval_alone"][0]:
                 assert among["d"]["verdict"] == "test_first"

@@ -17,7 +17,7 @@ from promopilot.experiments.ope.trust.clipping import Clipped
 from promopilot.experiments.ope.trust.diagnostics import Diagnostics
 from promopilot.experiments.ope.trust.rules import DOUBTS, LACKING, Facts, Gain
 from promopilot.experiments.ope.trust.scrutiny import Scrutiny
-from promopilot.experiments.ope.trust.verdict import judge
+from promopilot.experiments.ope.trust.verdict import judge, outlook
 
 NAN = float("nan")
 GOOD = Diagnostics(
@@ -104,6 +104,12 @@ JARGON = re.compile(
         ),
         ({"gain": Gain(0.1, -0.1, 0.3, 0.1)}, "test_first", "no_gain", "may be nothing"),
         ({"gain": Gain(0.0, 0.0, 0.0, 0.0)}, "test_first", "no_gain", "may be nothing"),
+        (
+            {"gain": Gain(0.0, 0.0, 0.0, 0.0), "seen": {"max_weight": 1.0}},
+            "test_first",
+            "no_gain",
+            "does what was done",
+        ),
         ({"gain": Gain(-0.2, -0.3, -0.1, -0.2)}, "test_first", "no_gain", "worse"),
         ({"gain": Gain(0.1, NAN, NAN, 0.1)}, "test_first", "no_gain", "cannot be told"),
         (
@@ -123,6 +129,24 @@ JARGON = re.compile(
             "insufficient_support",
             "little_evidence",
             "0.1% of the log",
+        ),
+        (
+            {"seen": {"ess": 5.1, "ess_share": 0.856}},
+            "insufficient_support",
+            "little_evidence",
+            "The log is too short",
+        ),
+        (
+            {"seen": {"mean_weight": 0.0, "mean_weight_z": -30.0}},
+            "insufficient_support",
+            "unseen_weight",
+            "No logged decision does what the policy would do",
+        ),
+        (
+            {"seen": {"told_ess": 4.2}},
+            "insufficient_support",
+            "few_rewarded",
+            "4.2 decisions' worth",
         ),
         (
             {"seen": {"units": 5}},
@@ -273,7 +297,8 @@ def test_one_cluster_gives_no_interval_and_no_support():
 def test_the_verdict_does_not_depend_on_which_estimators_are_shown():
     log = make_log()
     shown = evaluate_log(log, always(log, 1), np.zeros((2000, 2)), OpeSettings(), 0, ["dm"])
-    assert [row["estimator"] for row in shown["estimates"]] == ["dm"]
+    assert [row["estimator"] for row in shown["estimates"]] == ["dm", "dr"]
+    assert [row.get("decides") for row in shown["estimates"]] == [None, True]
     assert shown["verdict"] == "ship"
 
 
@@ -315,3 +340,36 @@ def test_an_empty_log_is_refused():
     log = BanditLog(none.astype(int), none, none, none.astype(int), "logged", ("a", "b"))
     with pytest.raises(LogError, match="the log is empty"):
         evaluate_log(log, np.empty((0, 2)), np.empty((0, 2)), OpeSettings(), 0)
+
+
+def test_a_gain_points_where_its_range_lies():
+    for gain, change, want in (
+        (CLEAR, {}, "better"),
+        (Gain(-0.2, -0.3, -0.1, -0.2), {}, "worse"),
+        (Gain(0.1, -0.1, 0.3, 0.1), {}, "unclear"),
+        (Gain(0.1, NAN, NAN, 0.1), {}, "unclear"),
+        (Gain(0.0, 0.0, 0.0, 0.0), {"max_weight": 1.0}, "same"),
+        (CLEAR, {"ess": 20.0}, "unclear"),
+    ):
+        facts = replace(FACTS, gain=gain, seen=replace(GOOD, **change))
+        assert outlook(facts, judge(facts, OpeSettings())) == want
+
+
+def test_what_looks_worse_is_said_first():
+    facts = replace(FACTS, gain=Gain(-0.2, -0.3, -0.1, -0.2), evidence="simulated")
+    given = judge(facts, OpeSettings())
+    assert given.rules == ("no_gain", "simulated")
+    assert "looks worse than what was done; do not switch" in given.reasons[0]
+
+
+def test_rows_tell_which_of_them_decides_and_whose_interval_they_take():
+    log = make_log()
+    settings = OpeSettings(confidence=0.8, replicates=100)
+    asked = ["ipw_clip:lambda=0.5", "dr", "sndr"]
+    result = evaluate_log(log, always(log, 1), np.zeros((2000, 2)), settings, 0, asked)
+    rows = {row["estimator"]: row for row in result["estimates"]}
+    assert list(rows) == ["ipw_clip", "dr", "sndr"]
+    assert {name for name, row in rows.items() if "decides" in row} == {"dr"}
+    assert rows["ipw_clip"]["interval_from"] == "snipw"
+    assert "interval_from" not in rows["dr"]
+    assert (result["confidence"], result["outlook"]) == (0.8, "better")

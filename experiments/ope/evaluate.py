@@ -19,7 +19,7 @@ from promopilot.experiments.ope.trust.histogram import weight_histogram
 from promopilot.experiments.ope.trust.next_test import next_test
 from promopilot.experiments.ope.trust.rules import Facts, Gain
 from promopilot.experiments.ope.trust.scrutiny import scrutinize
-from promopilot.experiments.ope.trust.verdict import judge
+from promopilot.experiments.ope.trust.verdict import judge, outlook
 from promopilot.experiments.ope.tuning import choose
 
 
@@ -42,8 +42,8 @@ def evaluate(
 
     Args:
         case: the log's units under the policy.
-        requests: estimators to report, in this order, as from `parse_requests`. The verdict does
-            not depend on them.
+        requests: estimators to report, in this order, as from `parse_requests`, and after them
+            the one that decides if it is none of them. The verdict does not depend on them.
         settings: intervals and verdict thresholds.
         seed: seed of the bootstrap.
 
@@ -71,10 +71,15 @@ def measure(
     # The verdict rests on the kind's own form of an estimator and not on one with given settings.
     by_request = dict(zip(wanted, found, strict=True))
     primary, second = (by_request[Request(name)] for name in (kind.primary, kind.second))
-    shown = zip(found[: len(requests)], chosen, strict=False)
+    decides = Request(kind.primary)
+    shown = [
+        _as_dict(case, one) | note | ({"decides": True} if request == decides else {})
+        for request, one, (_, note) in zip(wanted, found, chosen, strict=True)
+        if request in requests or request == decides
+    ]
     return Measured(
         case,
-        [_as_dict(case, one) | note for one, (_, note) in shown],
+        shown,
         primary,
         second,
         group,
@@ -84,7 +89,14 @@ def measure(
             case.propensities,
             case.checks,
             diagnose(case),
-            scrutinize(case, primary.estimator, second.estimator, group, settings.confidence),
+            scrutinize(
+                case,
+                primary.estimator,
+                second.estimator,
+                group,
+                settings.confidence,
+                primary.interval,
+            ),
             Gain(primary.gain, *primary.gain_interval, second.gain),
         ),
     )
@@ -99,6 +111,8 @@ def judged(measured: Measured[R], settings: OpeSettings) -> dict[str, Any]:
         "evidence": case.evidence,
         "reasons": list(verdict.reasons),
         "rules": list(verdict.rules),
+        "outlook": outlook(facts, verdict),
+        "confidence": settings.confidence,
         "kind": case.kind.name,
         "logged_value": float(case.rows.logged.mean()),
         "rows": len(case.rows.logged),
@@ -130,6 +144,7 @@ def _chosen(
 
 def _as_dict(case: Case[R], one: Estimate) -> dict[str, Any]:
     weight = one.estimator.used_weight(case.rows)
+    lender = one.estimator.interval_from
     return {
         "estimator": one.estimator.name,
         "params": one.estimator.params,
@@ -141,7 +156,7 @@ def _as_dict(case: Case[R], one: Estimate) -> dict[str, Any]:
         "max_weight": float(weight.max()),
         "clip_share": one.estimator.clip_share(case.rows),
         "interval": one.method,
-    }
+    } | ({"interval_from": lender} if lender else {})
 
 
 def _diagnostics(measured: Measured[R]) -> dict[str, Any]:

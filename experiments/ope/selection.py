@@ -20,6 +20,7 @@ from promopilot.experiments.ope.plain import plain
 from promopilot.experiments.ope.request import Request
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope.simultaneous import Best, compare_with_best, stretches
+from promopilot.experiments.ope.trust.amount import amount
 
 
 def evaluate_candidates(
@@ -57,10 +58,15 @@ def evaluate_candidates(
     if len(measured) > 1:
         for name in told:
             gain = measured[name].facts.gain
+            if not np.isfinite([gain.low, gain.high]).all():
+                continue
             results[name]["diagnostics"]["notes"].append(
-                f"The verdict rests on a range of the gain from {gain.low:.4g} to {gain.high:.4g}, "
-                f"which holds for all {len(measured)} policies at once."
+                f"The verdict rests on a range of the gain from {amount(gain.low)} to "
+                f"{amount(gain.high)}, which holds for all {len(measured)} policies at once."
             )
+            for row in results[name]["estimates"]:
+                if row.get("decides"):
+                    row["gain_ci95_all"] = plain([gain.low, gain.high])
     best = None
     if told:
         values = np.array([measured[name].facts.gain.estimate for name in told])

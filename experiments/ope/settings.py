@@ -71,6 +71,10 @@ class OpeSettings(BaseModel):
     min_ess: float = Field(default=75.0, ge=0.0)
     # Usable evidence as a share of all rows. Our choice: below it 99 rows in 100 say nothing.
     min_ess_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    # The same among rows whose reward is not the usual one, where most bring the same (as nothing):
+    # from fewer, 95 % intervals of simulated click logs held the truth in 77 to 86 of 100. The rule
+    # of ten events per estimate: Peduzzi et al. (1996).
+    min_told_ess: float = Field(default=10.0, ge=0.0)
     # Independent units (clusters, else decisions); Cameron and Miller (2015): 20 to 50 is few.
     min_units: int = Field(default=30, ge=2)
     # Largest share of the policy's choices on actions that the log never shows. Our choice.

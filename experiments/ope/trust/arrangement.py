@@ -10,6 +10,7 @@ from promopilot.experiments.ope.arrays import IntArray
 from promopilot.experiments.ope.case import Case
 from promopilot.experiments.ope.estimator import R
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.trust.arrivals import Arrivals, arrivals_of
 from promopilot.experiments.ope.trust.clusters import Clusters, clusters_of
 
 # Fewest units that two groups can be made of: two in each.
@@ -25,7 +26,8 @@ class Arrangement:
     design: Design
     unit: str  # what is dealt to the groups: decision, slate, episode, cluster, day
     units: Clusters  # [n] rows of the log by such units
-    per_day: float | None  # new units each day; None where all are there from the start, or unknown
+    # When units come; None where all are there from the start, or nothing is known of it.
+    arrivals: Arrivals | None
 
 
 def arrangements(case: Case[R], days: IntArray | None, settings: OpeSettings) -> list[Arrangement]:
@@ -45,9 +47,8 @@ def arrangements(case: Case[R], days: IntArray | None, settings: OpeSettings) ->
     found = [way for way in _suited(case, days, settings) if len(way.units.size) >= _FEWEST]
     if found:
         return found
-    rows = len(case.cluster)
-    single = clusters_of(np.arange(rows))
-    return [Arrangement("holdout", case.kind.unit, single, _per_day(rows, days))]
+    single = clusters_of(np.arange(len(case.cluster)))
+    return [_holdout(case.kind.unit, single, days)]
 
 
 def _suited(case: Case[R], days: IntArray | None, settings: OpeSettings) -> list[Arrangement]:
@@ -59,18 +60,23 @@ def _suited(case: Case[R], days: IntArray | None, settings: OpeSettings) -> list
     large = clusters.size.mean() >= settings.test_region_rows
     if not large or (count > settings.test_regions and not own_days):
         unit = case.kind.unit if count == len(case.cluster) else "cluster"
-        return [Arrangement("holdout", unit, clusters, _per_day(count, days))]
+        return [_holdout(unit, clusters, days)]
     if own_days:
-        return [Arrangement("switchback", "day", clusters, 1.0)]
+        return [_switchback(clusters)]
     split = Arrangement("geo_split", "cluster", clusters, None)
     if days is None:
         return [split]
-    turns = Arrangement("switchback", "day", clusters_of(days), 1.0)
+    turns = _switchback(clusters_of(days))
     return [turns] if within else [split, turns]
 
 
-def _per_day(units: int, days: IntArray | None) -> float | None:
-    return None if days is None else units / (int(days.max()) + 1)
+def _holdout(unit: str, units: Clusters, days: IntArray | None) -> Arrangement:
+    return Arrangement("holdout", unit, units, None if days is None else arrivals_of(units, days))
+
+
+def _switchback(days: Clusters) -> Arrangement:
+    count = len(days.size)
+    return Arrangement("switchback", "day", days, Arrivals(count, count, 1.0, False))
 
 
 def days_of(timestamp: NDArray[np.datetime64] | None) -> IntArray | None:

@@ -34,8 +34,13 @@ def clip_sensitivity(
     clip: Callable[[R, float], R],
     group: IntArray,
     confidence: float,
+    uncut: tuple[float, float],
 ) -> tuple[Clipped, ...]:
     """Estimates with the heaviest weights cut, from a strong cut to none.
+
+    The row without a cut has the estimate's own interval. Those of the others are normal, from
+    influence functions: a cut that leaves no heavy weight leaves little that a bootstrap would see
+    and they do not, and one for each of them would cost as much again as the whole evaluation.
 
     A cut trades variance for bias (Ionides 2008). An answer that a cut of few weights overturns
     hangs on those few units.
@@ -46,6 +51,7 @@ def clip_sensitivity(
         clip: cuts the weights of rows.
         group: [n] independent groups of units.
         confidence: of the normal intervals.
+        uncut: interval of the estimate where no weight is cut.
     """
     weight, logged = case.rows.weight, case.rows.logged
     caps = np.unique([*np.quantile(weight, 1.0 - np.array(_SHARES)), weight.max()])
@@ -55,12 +61,15 @@ def clip_sensitivity(
         sums = sum_by_group(group, logged, [estimator.terms(clip(case.rows, float(cap)))])
         value = float(sums.values(0, sums.totals()))
         error = standard_error(sums.influence(0))
+        low, high = value - reach * error, value + reach * error
+        if cap == weight.max():
+            low, high = uncut
         found.append(
             Clipped(
                 cap=float(cap),
                 estimate=value,
-                low=value - reach * error,
-                high=value + reach * error,
+                low=low,
+                high=high,
                 clip_share=float((weight > cap).mean()),
                 gain=value - float(logged.mean()),
             )

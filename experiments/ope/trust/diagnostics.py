@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promopilot.experiments.ope.arrays import FloatArray
+from promopilot.experiments.ope.arrays import BoolArray, FloatArray
 from promopilot.experiments.ope.case import Case
 from promopilot.experiments.ope.estimator import R
 from promopilot.experiments.ope.trust.clusters import clusters_of
@@ -16,7 +16,7 @@ _TAIL = 0.01
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What the weights tell, whatever the rewards."""
+    """What the weights tell, and how many rewards they fall on."""
 
     units: int  # independent units: clusters, or decisions where none are given
     ess: float  # usable evidence, in rows: (sum w)^2 / sum w^2 (Kish 1965)
@@ -28,6 +28,7 @@ class Diagnostics:
     mean_weight_z: float  # its distance from 1 in standard errors
     unsupported_share: float  # share of the policy's choices on actions that the log never shows
     unsupported_actions: tuple[str, ...]  # their names, as far as the policy takes them
+    told_ess: float = np.inf  # usable evidence among rows that brought other than the usual reward
     pareto_k: float = -np.inf  # shape of the weights' tail, as by `pareto_k`
     pareto_sample: int = 0  # positive weights, on which a credible shape depends
 
@@ -39,6 +40,15 @@ def effective_sample_size(weight: FloatArray) -> float:
         return 0.0
     scaled = weight / largest  # squares of large weights would overflow
     return float(scaled.sum() ** 2 / np.square(scaled).sum())
+
+
+def unusual(reward: FloatArray) -> BoolArray:
+    """Which rewards [n] differ from the one that most units brought; all, where most have none."""
+    values, counts = np.unique(reward, return_counts=True)
+    usual = int(np.argmax(counts))
+    if 2 * counts[usual] < len(reward):
+        return np.ones(len(reward), dtype=bool)
+    return np.asarray(reward != values[usual])
 
 
 def diagnose(case: Case[R]) -> Diagnostics:
@@ -62,6 +72,7 @@ def diagnose(case: Case[R]) -> Diagnostics:
         mean_weight_z=miss / error if error > 0.0 else 0.0,
         unsupported_share=case.support.unsupported_share,
         unsupported_actions=case.support.unsupported_actions,
+        told_ess=effective_sample_size(weight[unusual(case.rows.logged)]),
         pareto_k=pareto_k(weight),
         pareto_sample=int(np.count_nonzero(weight)),
     )

@@ -29,6 +29,8 @@ def explored(weight: FloatArray, unsupported: float, share: float) -> Exploratio
 
         E_pi[w'] = (1 - u) (\sum_i w_i w'_i) / (\sum_i w_i) + u / s
 
+    which is 1 at least, but for chance in the weights of a short log.
+
     Veach and Guibas (1995) on mixtures; Kish (1965) on the usable evidence.
 
     Args:
@@ -42,4 +44,5 @@ def explored(weight: FloatArray, unsupported: float, share: float) -> Exploratio
     scaled = weight / largest  # sums of large weights would overflow
     mixed = weight / (1.0 - share + share * weight)
     shown = float((scaled * mixed).sum() / scaled.sum())
-    return Exploration(share, 1.0 / ((1.0 - unsupported) * shown + unsupported / share))
+    expected = (1.0 - unsupported) * shown + unsupported / share
+    return Exploration(share, min(1.0, 1.0 / expected))

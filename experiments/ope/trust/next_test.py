@@ -19,16 +19,21 @@ from promopilot.experiments.ope.trust.test_size import (
     spread_of,
     units_per_arm,
 )
-from promopilot.experiments.ope.trust.verdict import Verdict
+from promopilot.experiments.ope.trust.verdict import Verdict, outlook
 from promopilot.experiments.ope.trust.worth import Worth, worth_detecting
 
 _WEEK = 7
+# Rules that find the log too small while it shows what the policy does: another kind of log would
+# help no more than a test does.
+_TELLS_TOO_LITTLE = {"very_few_units", "few_rewarded"}
 
 
 def next_test(
     case: Case[R], facts: Facts, verdict: Verdict, settings: OpeSettings
 ) -> dict[str, Any]:
     """A test, or a log to write first, that would settle what this log leaves open.
+
+    For the policy that wrote the log there is none: design `none`.
 
     Args:
         case: what was evaluated.
@@ -40,18 +45,23 @@ def next_test(
         Keys of the contract's `next_test`; those that the log cannot tell are absent, and `text`
         says so.
     """
+    if facts.same:
+        return {"design": "none", "text": words.NOTHING}
     days = days_of(case.timestamp)
     precision = Precision(settings.confidence, settings.test_power)
     worth = worth_detecting(case, facts, verdict, settings)
-    if verdict.name == "insufficient_support" and set(verdict.rules) != {"very_few_units"}:
+    if verdict.name == "insufficient_support" and not set(verdict.rules) <= _TELLS_TOO_LITTLE:
         length = None if days is None else int(days.max()) + 1
         return _exploration(case, facts, settings, precision, worth, length)
     ways = arrangements(case, days, settings)
-    designs = [_sized(case, way, days, precision, worth.gain) for way in ways]
-    fitting = [one for one in designs if one["detects"] == worth.gain]
-    best = (fitting or designs)[0]
-    best["settles"] = words.settles(best["detects"], facts.unit, precision.confidence)
-    best["text"] = words.test(best, facts, worth, case, settings)
+    designs = [(_sized(case, way, days, precision, worth.gain), way) for way in ways]
+    fitting = [one for one in designs if one[0]["detects"] == worth.gain]
+    best, way = (fitting or designs)[0]
+    worse = outlook(facts, verdict) == "worse"
+    best["settles"] = words.settles(best, facts.unit, worse)
+    best["text"] = words.test(best, way, facts, worth, case, settings)
+    if worse:
+        best["text"] = f"{words.WORSE} {best['text']}"
     return best
 
 
@@ -64,12 +74,12 @@ def _sized(
     detects = worth
     if spread > 0.0 and worth > 0.0:
         size = units_per_arm(spread, worth, precision)
-        if way.design == "geo_split" and 2 * size > there:
-            size = there // 2  # there are no more regions: what can all of them show?
+        if 2 * size > there and not _more_come(way, 2 * size):
+            size = there // 2  # there are no more: what can all of them show?
             detects = detectable(spread, size, precision)
         design["size_per_arm"] = size
-        if way.per_day:
-            design["days"] = _weeks(2 * size / way.per_day)
+        if way.arrivals is not None:
+            design["days"] = _weeks(way.arrivals.days_for(2 * size))
         elif way.design == "geo_split" and days is not None:
             # The spread between regions is that of sums over the log's days.
             design["days"] = _weeks(int(days.max()) + 1)
@@ -78,6 +88,13 @@ def _sized(
         "power": precision.power,
         "confidence": precision.confidence,
     }
+
+
+def _more_come(way: Arrangement, units: int) -> bool:
+    """Whether a test gets more units than the log has in a time that can be waited for."""
+    if way.arrivals is None or not way.arrivals.returning:
+        return way.design != "geo_split"
+    return way.arrivals.days_for(units) <= words.LONG
 
 
 def _exploration(
@@ -108,7 +125,7 @@ def _exploration(
         "design": "exploration",
         "unit": case.kind.unit,
         "share": log.share,
-        "size_per_arm": size,
+        "size": size,
     }
     if length is not None:
         found["days"] = _weeks(size * length / rows)

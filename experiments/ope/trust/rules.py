@@ -6,8 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.trust.amount import amount
 from promopilot.experiments.ope.trust.diagnostics import Diagnostics
 from promopilot.experiments.ope.trust.scrutiny import Scrutiny
+
+# Usable share of the log from which on too little evidence is a matter of its length. Our choice.
+_LIKE = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class Facts:
     seen: Diagnostics
     scrutiny: Scrutiny
     gain: Gain
+
+    @property
+    def same(self) -> bool:
+        """Whether the policy is the one that wrote the log: no weight but 1, and no gain at all."""
+        ones = self.seen.max_weight == 1.0 and self.seen.mean_weight == 1.0
+        return ones and self.gain.estimate == self.gain.low == self.gain.high == 0.0
 
 
 @dataclass(frozen=True)
@@ -60,15 +70,17 @@ def _unsupported(facts: Facts, limit: float) -> str:
 
 def _no_gain(facts: Facts, settings: OpeSettings) -> str:
     gain = facts.gain
+    if facts.same:
+        return f"The policy does what was done, so there is no gain per {facts.unit}."
     if not np.isfinite([gain.estimate, gain.low, gain.high]).all():
         return f"The gain per {facts.unit} cannot be told from this log."
     if gain.high < 0.0:
-        meaning = "it looks worse than what was done."
+        meaning = "it looks worse than what was done; do not switch."
     else:
         meaning = "it may be nothing."
     return (
-        f"The gain per {facts.unit} is estimated at {gain.estimate:.4g}, between {gain.low:.4g} "
-        f"and {gain.high:.4g}: {meaning}"
+        f"The gain per {facts.unit} is estimated at {amount(gain.estimate)}, between "
+        f"{amount(gain.low)} and {amount(gain.high)}: {meaning}"
     )
 
 
@@ -91,6 +103,22 @@ def _few_units(facts: Facts, least: int) -> str:
     )
 
 
+def _why_little(facts: Facts) -> str:
+    if facts.seen.ess_share >= _LIKE:
+        return "The log is too short."
+    return f"The logged {facts.unit}s are too unlike what the policy would do."
+
+
+def _unseen(facts: Facts) -> str:
+    if facts.seen.mean_weight == 0.0:
+        return f"No logged {facts.unit} does what the policy would do."
+    return (
+        f"The weights average {facts.seen.mean_weight:.3g} where 1 is expected, and chance does "
+        "not explain it: the log misses part of what the policy would do, or its probabilities "
+        "are wrong."
+    )
+
+
 # Any of these: the log hardly speaks about the policy.
 LACKING = (
     Rule(
@@ -98,8 +126,17 @@ LACKING = (
         lambda f, s: f.seen.ess < s.min_ess or f.seen.ess_share < s.min_ess_share,
         lambda f, s: (
             f"The usable evidence is worth {f.seen.ess:,.1f} {f.unit}s ({f.seen.ess_share:.1%} of "
-            f"the log); at least {s.min_ess:,.0f} and {s.min_ess_share:.1%} are needed. The logged "
-            f"{f.unit}s are too unlike what the policy would do."
+            f"the log); at least {s.min_ess:,.0f} and {s.min_ess_share:.1%} are needed. "
+            f"{_why_little(f)}"
+        ),
+    ),
+    Rule(
+        "few_rewarded",
+        lambda f, s: f.seen.told_ess < s.min_told_ess,
+        lambda f, s: (
+            f"Of the usable evidence only {f.seen.told_ess:,.1f} {f.unit}s' worth brought anything "
+            f"but the usual; at least {s.min_told_ess:,.0f} are needed for a range that can be "
+            "believed."
         ),
     ),
     Rule(
@@ -119,11 +156,7 @@ LACKING = (
             f.seen.mean_weight_z < -s.max_unseen_z
             and f.seen.mean_weight < 1.0 - s.max_unseen_weight
         ),
-        lambda f, s: (
-            f"The weights average {f.seen.mean_weight:.3g} where 1 is expected, and chance does "
-            "not explain it: the log misses part of what the policy would do, or its probabilities "
-            "are wrong."
-        ),
+        lambda f, s: _unseen(f),
     ),
     Rule(
         "boundless_tail",
@@ -135,8 +168,9 @@ LACKING = (
     ),
 )
 
-# Any of these stands against switching at once.
+# Any of these stands against switching at once; what the gain is comes first.
 DOUBTS = (
+    Rule("no_gain", lambda f, s: not f.gain.low > 0.0, _no_gain),
     Rule(
         "simulated",
         lambda f, s: f.evidence == "simulated",
@@ -228,7 +262,6 @@ DOUBTS = (
             "chance explains, and the estimated probabilities may not make up for it."
         ),
     ),
-    Rule("no_gain", lambda f, s: not f.gain.low > 0.0, _no_gain),
     Rule(
         "disagreement",
         lambda f, s: (
@@ -237,7 +270,8 @@ DOUBTS = (
         ),
         lambda f, s: (
             f"Two ways of estimating disagree by more than chance explains: with expected rewards "
-            f"the gain per {f.unit} is {f.gain.estimate:.4g}, without them {f.gain.second:.4g}."
+            f"the gain per {f.unit} is {amount(f.gain.estimate)}, without them "
+            f"{amount(f.gain.second)}."
         ),
     ),
     Rule(
@@ -245,7 +279,7 @@ DOUBTS = (
         lambda f, s: _overturned(f, s) is not None,
         lambda f, s: (
             f"Where the heaviest {s.ship_clip_share:.0%} of the {f.unit}s count for less, the gain "
-            f"is {_overturned(f, s) or 0.0:.4g}: it hangs on those few."
+            f"is {amount(_overturned(f, s) or 0.0)}: it hangs on those few."
         ),
     ),
 )

@@ -32,6 +32,7 @@ def scrutinize(
     second: Estimator[R],
     group: IntArray,
     confidence: float,
+    interval: tuple[float, float],
 ) -> Scrutiny:
     """Compares the estimates, the reward model and the propensities with what the log shows.
 
@@ -41,6 +42,7 @@ def scrutinize(
         second: the one that it is held against.
         group: [n] independent groups of units.
         confidence: of the intervals shown.
+        interval: of the first estimate.
     """
     rows, rewards, propensities = case.rows, None, None
     clusters = clusters_of(case.cluster)
@@ -48,9 +50,12 @@ def scrutinize(
         rewards = reward_calibration(case.predicted, rows.logged, rows.weight, clusters, confidence)
     if case.choices is not None:
         propensities = propensity_calibration(case.choices, rows.weight, clusters, confidence)
+    clipped: tuple[Clipped, ...] = ()
+    if case.clip is not None:
+        clipped = clip_sensitivity(case, primary, case.clip, group, confidence, interval)
     return Scrutiny(
         agreement(case, primary, second, group),
-        clip_sensitivity(case, primary, case.clip, group, confidence) if case.clip else (),
+        clipped,
         rewards,
         propensities,
     )

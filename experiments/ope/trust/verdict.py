@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from promopilot.experiments.ope.settings import OpeSettings
+from promopilot.experiments.ope.trust.amount import amount
 from promopilot.experiments.ope.trust.rules import DOUBTS, LACKING, Facts, Rule
 
 Name = Literal["ship", "test_first", "insufficient_support"]
+Outlook = Literal["better", "worse", "unclear", "same"]
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,21 @@ def judge(facts: Facts, settings: OpeSettings) -> Verdict:
     return Verdict(
         "ship",
         (
-            f"The gain per {facts.unit} is estimated at {gain.estimate:.4g}, and at least "
-            f"{gain.low:.4g} at the low end of its interval.",
+            f"The gain per {facts.unit} is estimated at {amount(gain.estimate)}, and at least "
+            f"{amount(gain.low)} at the low end of its interval.",
             f"The usable evidence is worth {seen.ess:,.0f} {facts.unit}s, {seen.ess_share:.0%} of "
             f"the log, and no single {facts.unit} dominates it.",
         ),
         (),
     )
+
+
+def outlook(facts: Facts, verdict: Verdict) -> Outlook:
+    """Which way the gain points, by its interval; `unclear` where the log hardly speaks of it."""
+    if facts.same:
+        return "same"
+    if verdict.name == "insufficient_support":
+        return "unclear"
+    if facts.gain.low > 0.0:
+        return "better"
+    return "worse" if facts.gain.high < 0.0 else "unclear"
