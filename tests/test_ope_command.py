@@ -100,7 +100,7 @@ def test_an_empty_number_as_id_in_parquet_is_empty(files):
     log = files.frames["log"].astype({"action": float})
     log.loc[5, "action"] = float("nan")
     log.to_parquet(files.folder / "log.parquet")
-    with pytest.raises(LogError, match="log.parquet, row 7.*action is empty"):
+    with pytest.raises(LogError, match=r"log.parquet, row 7.*action is empty"):
         evaluate_files(
             Inputs(files.folder / "log.parquet", "uniform"), files.folder / "out3", OpeSettings(), 0
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from promopilot.experiments.report.evaluation import confidence_text
+from promopilot.experiments.ope.confidence import confidence_text
 
 _NONE = "\N{EN DASH}"
 

@@ -43,7 +43,7 @@ def evaluate(
     Args:
         case: the log's units under the policy.
         requests: estimators to report, in this order, as from `parse_requests`, and after them
-            the one that decides if it is none of them. The verdict does not depend on them.
+            the one that decides if none of them has its name. The verdict does not depend on them.
         settings: intervals and verdict thresholds.
         seed: seed of the bootstrap.
 
@@ -72,10 +72,11 @@ def measure(
     by_request = dict(zip(wanted, found, strict=True))
     primary, second = (by_request[Request(name)] for name in (kind.primary, kind.second))
     decides = Request(kind.primary)
+    named = {request.name for request in requests}  # with settings of its own it stands alone
     shown = [
         _as_dict(case, one) | note | ({"decides": True} if request == decides else {})
         for request, one, (_, note) in zip(wanted, found, chosen, strict=True)
-        if request in requests or request == decides
+        if request in requests or (request == decides and request.name not in named)
     ]
     return Measured(
         case,

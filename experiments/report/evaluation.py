@@ -8,16 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from promopilot.experiments.ope.confidence import confidence_text
 from promopilot.experiments.report import words
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.rewards import Rewards
 
 DECIDES = " (decides)"  # behind the name of the estimate that the verdict rests on
-
-
-def confidence_text(result: Mapping[str, Any]) -> str:
-    """The confidence that an evaluation, or a comparison of several, was made with: `95 %`."""
-    return f"{100.0 * result.get('confidence', 0.95):.4g} %"
 
 
 def has_range(row: Mapping[str, Any]) -> bool:
