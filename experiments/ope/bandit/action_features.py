@@ -18,6 +18,7 @@ from promopilot.experiments.ope.columns import (
     read_table,
     require,
 )
+from promopilot.experiments.ope.distribution import check_sums
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,7 @@ def _drawn(
     place = pd.Index(actions).get_indexer(pd.Index(action))
     probability = np.zeros((len(actions), len(names)))
     probability[place[place >= 0], code[place >= 0]] = value[place >= 0]
-    totals = probability.sum(axis=1)
-    if (wrong := np.abs(totals - 1.0) > tolerance).any():
-        at = int(np.argmax(wrong))
-        raise LogError(
-            f"{file}, action {actions[at]!r}: probabilities sum to {totals[at]:.12g}; they must "
-            "sum to 1."
-        )
+    check_sums(probability, tolerance, lambda row: f"{file}, action {actions[row]!r}")
     return ActionCategories(file, tuple(str(name) for name in names), probability, told=True)
 
 

@@ -13,6 +13,7 @@ from promopilot.experiments.ope.arrays import (
     TextArray,
     unusable,
 )
+from promopilot.experiments.ope.distribution import check_sums
 
 EVIDENCE = ("logged", "simulated")
 # Smaller propensities are zero in effect: weights of 1e100 leave no digits for anything else.
@@ -120,10 +121,4 @@ def check_probabilities(values: FloatArray, log: BanditLog, tolerance: float) ->
             f"the policy, decision {row + 1}, action {log.actions[column]!r}: probability is "
             f"{values[row, column]:.12g}; it must be from 0 to 1."
         )
-    totals = values.sum(axis=1)
-    if (bad_sum := np.abs(totals - 1.0) > tolerance).any():
-        row = int(np.argmax(bad_sum))
-        raise LogError(
-            f"the policy, decision {row + 1}: probabilities sum to {totals[row]:.12g}; "
-            "they must sum to 1."
-        )
+    check_sums(values, tolerance, lambda row: f"the policy, decision {row + 1}")

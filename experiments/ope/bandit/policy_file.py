@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,11 @@ from promopilot.experiments.ope.arrays import FloatArray
 from promopilot.experiments.ope.bandit.cells import CellFile, open_cells
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 from promopilot.experiments.ope.bandit.run_policy import write_run_policy
-from promopilot.experiments.ope.distribution import normalised
+from promopilot.experiments.ope.distribution import check_sums, normalised
+from promopilot.experiments.ope.policy_name import always_action, policy_path
 
 _SHARE = "{value} >= 0 and {value} <= 1"
-_NAMES = "uniform, logged, always:<action>"
+_NAMES = ("uniform", "logged", "always:<action>")
 
 
 # Gives the probabilities [b, A] in a log's blocks, which come in the order of its decisions.
@@ -48,11 +48,9 @@ def open_policy(
     if policy == "uniform":
         return log, lambda block: _even(block, log.unseen_from)
     if policy.startswith("always:"):
-        chosen = _known(policy, log)
+        chosen = always_action(policy, log.actions, log.table.name)
         return log, lambda block: _fixed(block, chosen)
-    path = Path(policy)
-    if not path.suffix and not path.exists():
-        raise LogError(f"policy {policy!r} is neither a file, a run nor one of {_NAMES}.")
+    path = policy_path(policy, _NAMES, "a file, a run")
     if (path / "manifest.json").is_file():
         plan = log.table.database.scratch / f"plan of {path.name}.parquet"
         write_run_policy(path, log.table.path, plan)
@@ -90,13 +88,7 @@ def _summing(
             f"{cells.unknown()}."
         )
     table[absent] = 0.0
-    totals = table.sum(axis=1)
-    if (wrong := np.abs(totals - 1.0) > tolerance).any():
-        row = int(np.argmax(wrong))
-        raise LogError(
-            f"{cells.name}, decision {block.decision[row]!r}: probabilities sum to "
-            f"{totals[row]:.12g}; they must sum to 1."
-        )
+    check_sums(table, tolerance, lambda row: f"{cells.name}, decision {block.decision[row]!r}")
     return normalised(table)
 
 
@@ -110,16 +102,6 @@ def _with_actions(log: LogSource, cells: CellFile) -> LogSource:
             "insert into action values (?, ?)", [[name, first + at] for at, name in enumerate(new)]
         )
     return replace(log, actions=(*log.actions, *new))
-
-
-def _known(policy: str, log: LogSource) -> int:
-    """Index of the action that an `always:<action>` takes."""
-    chosen = policy.removeprefix("always:")
-    if chosen in log.actions:
-        return log.actions.index(chosen)
-    near = get_close_matches(chosen, log.actions, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it shows {', '.join(log.actions[:10])}."
-    raise LogError(f"policy {policy!r}: {log.table.name} has no action {chosen!r}; {hint}")
 
 
 def _even(block: LogBlock, logged: int) -> FloatArray:

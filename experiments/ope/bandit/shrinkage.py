@@ -118,32 +118,43 @@ class DoublyRobustWithShrinkage(Estimator[BanditRows]):
 
 
 @dataclass(frozen=True)
-class SubGaussianInverseProbabilityWeighting(Estimator[BanditRows]):
-    r"""`ipw` with weights mixed with 1: u(w) = w / (1 - lambda + lambda w).
+class SubGaussianWeights(Estimator[BanditRows]):
+    r"""Weights mixed with 1, u(w) = w / (1 - lambda + lambda w): their weighted harmonic mean.
 
-    (1/n) \sum_i u(w_i) r_i
-
-    u is the weighted harmonic mean of w and 1. Biased towards the mean of the log; never above
-    1/lambda, and with the right lambda the tails are as light as a normal variable's. Metelli,
-    Russo and Restelli (2021), "Subgaussian and differentiable importance sampling for off-policy
-    evaluation and learning".
+    Never above 1/lambda, and with the right lambda the tails are as light as a normal variable's.
+    Metelli, Russo and Restelli (2021), "Subgaussian and differentiable importance sampling for
+    off-policy evaluation and learning".
     """
 
-    name = "sg_ipw"
-    interval_from = "snipw"
     lambda_: float  # from 0, the weights as they are, to 1
 
     def __post_init__(self) -> None:
         """Refuses a lambda out of range with a ValueError."""
-        _share(self.lambda_)
+        if not 0.0 <= self.lambda_ <= 1.0:
+            raise ValueError(f"lambda is {self.lambda_:g}; it must be from 0 to 1.")
 
     def used_weight(self, rows: BanditRows) -> FloatArray:
         """[n] w_i / (1 - lambda + lambda w_i), 0 where w_i is 0."""
-        return _sub_gaussian(rows.weight, self.lambda_)
+        weight = rows.weight
+        below = (1.0 - self.lambda_) + self.lambda_ * weight
+        return np.divide(weight, below, out=np.zeros_like(weight), where=weight > 0.0)
 
     def clip_share(self, rows: BanditRows) -> float:
         """Share of decisions above 1, where weights are lowered; below it they are raised."""
         return float((rows.weight > 1.0).mean()) if self.lambda_ > 0.0 else 0.0
+
+
+@dataclass(frozen=True)
+class SubGaussianInverseProbabilityWeighting(SubGaussianWeights):
+    r"""`ipw` with weights mixed with 1: u(w) = w / (1 - lambda + lambda w).
+
+    (1/n) \sum_i u(w_i) r_i
+
+    Biased towards the mean of the log. Metelli, Russo and Restelli (2021).
+    """
+
+    name = "sg_ipw"
+    interval_from = "snipw"
 
     def terms(self, rows: BanditRows) -> Terms:
         """Rewards by mixed weights."""
@@ -151,7 +162,7 @@ class SubGaussianInverseProbabilityWeighting(Estimator[BanditRows]):
 
 
 @dataclass(frozen=True)
-class SubGaussianDoublyRobust(Estimator[BanditRows]):
+class SubGaussianDoublyRobust(SubGaussianWeights):
     r"""`dr` with weights mixed with 1: u(w) = w / (1 - lambda + lambda w).
 
     (1/n) \sum_i [qbar_i + u(w_i) (r_i - q(x_i, a_i))]
@@ -161,19 +172,6 @@ class SubGaussianDoublyRobust(Estimator[BanditRows]):
 
     name = "sg_dr"
     interval_from = "dr"
-    lambda_: float  # from 0, the weights as they are, to 1
-
-    def __post_init__(self) -> None:
-        """Refuses a lambda out of range with a ValueError."""
-        _share(self.lambda_)
-
-    def used_weight(self, rows: BanditRows) -> FloatArray:
-        """[n] w_i / (1 - lambda + lambda w_i), 0 where w_i is 0."""
-        return _sub_gaussian(rows.weight, self.lambda_)
-
-    def clip_share(self, rows: BanditRows) -> float:
-        """Share of decisions above 1, where weights are lowered; below it they are raised."""
-        return float((rows.weight > 1.0).mean()) if self.lambda_ > 0.0 else 0.0
 
     def terms(self, rows: BanditRows) -> Terms:
         """Reward expected of the policy plus the model's error by mixed weights."""
@@ -184,16 +182,6 @@ def _corrected(rows: BanditRows, used: FloatArray) -> Terms:
     return Terms(rows.q_policy + used * (rows.reward - rows.q_logged))
 
 
-def _sub_gaussian(weight: FloatArray, lambda_: float) -> FloatArray:
-    below = (1.0 - lambda_) + lambda_ * weight
-    return np.divide(weight, below, out=np.zeros_like(weight), where=weight > 0.0)
-
-
 def _not_negative(lambda_: float) -> None:
     if not 0.0 <= lambda_ < np.inf:
         raise ValueError(f"lambda is {lambda_:g}; it must be a finite number, at least 0.")
-
-
-def _share(lambda_: float) -> None:
-    if not 0.0 <= lambda_ <= 1.0:
-        raise ValueError(f"lambda is {lambda_:g}; it must be from 0 to 1.")

@@ -21,7 +21,23 @@ DEFAULT_KERNEL = "epanechnikov"
 
 
 @dataclass(frozen=True)
-class KernelInverseProbabilityWeighting(Estimator[ContinuousRows]):
+class KernelEstimator(Estimator[ContinuousRows]):
+    """What they share: a kernel, its bandwidth, and the weights that both make."""
+
+    kernel: str = DEFAULT_KERNEL
+    bandwidth: float = np.nan  # in the action's unit, above 0; there is none for every unit
+
+    def __post_init__(self) -> None:
+        """Refuses a kernel that is not known and a bandwidth out of range with a ValueError."""
+        _check(self.kernel, self.bandwidth)
+
+    def used_weight(self, rows: ContinuousRows) -> FloatArray:
+        """[n] weights at this bandwidth."""
+        return rows.kernel_weight(self.kernel, self.bandwidth)
+
+
+@dataclass(frozen=True)
+class KernelInverseProbabilityWeighting(KernelEstimator):
     r"""Counts each reward as often as the policy would have earned it: (1/n) \sum_i w_i r_i.
 
     Consistent as h falls and n h grows, if densities are right and the log shows actions around
@@ -29,23 +45,14 @@ class KernelInverseProbabilityWeighting(Estimator[ContinuousRows]):
     """
 
     name = "kernel_ipw"
-    kernel: str = DEFAULT_KERNEL
-    bandwidth: float = np.nan  # in the action's unit, above 0; there is none for every unit
-
-    def __post_init__(self) -> None:
-        _check(self.kernel, self.bandwidth)
 
     def terms(self, rows: ContinuousRows) -> Terms:
         """Weighted rewards."""
         return Terms(self.used_weight(rows) * rows.reward)
 
-    def used_weight(self, rows: ContinuousRows) -> FloatArray:
-        """[n] weights at this bandwidth."""
-        return rows.kernel_weight(self.kernel, self.bandwidth)
-
 
 @dataclass(frozen=True)
-class KernelSelfNormalizedInverseProbabilityWeighting(Estimator[ContinuousRows]):
+class KernelSelfNormalizedInverseProbabilityWeighting(KernelEstimator):
     r"""A weighted average of rewards: \sum_i w_i r_i / \sum_i w_i.
 
     Assumptions of `kernel_ipw`; never outside the rewards seen, steadier, and less biased at the
@@ -53,24 +60,15 @@ class KernelSelfNormalizedInverseProbabilityWeighting(Estimator[ContinuousRows])
     """
 
     name = "kernel_snipw"
-    kernel: str = DEFAULT_KERNEL
-    bandwidth: float = np.nan  # in the action's unit, above 0; there is none for every unit
-
-    def __post_init__(self) -> None:
-        _check(self.kernel, self.bandwidth)
 
     def terms(self, rows: ContinuousRows) -> Terms:
         """Weighted rewards over weights."""
         weight = self.used_weight(rows)
         return Terms(None, (Ratio(weight * rows.reward, weight),))
 
-    def used_weight(self, rows: ContinuousRows) -> FloatArray:
-        """[n] weights at this bandwidth."""
-        return rows.kernel_weight(self.kernel, self.bandwidth)
-
 
 @dataclass(frozen=True)
-class KernelDoublyRobust(Estimator[ContinuousRows]):
+class KernelDoublyRobust(KernelEstimator):
     r"""The reward model, corrected by what it got wrong: (1/n) \sum_i [q_i + w_i (r_i - q_i)].
 
     q_i is that of the policy's action in both places. Assumptions of `kernel_ipw`; less variance
@@ -79,19 +77,10 @@ class KernelDoublyRobust(Estimator[ContinuousRows]):
     """
 
     name = "kernel_dr"
-    kernel: str = DEFAULT_KERNEL
-    bandwidth: float = np.nan  # in the action's unit, above 0; there is none for every unit
-
-    def __post_init__(self) -> None:
-        _check(self.kernel, self.bandwidth)
 
     def terms(self, rows: ContinuousRows) -> Terms:
         """Reward expected of the policy plus weighted error of the model."""
         return Terms(rows.q_policy + self.used_weight(rows) * (rows.reward - rows.q_policy))
-
-    def used_weight(self, rows: ContinuousRows) -> FloatArray:
-        """[n] weights at this bandwidth."""
-        return rows.kernel_weight(self.kernel, self.bandwidth)
 
 
 def _check(kernel: str, bandwidth: float) -> None:

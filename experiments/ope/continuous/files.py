@@ -1,8 +1,6 @@
 """Files of a log of numeric actions as a case."""
 
 from dataclasses import replace
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,6 +18,7 @@ from promopilot.experiments.ope.continuous.reward_model import cross_fitted
 from promopilot.experiments.ope.continuous.rows import ContinuousRows
 from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.nuisance.folds import folds_of_units
+from promopilot.experiments.ope.policy_name import policy_path
 from promopilot.experiments.ope.settings import OpeSettings
 
 _NAMES = ("logged", "always:<number>")
@@ -70,9 +69,5 @@ def _policy(policy: str, source: ContinuousFile) -> FloatArray | Literal["logged
             f"policy {policy!r}: the actions of {source.name} are numbers, and there is no even "
             "choice over all numbers; give a file with the action of every decision."
         )
-    path = Path(policy)
-    if not path.suffix and not path.exists():
-        near = get_close_matches(policy, _NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise LogError(f"policy {policy!r} is neither a file nor one of {', '.join(_NAMES)}{hint}")
+    path = policy_path(policy, _NAMES)
     return read_by_decision(path, "action", source)

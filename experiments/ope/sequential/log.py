@@ -14,6 +14,7 @@ from promopilot.experiments.ope.arrays import (
     unusable,
 )
 from promopilot.experiments.ope.bandit.log import EVIDENCE, SMALLEST_PROPENSITY, one_action_only
+from promopilot.experiments.ope.distribution import check_sums
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,7 @@ def check_probabilities(values: FloatArray, log: SequentialLog, tolerance: float
     _refuse_cell(
         (values < 0.0) | (values > 1.0), values, log, "the policy", "it must be from 0 to 1"
     )
-    totals = values.sum(axis=1)
-    if (wrong := np.abs(totals - 1.0) > tolerance).any():
-        row = int(np.argmax(wrong))
-        raise LogError(
-            f"{places(log, 'the policy')(row)}: probabilities sum to {totals[row]:.12g}; "
-            "they must sum to 1."
-        )
+    check_sums(values, tolerance, places(log, "the policy"))
 
 
 def places(log: SequentialLog, name: str) -> Callable[[int], str]:

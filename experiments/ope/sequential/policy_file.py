@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -19,10 +18,12 @@ from promopilot.experiments.ope.columns import (
     require,
     unknown_id,
 )
+from promopilot.experiments.ope.distribution import check_sums
+from promopilot.experiments.ope.policy_name import always_action, policy_path
 from promopilot.experiments.ope.sequential.log import SequentialLog, refuse
 from promopilot.experiments.ope.sequential.log_file import LogFile, step_column
 
-_NAMES = "uniform, logged, always:<action>"
+_NAMES = ("uniform", "logged", "always:<action>")
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,13 @@ def read_policy(
         return log, np.full(shape, 1.0 / shape[1])
     if policy.startswith("always:"):
         fixed = np.zeros(shape)
-        fixed[:, log.actions.index(_known(policy, source))] = 1.0
+        fixed[:, always_action(policy, log.actions, source.name)] = 1.0
         return log, fixed
-    path = Path(policy)
-    if not path.suffix and not path.exists():
-        raise LogError(f"policy {policy!r} is neither a file nor one of {_NAMES}.")
+    path = policy_path(policy, _NAMES)
     if path.is_dir():
         raise LogError(
             f"policy {policy!r} is a folder: {source.name} holds episodes, which need a file of "
-            f"probabilities of their own actions, or one of {_NAMES}."
+            f"probabilities of their own actions, or one of {', '.join(_NAMES)}."
         )
     return _policy_from_file(path, source, tolerance)
 
@@ -108,16 +107,6 @@ def read_qhat(
     return np.where(np.isnan(qhat), 0.0, qhat)
 
 
-def _known(policy: str, source: LogFile) -> str:
-    """The action of `always:<action>`."""
-    chosen, actions = policy.removeprefix("always:"), source.log.actions
-    if chosen in actions:
-        return chosen
-    near = get_close_matches(chosen, actions, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it shows {', '.join(actions[:10])}."
-    raise LogError(f"policy {policy!r}: {source.name} has no action {chosen!r}; {hint}")
-
-
 def _policy_from_file(
     path: Path, source: LogFile, tolerance: float
 ) -> tuple[SequentialLog, FloatArray]:
@@ -138,13 +127,7 @@ def _policy_from_file(
             f"{source.name} ({int(missing.sum())} of {len(missing)} decisions are missing)"
             f"{cells.unknown}."
         )
-    totals = probability.sum(axis=1)
-    if (wrong := np.abs(totals - 1.0) > tolerance).any():
-        row = int(np.argmax(wrong))
-        raise LogError(
-            f"{cells.file}, {_place(source, row)}: probabilities sum to {totals[row]:.12g}; "
-            "they must sum to 1."
-        )
+    check_sums(probability, tolerance, lambda row: f"{cells.file}, {_place(source, row)}")
     return log, probability
 
 

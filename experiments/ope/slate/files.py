@@ -1,7 +1,6 @@
 """Files of a slate log as a case."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from promopilot.experiments.ope.arrays import BoolArray
 from promopilot.experiments.ope.case import Case
 from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.nuisance.folds import folds_of_units
+from promopilot.experiments.ope.policy_name import policy_path
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope.slate.case import slate_case
 from promopilot.experiments.ope.slate.log import SlateLog
@@ -95,9 +95,4 @@ def _policy_path(policy: str) -> Path:
             f"policy {policy!r}: a slate shows several items, and one name does not say which "
             "stands where; give a file with the probabilities of the logged slates."
         )
-    path = Path(policy)
-    if not path.suffix and not path.exists():
-        near = get_close_matches(policy, _NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise LogError(f"policy {policy!r} is neither a file nor one of {', '.join(_NAMES)}{hint}")
-    return path
+    return policy_path(policy, _NAMES)

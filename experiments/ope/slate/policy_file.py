@@ -16,6 +16,7 @@ from promopilot.experiments.ope.columns import (
     require,
     unknown_id,
 )
+from promopilot.experiments.ope.distribution import check_sums
 from promopilot.experiments.ope.log_table import Place, place_in
 from promopilot.experiments.ope.slate.log_file import (
     SlateFile,
@@ -138,13 +139,7 @@ def read_estimates(
             ~((given >= 0.0) & (given <= 1.0)), "probability", given, "it must be from 0 to 1"
         )
         probability[at[inside], item[inside]] = given[inside]
-        total = probability.sum(axis=1)
-        if (wrong := np.abs(total - 1.0) > tolerance).any():
-            row = int(np.argmax(wrong))
-            raise LogError(
-                f"{path.name}, {_name(source, row)}: probabilities sum to {total[row]:.12g}; "
-                "they must sum to 1."
-            )
+        check_sums(probability, tolerance, lambda row: f"{path.name}, {_name(source, row)}")
     return Estimates(actions, ItemValues(probability, np.nan_to_num(estimate, nan=0.0)))
 
 
