@@ -16,8 +16,9 @@ def candidate_names(policies: Sequence[str]) -> list[str]:
     Raises:
         LogError: a policy given twice.
     """
+    places = [_place(policy) for policy in policies]
     for at, policy in enumerate(policies):
-        if policy in policies[:at]:
+        if places[at] in places[:at]:
             raise LogError(f"policy {policy!r} is given twice; give each once.")
     short = [_short(policy) for policy in policies]
     return [
@@ -36,6 +37,12 @@ def folders_of(names: Sequence[str]) -> dict[str, str]:
             place, more = f"{CANDIDATES}/{plain}-{more}", more + 1
         found[name] = place
     return found
+
+
+def _place(policy: str) -> str:
+    """The same for one file or folder, however its path is written."""
+    path = Path(policy)
+    return str(path.resolve()) if path.exists() else policy
 
 
 def _short(policy: str) -> str:
