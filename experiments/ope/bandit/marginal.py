@@ -65,9 +65,10 @@ class MarginalizedInverseProbabilityWeighting(Estimator[BanditRows]):
 class SelfNormalizedMarginalizedInverseProbabilityWeighting(Estimator[BanditRows]):
     r"""A weighted average by categories: \sum_i w(x_i, e_i) r_i / \sum_i w(x_i, e_i).
 
-    Where the logging policy's probabilities of all actions are estimated and not given, the error
-    of that estimate is not in the interval. Assumptions of `mipw`; slightly biased in small logs, consistent, never outside the rewards
-    seen. Saito and Joachims (2022), normalised as Swaminathan and Joachims (2015).
+    Assumptions of `mipw`; slightly biased in small logs, consistent, never outside the rewards
+    seen. Where the logging policy's probabilities of all actions are estimated and not given, the
+    error of that estimate is not in the interval. Saito and Joachims (2022), normalised as
+    Swaminathan and Joachims (2015).
     """
 
     name = "snmipw"
