@@ -15,7 +15,7 @@ class OpeSettings(BaseModel):
     # How intervals are made: the studentised bootstrap, influence functions with Student's t, or
     # the empirical Bernstein bound. `auto`: the first, by measured coverage (the study in docs/).
     interval: Literal["auto", "bootstrap", "influence", "bernstein"] = "auto"
-    # Bootstrap replicates; Efron and Tibshirani (1993) want 1,000 at least for percentiles.
+    # Bootstrap replicates; Efron and Tibshirani (1993) want 1,000 at least for ends of intervals.
     replicates: int = Field(default=1000, ge=100)
     # Confidence level, a share of 1; ope.json's `ci95` is named after the default.
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)

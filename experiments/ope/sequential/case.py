@@ -72,14 +72,15 @@ def sequential_case(
     wanted = set(estimators or kind.default)
     fold = _folds(log, settings.folds) if fold is None else fold
     ratio = ratios(log, probability)
-    marginal = fitted = check = None
+    marginal = check = None
     if "mis" in wanted:
         marginal = ratio if probability is None else marginal_weights(log, ratio, fold)
+    how = model or q_model(settings, len(log.actions), seed)
     if qhat is None or "fqe" in wanted:
-        how = model or q_model(settings, len(log.actions), seed)
         fitted = fit_q(log, choice, settings.discount, fold, how)
-    q = qhat if fitted is None or qhat is not None else fitted.qhat
-    assert q is not None  # fitted where not given
+        q = fitted.qhat if qhat is None else qhat
+    else:
+        fitted, q = None, qhat
     check_matrix(q, log, "the estimates q")
     start = None if fitted is None else fitted.start_value(log, choice)
     rows = rows_for(log, ratio, choice, q, settings.discount, marginal, start)
