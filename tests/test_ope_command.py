@@ -6,7 +6,7 @@ import pytest
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.command import evaluate_files
-from promopilot.experiments.ope.csv_text import require_csv
+from promopilot.experiments.ope.file_faults import require_csv
 from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
 
@@ -291,7 +291,7 @@ def test_files_that_are_no_tables(files, content, message, kind):
 
 
 def test_a_letter_that_two_parts_of_a_file_share_is_read(files, monkeypatch):
-    monkeypatch.setattr("promopilot.experiments.ope.csv_text._PART", 3)
+    monkeypatch.setattr("promopilot.experiments.ope.file_faults._PART", 3)
     path = files.folder / "log.csv"
     path.write_bytes("decision_id,action,reward\n1,grün,0\n2,€,1\n".encode())
     require_csv(path)

@@ -261,7 +261,7 @@ def test_settings_that_do_not_work_are_refused(spec, message):
 
 FAULTS = [
     (lambda log: {"action": log.action[:0]}, "the log is empty"),
-    (lambda log: {"reward": log.reward[1:]}, "50 actions but 49 values of reward"),
+    (lambda log: {"reward": log.reward[1:]}, "50 rows but 49 values of reward"),
     (lambda log: {"evidence": "guess"}, "evidence is 'guess'"),
     (lambda log: {"reward": log.reward * np.nan}, "row 1: reward is nan; it must be a finite"),
     (lambda log: {"density": -log.density}, "row 1: propensity_density is -.*above 0, and finite"),

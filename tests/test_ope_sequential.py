@@ -238,7 +238,7 @@ def broken(**changes):
         ({"length": [3, 3, 3, 4]}, "12 decisions, but its episodes' lengths sum to 13"),
         ({"length": [6, 6, 0]}, "each must be at least 1"),
         ({"cluster": [0, 1]}, "4 episodes but 2 clusters"),
-        ({"reward": [1.0]}, "12 actions but 1 values of reward"),
+        ({"reward": [1.0]}, "12 rows but 1 values of reward"),
         ({"evidence": "guessed"}, "evidence is 'guessed'; it must be logged or simulated"),
         ({"action": [], "length": []}, "is empty: it needs at least one episode"),
     ],

@@ -320,7 +320,7 @@ def test_equal_policies_seldom_ship():
         ({"action": np.zeros(2000, dtype=int)}, None, "shows one action only, 'a', in all 2000"),
         ({"action": np.full(2000, 9)}, None, "action is 9; no such action is named"),
         ({"evidence": "dreamt"}, None, "evidence is 'dreamt'; it must be logged or simulated"),
-        ({"reward": np.zeros(3)}, None, "2000 actions but 3 values of reward"),
+        ({"reward": np.zeros(3)}, None, "2000 rows but 3 values of reward"),
         ({}, np.full((2000, 2), 0.6), "decision 1: probabilities sum to 1.2; they must sum to 1"),
         ({}, np.tile([1.5, -0.5], (2000, 1)), "action 'a': probability is 1.5; it must be from 0"),
         ({}, np.full((2000, 2), np.nan), "nan is not a finite number"),

@@ -13,7 +13,7 @@ from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.experiments.plan.aggregate import aggregate
 from promopilot.experiments.plan.columns import COLUMNS, columns_md
 from promopilot.experiments.plan.export import make_plan, write_plan
-from promopilot.experiments.plan.frame import csv_text, summary_frame
+from promopilot.experiments.plan.frame import file_faults, summary_frame
 from promopilot.experiments.plan.rounding import days_in_cents, to_cents
 
 WORLD = synthetic_world(SyntheticSize(promotions=4, days=10))
@@ -52,7 +52,7 @@ def test_a_plan_has_the_contracts_columns_and_a_row_for_every_day_and_line_item(
 
 
 def test_money_sums_to_the_cent_and_never_exceeds_the_budget(plan) -> None:
-    written = pd.read_csv(io.StringIO(csv_text(plan.frame)), dtype=str)
+    written = pd.read_csv(io.StringIO(file_faults(plan.frame)), dtype=str)
     cents = written["planned_budget"].str.replace(".", "").astype(int)
     assert cents.sum() <= round(WORLD.budget * 100)
     assert (cents.groupby(written["date"]).sum() > 0).all()

@@ -26,7 +26,7 @@ def evaluation_text(result: dict[str, Any]) -> str:
     if any(row.get("decides") for row in result["estimates"]):
         lines.append(f"{_MARK}: what the verdict rests on")
     lines.append(
-        f"{result['rows']:,} {_PLURAL.get(result.get('kind', ''), 'decisions')} logged, "
+        f"{result['rows']:,} {_units(result)} logged, "
         f"{result['logged_value']:.6g} each"
     )
     return "\n".join([*lines, *_verdict_lines(result)])
@@ -49,7 +49,12 @@ def candidates_table(selection: dict[str, Any]) -> str:
 
 
 _MARK = "*"
-_PLURAL = {"slate": "lists", "sequential": "episodes"}
+_UNITS = {"slate": "list", "sequential": "episode"}
+
+
+def _units(result: dict[str, Any]) -> str:
+    unit = _UNITS.get(result.get("kind", ""), "decision")
+    return unit if result["rows"] == 1 else f"{unit}s"
 
 
 def _verdict_lines(result: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from pyarrow import csv, parquet
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray, TextArray
-from promopilot.experiments.ope.csv_text import require_csv, unreadable
+from promopilot.experiments.ope.file_faults import read_faults, refuse_twice, require_csv
 from promopilot.experiments.ope.known_columns import require_names
 
 # The header is row 1, in a CSV and, so that both read alike, in a Parquet file.
@@ -27,26 +27,16 @@ def read_table(path: Path, ids: Sequence[str]) -> pa.Table:
     Raises:
         LogError: no such file, another ending, not readable, or a column that stands there twice.
     """
-    try:
+    with read_faults(path):
         if path.suffix == ".csv":
             require_csv(path)
             options = csv.ConvertOptions(
                 column_types={name: pa.string() for name in ids}, null_values=[""]
             )
             table = csv.read_csv(path, convert_options=options)
-        elif path.suffix == ".parquet":
-            table = parquet.ParquetFile(path).read()
         else:
-            raise LogError(f"{path} must end in .csv or .parquet.")
-    except FileNotFoundError:
-        raise LogError(f"there is no file {path}.") from None
-    except OSError as error:
-        raise LogError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except pa.ArrowInvalid as error:
-        raise unreadable(path, error) from None
-    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
-    if twice:
-        raise LogError(f"{path.name} has two columns named {twice[0]!r}.")
+            table = parquet.ParquetFile(path).read()
+    refuse_twice(table.column_names, path)
     return table
 
 
@@ -57,10 +47,8 @@ def column_names(path: Path) -> list[str]:
         LogError: as `read_table`.
     """
     if path.suffix == ".parquet" and path.is_file():
-        try:
+        with read_faults(path):
             return list(parquet.read_schema(path).names)
-        except pa.ArrowInvalid as error:
-            raise unreadable(path, error) from None
     if path.suffix == ".csv" and path.is_file():
         try:
             with csv.open_csv(path) as stream:
@@ -79,8 +67,10 @@ def require(table: pa.Table, names: Sequence[str], file: str, optional: Sequence
     require_names(table.column_names, names, file, optional)
 
 
-def id_column(table: pa.Table, name: str, file: str) -> TextArray:
+def id_column(table: pa.Table, name: str, file: str, first_row: int = FIRST_ROW) -> TextArray:
     """Ids [n] as text; whole numbers are written without a decimal point.
+
+    `first_row` is the number of the table's first row in the file.
 
     Raises:
         LogError: an empty id, with its row.
@@ -90,7 +80,7 @@ def id_column(table: pa.Table, name: str, file: str) -> TextArray:
         column = column.astype("Int64")
     empty = column.isna() | (column.astype("string") == "")
     if empty.any():
-        row = int(np.argmax(empty.to_numpy())) + FIRST_ROW
+        row = int(np.argmax(empty.to_numpy())) + first_row
         raise LogError(f"{file}, row {row}: {name} is empty; every row needs one.")
     return np.asarray(column.astype("string").to_numpy(dtype=object))
 

@@ -129,6 +129,8 @@ def read_case(inputs: Inputs, settings: OpeSettings, seed: int) -> Case[Any]:
     kind = next((column for column in _READERS if column in names), None)
     if inputs.policy not in ("uniform", "logged") and Path(inputs.policy).is_dir():
         _require_plan(inputs.policy, kind)
+    if kind is None:
+        _require_probability(inputs)
     reader = bandit.read_case if kind is None else _READERS[kind]
     return reader(inputs, settings, seed)
 
@@ -146,6 +148,17 @@ def _require_plan(policy: str, kind: str | None) -> None:
         raise LogError(
             f"policy {policy!r} is a run, and its plan says nothing of this kind of log; give a "
             "policy file, or a name."
+        )
+
+
+def _require_probability(inputs: Inputs) -> None:
+    """Refuses a policy of amounts, one a decision, where the log does not tell their density."""
+    policy = Path(inputs.policy)
+    names = column_names(policy)
+    if "probability" not in names and {"decision_id", "action"} <= set(names):
+        raise LogError(
+            f"{policy.name} has no column 'probability', which a policy for one choice each needs. "
+            f"If its actions are amounts, {inputs.log.name} needs a column 'propensity_density'."
         )
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray, TextArray
-from promopilot.experiments.ope.bandit.log import EVIDENCE
 from promopilot.experiments.ope.columns import (
     FIRST_ROW,
     feature_column,
@@ -19,6 +18,7 @@ from promopilot.experiments.ope.columns import (
     text_column,
 )
 from promopilot.experiments.ope.known_columns import is_known
+from promopilot.experiments.ope.log_rules import EVIDENCE
 
 # A date, or a date and a time of day with or without its distance from UTC.
 ISO_TIME = (

@@ -45,8 +45,8 @@ def tables_of(result: Mapping[str, Any]) -> dict[str, str]:
         ),
         "clipping.csv": (_CLIPPING, seen.get("clip_sensitivity", ())),
     }
-    found = {"estimates.csv": csv_text(_ESTIMATES, [_estimate(r) for r in result["estimates"]])}
-    return found | {name: csv_text(columns, own) for name, (columns, own) in rows.items() if own}
+    found = {"estimates.csv": file_faults(_ESTIMATES, [_estimate(r) for r in result["estimates"]])}
+    return found | {name: file_faults(columns, own) for name, (columns, own) in rows.items() if own}
 
 
 def selection_table(selection: Mapping[str, Any]) -> str:
@@ -63,10 +63,10 @@ def selection_table(selection: Mapping[str, Any]) -> str:
         for name, key in ends.items():
             flat[f"{name}_low"], flat[f"{name}_high"] = row.get(key, (None, None))
         rows.append(flat)
-    return csv_text(_SELECTION, rows)
+    return file_faults(_SELECTION, rows)
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def file_faults(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows as CSV; other keys are left out, what is absent or None is empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")

@@ -19,7 +19,7 @@ from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.plan.aggregate import aggregate
 from promopilot.experiments.plan.columns import columns_md
-from promopilot.experiments.plan.frame import csv_text, plan_frame, summary_frame
+from promopilot.experiments.plan.frame import file_faults, plan_frame, summary_frame
 from promopilot.experiments.plan.reference import Table, TablePolicy, reference_table
 from promopilot.experiments.policies import make_policy
 from promopilot.experiments.progress import silent
@@ -79,8 +79,8 @@ def write_plan(
         frame = aggregate(frame, by, level)
     summary = summary_frame(plan.frame, world, plan.rollout)
     write_text_atomic(out.with_name("columns.md"), columns_md())
-    write_text_atomic(out.with_name(f"{out.stem}_summary.csv"), csv_text(summary))
-    write_text_atomic(out, csv_text(frame))
+    write_text_atomic(out.with_name(f"{out.stem}_summary.csv"), file_faults(summary))
+    write_text_atomic(out, file_faults(frame))
     return frame
 
 

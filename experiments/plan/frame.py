@@ -87,7 +87,7 @@ def finish(frame: pd.DataFrame) -> pd.DataFrame:
     frame["reason"] = reasons(frame)
     frame["plan_id"] = ""
     frame = frame[list(COLUMNS)]
-    text = csv_text(frame)
+    text = file_faults(frame)
     frame["plan_id"] = hashlib.sha256(text.encode()).hexdigest()[:12]
     return frame
 
@@ -122,7 +122,7 @@ _TWO_DECIMALS = (
 )
 
 
-def csv_text(frame: pd.DataFrame) -> str:
+def file_faults(frame: pd.DataFrame) -> str:
     """CSV with two decimals for money and nothing for what is missing; always the same bytes."""
     shown = frame.copy()
     for name in _TWO_DECIMALS:

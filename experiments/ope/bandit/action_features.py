@@ -50,7 +50,7 @@ def read_action_features(
         LogError: a fault with row, column and value, or an action that is missing.
     """
     table = read_table(path, ids=("action", "category"))
-    require(table, ("action",), path.name)
+    require(table, ("action",), path.name, ("category", "probability", "a_*"))
     given = [name for name in table.column_names if name.startswith("a_")]
     drawn = {"category", "probability"} <= set(table.column_names)
     if bool(given) == drawn:

@@ -6,9 +6,9 @@ import numpy as np
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray
-from promopilot.experiments.ope.bandit.log import SMALLEST_PROPENSITY
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 from promopilot.experiments.ope.bandit.policy_file import Probabilities, open_probabilities
+from promopilot.experiments.ope.log_rules import SMALLEST_PROPENSITY
 
 
 def open_behavior(path: Path, log: LogSource, tolerance: float) -> tuple[LogSource, Probabilities]:

@@ -14,10 +14,13 @@ from promopilot.experiments.ope.arrays import (
     unusable,
 )
 from promopilot.experiments.ope.distribution import check_sums
-
-EVIDENCE = ("logged", "simulated")
-# Smaller propensities are zero in effect: weights of 1e100 leave no digits for anything else.
-SMALLEST_PROPENSITY = 1e-100
+from promopilot.experiments.ope.log_rules import (
+    PROPENSITY_RULE,
+    check_evidence,
+    check_lengths,
+    impossible,
+    one_action_only,
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,9 @@ def check_log(
         LogError: naming the first row at fault, its column, its value and the rule.
     """
     count = len(log.action)
-    if count == 0:
-        raise LogError(f"{name} is empty: it needs at least one decision.")
-    for column in ("reward", "propensity", "cluster"):
-        if (length := len(getattr(log, column))) != count:
-            raise LogError(f"{name} has {count} actions but {length} values of {column}.")
-    if log.evidence not in EVIDENCE:
-        raise LogError(f"{name}: evidence is {log.evidence!r}; it must be logged or simulated.")
+    columns = {"reward": log.reward, "propensity": log.propensity, "cluster": log.cluster}
+    check_lengths(name, count, "decision", columns)
+    check_evidence(name, log.evidence)
 
     def refuse(bad: BoolArray, column: str, rule: str) -> None:
         if bad.any():
@@ -73,21 +72,9 @@ def check_log(
 
     refuse((log.action < 0) | (log.action >= len(log.actions)), "action", "no such action is named")
     refuse(unusable(log.reward), "reward", USABLE_REWARD)
-    refuse(
-        ~((log.propensity >= SMALLEST_PROPENSITY) & (log.propensity <= 1.0)),
-        "propensity",
-        "the probability of an action that was taken must be above 0 and at most 1",
-    )
+    refuse(impossible(log.propensity), "propensity", PROPENSITY_RULE)
     if (log.action == log.action[0]).all():
         raise one_action_only(name, log.actions[log.action[0]], count)
-
-
-def one_action_only(name: str, action: str, count: int) -> LogError:
-    """The fault of a log that shows one action in all its `count` decisions."""
-    return LogError(
-        f"{name} shows one action only, {action!r}, in all {count} decisions: "
-        "without a second one there is nothing to compare."
-    )
 
 
 def check_matrix(values: FloatArray, log: BanditLog, what: str) -> None:

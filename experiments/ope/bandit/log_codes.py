@@ -1,8 +1,8 @@
 """Numbers for a log's decisions, actions and clusters, in tables of its database."""
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.bandit.log import one_action_only
 from promopilot.experiments.ope.bandit.table import ROW, Table
+from promopilot.experiments.ope.log_rules import one_action_only
 
 
 def make_codes(table: Table) -> tuple[str, ...]:

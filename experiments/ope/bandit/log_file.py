@@ -23,8 +23,6 @@ from promopilot.experiments.ope.arrays import (
 from promopilot.experiments.ope.bandit.database import Database, open_database
 from promopilot.experiments.ope.bandit.faults import Rule, filled, refuse_broken, within
 from promopilot.experiments.ope.bandit.log import (
-    EVIDENCE,
-    SMALLEST_PROPENSITY,
     BanditLog,
 )
 from promopilot.experiments.ope.bandit.log_codes import make_codes, refuse_repeated
@@ -35,6 +33,7 @@ from promopilot.experiments.ope.bandit.log_columns import (
     timestamp_rule,
 )
 from promopilot.experiments.ope.bandit.table import Table, open_table, quoted
+from promopilot.experiments.ope.log_rules import EVIDENCE, PROPENSITY_RULE, SMALLEST_PROPENSITY
 
 # Memory for reading a log whole.
 _WHOLE_MB = 1000
@@ -209,7 +208,7 @@ def open_log(database: Database, path: Path) -> LogSource:
                 table,
                 "propensity",
                 f"{{value}} >= {SMALLEST_PROPENSITY} and {{value}} <= 1.0",
-                "the probability of an action that was taken must be above 0 and at most 1",
+                PROPENSITY_RULE,
             )
         )
     if "timestamp" in table.types:

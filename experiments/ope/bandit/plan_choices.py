@@ -12,22 +12,11 @@ from promopilot.envs.blocks.log import shares_of_plan
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.logs import NONE
-from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray
+from promopilot.experiments.ope.arrays import FloatArray, IntArray, TextArray
 from promopilot.experiments.ope.columns import id_column
+from promopilot.experiments.ope.log_table import Place
 from promopilot.experiments.plan.judgement import read_expected_impressions
 from promopilot.experiments.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a part of a log stands, for messages."""
-
-    file: str
-    first: int  # row of the file
-
-    def error(self, bad: BoolArray, what: str) -> LogError:
-        """An error about the first bad row [m]."""
-        return LogError(f"{self.file}, row {self.first + int(np.argmax(bad))}: {what}")
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,7 @@ class PlanChoices:
         """
         shares = self.shares[self._days(table, place), self._pools(table, place)]
         shares = self._without(shares, table, place)
-        decision = id_column(table, "decision_id", place.file)
+        decision = _texts(table, "decision_id", place)
         row, action = np.nonzero(shares)
         names = pa.array(self.actions, pa.string())
         return pa.table(
@@ -89,41 +78,31 @@ class PlanChoices:
     def _days(self, table: pa.Table, place: Place) -> IntArray:
         """Day of the plan of each decision [m], by date where the log has one."""
         column = dated_by(table)
-        text = id_column(table, column, place.file)
+        text = _texts(table, column, place)
         if column == "timestamp":
             day = pd.Index(self.dates).get_indexer(pd.Index([str(one)[:10] for one in text]))
         else:
             day = pd.Index([str(at) for at in range(len(self.dates))]).get_indexer(pd.Index(text))
-        if (bad := day < 0).any():
-            raise place.error(
-                bad,
-                f"{column} is {text[np.argmax(bad)]!r}; the plan of {self.run} covers "
-                f"{self.dates[0]} to {self.dates[-1]} only, and says nothing of other days.",
-            )
+        covers = (
+            f"the plan of {self.run} covers {self.dates[0]} to {self.dates[-1]} only, and says "
+            "nothing of other days"
+        )
+        place.refuse(day < 0, column, text, covers)
         return np.asarray(day, dtype=np.int64)
 
     def _pools(self, table: pa.Table, place: Place) -> IntArray:
         """Pool of each decision [m]."""
-        at = []
+        at, named = [], []
         for column, ids in (("x_placement", self.placements), ("x_segment", self.segments)):
             number = pa.types.is_integer(table.column(column).type)
             known = [str(i) for i in range(len(ids))] if number else list(ids)
-            text = id_column(table, column, place.file)
-            at.append(pd.Index(known).get_indexer(pd.Index(text)))
-            if (bad := at[-1] < 0).any():
-                raise place.error(
-                    bad,
-                    f"{column} is {text[np.argmax(bad)]!r}, which the market of {self.run} does "
-                    f"not have; it has {', '.join(known[:10])}.",
-                )
+            named.append(_texts(table, column, place))
+            at.append(pd.Index(known).get_indexer(pd.Index(named[-1])))
+            rule = f"the market of {self.run} has {', '.join(known[:10])}"
+            place.refuse(at[-1] < 0, column, named[-1], rule)
         pool = self.pool[at[0], at[1]]
-        if (bad := pool < 0).any():
-            row = int(np.argmax(bad))
-            raise place.error(
-                bad,
-                f"x_placement and x_segment name {self.placements[at[0][row]]} and "
-                f"{self.segments[at[1][row]]}, where the market of {self.run} shows nothing.",
-            )
+        nothing = f"the market of {self.run} shows nothing there to this x_segment"
+        place.refuse(pool < 0, "x_placement", named[0], nothing)
         return np.asarray(pool)
 
     def _without(self, shares: FloatArray, table: pa.Table, place: Place) -> FloatArray:
@@ -137,8 +116,9 @@ class PlanChoices:
                 continue
             gone = _listed(text)
             if gone is None:
-                rule = "it must be a JSON list of promotions, or empty."
-                raise place.error(codes == at, f"unavailable is {text!r}; {rule}")
+                rule = "it must be a JSON list of promotions, or empty"
+                place.refuse(codes == at, "unavailable", np.asarray(sets)[codes], rule)
+                continue
             found = pd.Index(self.actions[:-1]).get_indexer(pd.Index(gone))
             left[at, found[found >= 0]] = 0.0
         kept = shares * left[codes]
@@ -149,6 +129,10 @@ class PlanChoices:
 def dated_by(table: pa.Table) -> str:
     """The column that says on which day a decision fell."""
     return "timestamp" if "timestamp" in table.column_names else "x_day"
+
+
+def _texts(table: pa.Table, column: str, place: Place) -> TextArray:
+    return id_column(table, column, place.name, place.first_row)
 
 
 def _listed(text: str) -> list[str] | None:

@@ -5,14 +5,12 @@ alike, as often as need be, and each row has a number.
 """
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv, parquet
 
-from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.csv_text import require_csv, unreadable
+from promopilot.experiments.ope.file_faults import read_faults, refuse_twice, require_csv
 
 # Bytes of a CSV read at once.
 _CSV_BLOCK = 1 << 24
@@ -26,20 +24,12 @@ def as_parquet(path: Path, scratch: Path) -> Path:
     """
     folder = Path(tempfile.mkdtemp(dir=scratch))  # two files may share a name
     target = folder / "table.parquet"
-    try:
+    with read_faults(path):
         if path.suffix == ".csv":
             _copy_csv(path, target)
-        elif path.suffix == ".parquet":
-            _refuse_twice(parquet.read_schema(path).names, path)
-            target.symlink_to(path.resolve())  # its own path may hold what SQL takes for patterns
         else:
-            raise LogError(f"{path} must end in .csv or .parquet.")
-    except FileNotFoundError:
-        raise LogError(f"there is no file {path}.") from None
-    except OSError as error:
-        raise LogError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except pa.ArrowInvalid as error:
-        raise unreadable(path, error) from None
+            refuse_twice(parquet.read_schema(path).names, path)
+            target.symlink_to(path.resolve())  # its own path may hold what SQL takes for patterns
     return target
 
 
@@ -49,7 +39,7 @@ def _copy_csv(path: Path, target: Path) -> None:
     parsing = csv.ParseOptions(newlines_in_values=True)
     with csv.open_csv(path, reading, parsing) as stream:
         names = stream.schema.names
-    _refuse_twice(names, path)
+    refuse_twice(names, path)
     as_text = csv.ConvertOptions(column_types={name: pa.string() for name in names})
     with (
         csv.open_csv(path, reading, parsing, as_text) as stream,
@@ -57,9 +47,3 @@ def _copy_csv(path: Path, target: Path) -> None:
     ):
         for batch in stream:
             writer.write_batch(batch)
-
-
-def _refuse_twice(names: Sequence[str], path: Path) -> None:
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise LogError(f"{path.name} has two columns named {twice[0]!r}.")

@@ -13,8 +13,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.bandit.plan_choices import Place, PlanChoices, dated_by
+from promopilot.experiments.ope.bandit.plan_choices import PlanChoices, dated_by
 from promopilot.experiments.ope.columns import FIRST_ROW, column_names, read_table
+from promopilot.experiments.ope.log_table import Place
 
 _COLUMNS = ("decision_id", "timestamp", "x_day", "x_placement", "x_segment", "unavailable")
 # Decisions turned into probabilities at once: 20,000 x 150 promotions are 24 MB.

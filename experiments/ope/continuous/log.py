@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import USABLE_REWARD, FloatArray, IntArray, unusable
-from promopilot.experiments.ope.bandit.log import EVIDENCE, SMALLEST_PROPENSITY
+from promopilot.experiments.ope.log_rules import (
+    SMALLEST_PROPENSITY,
+    check_evidence,
+    check_lengths,
+    one_only,
+)
 from promopilot.experiments.ope.log_table import Place
 
 
@@ -35,15 +39,9 @@ def check_log(log: ContinuousLog, place: Place) -> None:
         LogError: naming the first row at fault, its column, its value and the rule.
     """
     count = len(log.action)
-    if count == 0:
-        raise LogError(f"{place.name} is empty: it needs at least one decision.")
-    for column in ("reward", "density", "cluster"):
-        if (length := len(getattr(log, column))) != count:
-            raise LogError(f"{place.name} has {count} actions but {length} values of {column}.")
-    if log.evidence not in EVIDENCE:
-        raise LogError(
-            f"{place.name}: evidence is {log.evidence!r}; it must be logged or simulated."
-        )
+    columns = {"reward": log.reward, "density": log.density, "cluster": log.cluster}
+    check_lengths(place.name, count, "decision", columns)
+    check_evidence(place.name, log.evidence)
     place.refuse(~np.isfinite(log.action), "action", log.action, "it must be a finite number")
     place.refuse(unusable(log.reward), "reward", log.reward, USABLE_REWARD)
     place.refuse(
@@ -53,7 +51,4 @@ def check_log(log: ContinuousLog, place: Place) -> None:
         "the density of an action that was taken must be above 0, and finite",
     )
     if (log.action == log.action[0]).all():
-        raise LogError(
-            f"{place.name} shows one action only, {log.action[0]:.12g}, in all {count} decisions: "
-            "without a second one there is nothing to compare."
-        )
+        raise one_only(place.name, f"action only, {log.action[0]:.12g}", count)

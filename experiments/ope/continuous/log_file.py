@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import FloatArray, TextArray
+from promopilot.experiments.ope.arrays import USABLE_REWARD, FloatArray, TextArray, unusable
 from promopilot.experiments.ope.columns import (
     id_column,
     number_column,
@@ -105,7 +105,7 @@ def read_by_decision(path: Path, column: str, source: ContinuousFile) -> FloatAr
     place = place_in(path.name, decision)
     place.refuse_repeated({"decision_id": decision})
     values = number_column(table, column, path.name)
-    place.refuse(~np.isfinite(values), column, values, "it must be a finite number")
+    place.refuse(unusable(values), column, values, USABLE_REWARD)
     found = pd.Index(decision).get_indexer(pd.Index(source.decision))
     if (missing := found < 0).any():
         first = source.decision[int(np.argmax(missing))]

@@ -81,7 +81,8 @@ def sequential_case(
         q = fitted.qhat if qhat is None else qhat
     else:
         fitted, q = None, qhat
-    check_matrix(q, log, "the estimates q")
+    if qhat is not None:
+        check_matrix(qhat, log, "the estimates q")
     start = None if fitted is None else fitted.start_value(log, choice)
     rows = rows_for(log, ratio, choice, q, settings.discount, marginal, start)
     if fitted is not None:

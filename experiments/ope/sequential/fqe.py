@@ -45,7 +45,8 @@ def fit_q(
     """Fits one model per fold and step, each on the episodes of the other folds.
 
     Estimates stay within the targets seen in training, so that a line drawn too far cannot grow
-    from step to step. They are 0 where the other folds have no episode so long.
+    from step to step. They are 0 where the other folds have no episode so long, and NaN
+    where there are no other folds.
 
     Args:
         log: n episodes, m decisions, A actions.
@@ -83,6 +84,8 @@ def fit_q(
             elif inside.any():
                 straight = LinearModel(actions).fit(table[~inside], train)
                 line[score] = straight.predict(table[inside])
+    if not fits:
+        qhat[:] = np.nan  # all episodes belong together: nothing is known of any
     model_says = qhat[np.arange(count), log.action]
     return FittedQ(qhat, target, model_says, constant, line, fits, steps)
 

@@ -13,8 +13,14 @@ from promopilot.experiments.ope.arrays import (
     IntArray,
     unusable,
 )
-from promopilot.experiments.ope.bandit.log import EVIDENCE, SMALLEST_PROPENSITY, one_action_only
 from promopilot.experiments.ope.distribution import check_sums
+from promopilot.experiments.ope.log_rules import (
+    PROPENSITY_RULE,
+    check_evidence,
+    check_lengths,
+    impossible,
+    one_action_only,
+)
 
 
 @dataclass(frozen=True)
@@ -60,20 +66,16 @@ def check_log(log: SequentialLog, name: str = "the log") -> None:
         LogError: naming the first decision at fault, its column, its value and the rule.
     """
     count, episodes = len(log.action), len(log.length)
-    if count == 0 or episodes == 0:
-        raise LogError(f"{name} is empty: it needs at least one episode.")
+    columns = {"reward": log.reward, "propensity": log.propensity, "state": log.state}
+    check_lengths(name, count, "episode", columns)
     if (log.length < 1).any() or int(log.length.sum()) != count:
         raise LogError(
             f"{name} has {count} decisions, but its episodes' lengths sum to "
             f"{int(log.length.sum())}; each must be at least 1 and all decisions must be in one."
         )
-    for column in ("reward", "propensity", "state"):
-        if (length := len(getattr(log, column))) != count:
-            raise LogError(f"{name} has {count} actions but {length} values of {column}.")
     if len(log.cluster) != episodes:
         raise LogError(f"{name} has {episodes} episodes but {len(log.cluster)} clusters.")
-    if log.evidence not in EVIDENCE:
-        raise LogError(f"{name}: evidence is {log.evidence!r}; it must be logged or simulated.")
+    check_evidence(name, log.evidence)
     wrong = (log.action < 0) | (log.action >= len(log.actions))
     refuse(wrong, log.action, "action", "no such action is named", places(log, name))
     check_decisions(log.reward, log.propensity, places(log, name))
@@ -90,13 +92,7 @@ def check_decisions(
     """
     refuse(unusable(reward), reward, "reward", USABLE_REWARD, where)
     if propensity is not None:
-        refuse(
-            ~((propensity >= SMALLEST_PROPENSITY) & (propensity <= 1.0)),
-            propensity,
-            "propensity",
-            "the probability of an action that was taken must be above 0 and at most 1",
-            where,
-        )
+        refuse(impossible(propensity), propensity, "propensity", PROPENSITY_RULE, where)
 
 
 def check_choice(action: IntArray, actions: tuple[str, ...], name: str) -> None:

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import FloatArray, IntArray, TextArray
+from promopilot.experiments.ope.arrays import (
+    USABLE_REWARD,
+    FloatArray,
+    IntArray,
+    TextArray,
+    unusable,
+)
 from promopilot.experiments.ope.columns import (
     FIRST_ROW,
     id_column,
@@ -91,7 +97,7 @@ def read_qhat(
         LogError: a fault with row and value, or the step and action without an estimate.
     """
     cells = _read_cells(path, "q", source)
-    refuse(~np.isfinite(cells.value), cells.value, "q", "it must be a finite number", cells.where)
+    refuse(unusable(cells.value), cells.value, "q", USABLE_REWARD, cells.where)
     column = pd.Index(log.actions).get_indexer(pd.Index(cells.action))
     known = (cells.row >= 0) & (column >= 0)
     qhat = np.full((len(log.action), len(log.actions)), np.nan)

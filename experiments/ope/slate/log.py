@@ -16,7 +16,7 @@ from promopilot.experiments.ope.arrays import (
     IntArray,
     unusable,
 )
-from promopilot.experiments.ope.bandit.log import EVIDENCE
+from promopilot.experiments.ope.log_rules import check_evidence, check_lengths, one_only
 from promopilot.experiments.ope.log_table import Place
 from promopilot.experiments.ope.slate.probabilities import SlateProbabilities, check_probabilities
 
@@ -67,32 +67,22 @@ def check_log(log: SlateLog, tolerance: float, place: Place) -> None:
     Raises:
         LogError: naming the first row at fault, its column, its value and the rule.
     """
-    if len(log.slate) == 0:
-        raise LogError(f"{place.name} is empty: it needs at least one slate.")
-    for column in ("position", "action", "reward"):
-        if (length := len(getattr(log, column))) != len(log.slate):
-            raise LogError(
-                f"{place.name} has {len(log.slate)} rows but {length} values of {column}."
-            )
+    columns = {"position": log.position, "action": log.action, "reward": log.reward}
+    check_lengths(place.name, len(log.slate), "slate", columns)
     if not np.array_equal(np.unique(log.slate), np.arange(log.count)):
         raise LogError(
             f"{place.name} has clusters for {log.count} slates; its rows must name each of the "
             f"slates 0 to {log.count - 1}, and no other."
         )
-    if log.evidence not in EVIDENCE:
-        raise LogError(
-            f"{place.name}: evidence is {log.evidence!r}; it must be logged or simulated."
-        )
+    check_evidence(place.name, log.evidence)
     beyond = (log.action < 0) | (log.action >= len(log.actions))
     place.refuse(beyond, "action", log.action, "no such item is named")
     place.refuse(unusable(log.reward), "reward", log.reward, USABLE_REWARD)
     check_positions(log.slate, log.position, place, 0)
     check_probabilities(log.propensity, log.slate, log.position, tolerance, place, "propensity")
     if _one_slate_only(log):
-        raise LogError(
-            f"{place.name} shows one slate only, the same items in the same places in all "
-            f"{log.count} decisions: without a second one there is nothing to compare."
-        )
+        what = "slate only, the same items in the same places"
+        raise one_only(place.name, what, log.count)
 
 
 def check_positions(slate: IntArray, position: IntArray, place: Place, first: int) -> None:

@@ -8,7 +8,13 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from promopilot.experiments.errors import LogError
-from promopilot.experiments.ope.arrays import BoolArray, IntArray, TextArray
+from promopilot.experiments.ope.arrays import (
+    USABLE_REWARD,
+    BoolArray,
+    IntArray,
+    TextArray,
+    unusable,
+)
 from promopilot.experiments.ope.columns import (
     id_column,
     number_column,
@@ -119,7 +125,7 @@ def read_estimates(
         {"decision": cells.decision, "position": cells.position, "action": cells.action}
     )
     q = number_column(table, "q", path.name)
-    place.refuse(~np.isfinite(q), "q", q, "it must be a finite number")
+    place.refuse(unusable(q), "q", q, USABLE_REWARD)
     log = source.log
     others = sorted(set(pd.unique(cells.action)) - set(log.actions))
     actions = (*log.actions, *(str(name) for name in others))

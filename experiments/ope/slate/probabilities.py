@@ -6,7 +6,7 @@ import numpy as np
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import BoolArray, FloatArray, IntArray
-from promopilot.experiments.ope.bandit.log import SMALLEST_PROPENSITY
+from promopilot.experiments.ope.log_rules import SMALLEST_PROPENSITY
 from promopilot.experiments.ope.log_table import Place
 
 # Room for probabilities written with six decimals, beside the relative tolerance, and from where on
@@ -70,23 +70,7 @@ def check_probabilities(
     Raises:
         LogError: naming the first row at fault, its column, its value and the rule.
     """
-    logged = column == "propensity"
-    lowest = SMALLEST_PROPENSITY if logged else 0.0
-    rule = (
-        "the probability of what was shown must be above 0 and at most 1"
-        if logged
-        else "it must be from 0 to 1"
-    )
-    named = {
-        column: given.joint,
-        f"{column}_position": given.position,
-        f"{column}_cascade": given.cascade,
-    }
-    for name, values in named.items():
-        if values is not None:
-            if len(values) != len(slate):
-                raise LogError(f"{place.name} has {len(slate)} rows but {len(values)} of {name}.")
-            place.refuse(~((values >= lowest) & (values <= 1.0)), name, values, rule)
+    _check_range(given, len(slate), place, column)
     if given.joint is None and given.cascade is None:
         raise LogError(
             f"{place.name} has no column {column!r}: the probability of the whole slate is needed "
@@ -101,15 +85,16 @@ def check_probabilities(
             given.joint,
             "it is the probability of the whole slate, the same on all of its rows",
         )
-    if given.cascade is not None:
-        before = before_position(given.cascade, slate, position)
-        place.refuse(
-            (given.cascade > before) & differs(given.cascade, before, tolerance),
-            f"{column}_cascade",
-            given.cascade,
-            "it cannot exceed that of the position before, as it is of more items",
-        )
-    if given.cascade is not None and given.joint is not None:
+    if given.cascade is None:
+        return
+    before = before_position(given.cascade, slate, position)
+    place.refuse(
+        (given.cascade > before) & differs(given.cascade, before, tolerance),
+        f"{column}_cascade",
+        given.cascade,
+        "it cannot exceed that of the position before, as it is of more items",
+    )
+    if given.joint is not None:
         last = position == np.bincount(slate)[slate] - 1
         place.refuse(
             last & differs(given.cascade, given.joint, tolerance),
@@ -117,6 +102,23 @@ def check_probabilities(
             given.cascade,
             f"at the last position it must equal {column}, the whole slate's",
         )
+
+
+def _check_range(given: SlateProbabilities, rows: int, place: Place, column: str) -> None:
+    lowest, rule = 0.0, "it must be from 0 to 1"
+    if column == "propensity":
+        lowest = SMALLEST_PROPENSITY
+        rule = "the probability of what was shown must be above 0 and at most 1"
+    named = {
+        column: given.joint,
+        f"{column}_position": given.position,
+        f"{column}_cascade": given.cascade,
+    }
+    for name, values in named.items():
+        if values is not None:
+            if len(values) != rows:
+                raise LogError(f"{place.name} has {rows} rows but {len(values)} of {name}.")
+            place.refuse(~((values >= lowest) & (values <= 1.0)), name, values, rule)
 
 
 def before_position(cascade: FloatArray, slate: IntArray, position: IntArray) -> FloatArray:

@@ -102,27 +102,10 @@ def test(
                 "That is more than a year: so small a gain is hard to prove with this traffic. A "
                 "bolder policy, or more of the shop taking part, needs less."
             )
-    elif case.timestamp is None:
-        said.append("How many days that takes cannot be told: the log has no times.")
     else:
-        said.append("How many days that takes cannot be told: some rows of the log have no time.")
-    if facts.seen.units < settings.min_units:
-        again = "" if long else ": look at it again after a week"
-        said.append(
-            f"The size is a rough guess, as the log holds {facts.seen.units} independent "
-            f"group{'' if facts.seen.units == 1 else 's'} only{again}."
-        )
-    elif facts.seen.told_ess < settings.min_told_ess:
-        said.append(
-            f"The size is a rough guess, as few {unit}s of the log brought anything but the usual."
-        )
-    if facts.evidence == "simulated":
-        again = "" if long else ": look at it again after the first week"
-        said.append(
-            "It would be the first evidence from real customers, and the size is that of the "
-            f"simulated market{again}."
-        )
-    return " ".join(said)
+        lack = "the log has no times" if case.timestamp is None else "some rows have no time"
+        said.append(f"How many days that takes cannot be told: {lack}.")
+    return " ".join([*said, *_doubts_of_size(facts, settings, long)])
 
 
 def exploration(design: Mapping[str, Any], facts: Facts, worth: Worth, ess_share: float) -> str:
@@ -163,6 +146,29 @@ def exploration(design: Mapping[str, Any], facts: Facts, worth: Worth, ess_share
         "at once."
     )
     return " ".join(said)
+
+
+def _doubts_of_size(facts: Facts, settings: OpeSettings, long: bool) -> list[str]:
+    """What makes the size of a test, which may take long, a guess."""
+    said = []
+    if facts.seen.units < settings.min_units:
+        again = "" if long else ": look at it again after a week"
+        said.append(
+            f"The size is a rough guess, as the log holds {facts.seen.units} independent "
+            f"group{'' if facts.seen.units == 1 else 's'} only{again}."
+        )
+    elif facts.seen.told_ess < settings.min_told_ess:
+        said.append(
+            f"The size is a rough guess, as few {facts.unit}s of the log brought anything but the "
+            "usual."
+        )
+    if facts.evidence == "simulated":
+        again = "" if long else ": look at it again after the first week"
+        said.append(
+            "It would be the first evidence from real customers, and the size is that of the "
+            f"simulated market{again}."
+        )
+    return said
 
 
 def _who(design: Mapping[str, Any], unit: str) -> str:

@@ -1,8 +1,12 @@
-"""CSV files that are no CSV in UTF-8: what is wrong with them, and what to do about it."""
+"""Files that are no table, or no CSV in UTF-8: what is wrong, and what to do about it."""
 
 import codecs
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from promopilot.experiments.errors import LogError
 
@@ -38,7 +42,37 @@ def require_csv(path: Path) -> None:
                 )
 
 
-def unreadable(path: Path, error: Exception) -> LogError:
+@contextmanager
+def read_faults(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while a .csv or .parquet file is read into errors in words of ours.
+
+    Raises:
+        LogError: another ending, no such file, or not readable.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise LogError(f"{path} must end in .csv or .parquet.")
+    try:
+        yield
+    except FileNotFoundError:
+        raise LogError(f"there is no file {path}.") from None
+    except OSError as error:
+        raise LogError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except pa.ArrowInvalid as error:
+        raise _unreadable(path, error) from None
+
+
+def refuse_twice(names: Sequence[str], path: Path) -> None:
+    """Refuses a file with two columns of one name.
+
+    Raises:
+        LogError: naming it.
+    """
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise LogError(f"{path.name} has two columns named {twice[0]!r}.")
+
+
+def _unreadable(path: Path, error: Exception) -> LogError:
     """The fault of a file that pyarrow cannot read, in words of ours where we know it."""
     said = str(error)
     if path.suffix == ".csv" and "Empty CSV file" in said:
