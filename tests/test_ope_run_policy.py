@@ -111,7 +111,10 @@ FAULTS = [
         lambda f: f.drop(columns="timestamp").assign(x_day=7),
         "row 2: x_day is '7'; the plan of shop",
     ),
-    (lambda f: f.assign(x_placement="moon"), "row 2: x_placement is 'moon'; the market of shop.* has"),
+    (
+        lambda f: f.assign(x_placement="moon"),
+        "x_placement is .moon.; the market of shop.* has",
+    ),
     (lambda f: f.assign(x_segment=44), "row 2: x_segment is '44'; the market of shop"),
     (lambda f: f.drop(columns="x_segment"), "no column 'x_segment': the plan of shop can be"),
     (lambda f: f.drop(columns=["timestamp", "x_day"]), "no column 'x_day': the plan of shop"),

@@ -25,10 +25,7 @@ def evaluation_text(result: dict[str, Any]) -> str:
         )
     if any(row.get("decides") for row in result["estimates"]):
         lines.append(f"{_MARK}: what the verdict rests on")
-    lines.append(
-        f"{result['rows']:,} {_units(result)} logged, "
-        f"{result['logged_value']:.6g} each"
-    )
+    lines.append(f"{result['rows']:,} {_units(result)} logged, {result['logged_value']:.6g} each")
     return "\n".join([*lines, *_verdict_lines(result)])
 
 
