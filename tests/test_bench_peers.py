@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from promopilot.experiments.bench import peers_market, peers_ope
+from promopilot.experiments.bench import peers_market, peers_ope, peers_open_bandit
 from promopilot.experiments.bench.figure import figure
 from promopilot.experiments.bench.peers_market import measure
 from promopilot.experiments.bench.peers_process import Peer, check_interpreter
@@ -95,15 +95,17 @@ def test_the_command_writes_the_figures_and_keeps_the_others(
     python = interpreter(answer(500, 1000))
     (tmp_path / "bench.json").write_text('{"market": {}}')
     arguments = ["bench", "peers", "--peers-python", str(python), "--out", str(tmp_path), "--json"]
+    one = figure(0.0045, "clicks per row")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "__defaults__", (2, 0.001))  # rounds, seconds
         patch.setattr(peers_ope, "measure", lambda python: {"times_obp": figure(12.0, "x")})
+        patch.setattr(peers_open_bandit, "measure", lambda python: {"open_bandit_ipw": one})
         result = runner.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "bench.json").read_text())
     assert json.loads(result.stdout) == written
     assert set(written) == {"market", "peers"}
-    assert set(written["peers"]) == NAMES | {"times_obp"}
+    assert set(written["peers"]) == NAMES | {"times_obp", "open_bandit_ipw"}
     assert written["peers"]["rtbgym_steps_per_second"]["value"] == 500.0
     assert written["peers"]["market_steps_per_second"]["value"] > 0
 
@@ -332,3 +334,11 @@ def test_make_installs_the_peers_once_and_apart(tmp_path: Path) -> None:
     (tmp_path / "theirs" / "bin" / "python").unlink()
     assert f"-m venv {tmp_path}/theirs\n" in plan()
     assert ".venv-peers/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_policy_of_the_open_bandit_sample_shows_likelier_items_first(tmp_path: Path) -> None:
+    (tmp_path / "priors.yaml").write_text("all: {alpha: [90, 5, 50, 1], beta: [10, 95, 50, 99]}")
+    chances = peers_open_bandit.thompson_sampling(tmp_path / "priors.yaml")
+    table = chances.pivot(index="position", columns="action", values="probability")
+    assert table.sum(axis=1).tolist() == pytest.approx([1.0] * 3)
+    assert table.idxmax(axis=1).tolist() == [0, 2, 1]

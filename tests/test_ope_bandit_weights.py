@@ -96,6 +96,8 @@ DRAWN = "action,category,probability\n"
     ("text", "message"),
     [
         ("action,a_kind\na,1\n", "has no row for action 'b'[.]"),
+        ("action,A_kind,a_size\na,1,1\nb,1,1\n", "column 'A_kind' must be written 'a_kind'"),
+        ("action,Category,probability\na,1,1\nb,1,1\n", "'Category' must be written 'category'"),
         ("action,a_kind\na,1\nB1,1\nb2,2\n", "no row for action 'b'; did you mean 'b2' there"),
         ("action,a_kind\na,1\nb,2\na,3\n", "row 4: action 'a' stands there twice"),
         ("action,a_kind\na,1\n,2\n", "row 3: action is empty"),

@@ -232,6 +232,12 @@ FAULTS = [
         "no row for decision '0' of .* missing.; it has a decision 'X1', which log.csv has not.$",
     ),
     ("policy", lambda f: f.head(0), "policy.csv is empty"),
+    (
+        "policy",
+        lambda f: f.drop(columns="probability"),
+        "no column 'probability', .*actions are amounts, log.csv needs .*'propensity_density'",
+    ),
+    ("qhat", lambda f: spoil(f, 2, "q", 1e101), "row 4 .*q is 1e[+]101; .*up to 1e100"),
     ("policy", lambda f: f.rename(columns={"action": "arm"}), "policy.csv has no column 'action'"),
     ("qhat", lambda f: f.tail(-1), "qhat.csv has no estimate for decision '0', action '0'"),
     ("qhat", lambda f: spoil(f, 2, "q", "x"), "qhat.csv, row 4: q is 'x'; it must be a number"),

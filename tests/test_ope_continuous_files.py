@@ -181,6 +181,7 @@ FAULTS = [
     ("policy", lambda f: f.drop(columns="action"), "policy.csv has no column 'action'"),
     ("qhat", lambda f: spoil(f, 2, "q", "x"), "qhat.csv, row 4: q is 'x'; it must be a number"),
     ("qhat", lambda f: spoil(f, 2, "q", None), "qhat.csv, row 4: q is empty; every row"),
+    ("qhat", lambda f: spoil(f, 2, "q", 1e101), "row 4 .*q is 1e[+]101; .*of a size up to 1e100"),
     ("qhat", lambda f: f.tail(-1), "qhat.csv has no row for decision '0' of log.csv"),
 ]
 

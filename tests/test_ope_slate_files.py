@@ -293,6 +293,7 @@ FAULTS = [
         "policy.csv has no column 'probability'",
     ),
     ("cascade", lambda f: spoil(f, 2, "q", None), "cascade.csv, row 4: q is empty; every"),
+    ("cascade", lambda f: spoil(f, 2, "q", -1e101), "row 4 .*q is -1e[+]101; .*up to 1e100"),
     ("cascade", lambda f: f.drop(index=2), "no estimate for decision '0', position 0, action '2'"),
     ("cascade", lambda f: f.drop(index=3), "position 0: probabilities sum to 0.696.*must sum to 1"),
     ("cascade", lambda f: spoil(f, 1, "probability", 2), "row 3 .*probability is 2; .*from 0 to 1"),

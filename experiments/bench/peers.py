@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from promopilot.experiments.bench import peers_market, peers_ope
+from promopilot.experiments.bench import peers_market, peers_ope, peers_open_bandit
 from promopilot.experiments.bench.figure import Figure
 from promopilot.experiments.bench.peers_process import check_interpreter
 
 
 def measure(python: Path) -> dict[str, Figure]:
     """Our market beside RTBGym (`peers_market`), our evaluation beside Open Bandit Pipeline.
+
+    The latter in speed (`peers_ope`) and on its own data (`peers_open_bandit`).
 
     Args:
         python: interpreter that has both.
@@ -20,4 +22,8 @@ def measure(python: Path) -> dict[str, Figure]:
         MissingPackageError: one of them does not run there.
     """
     check_interpreter(python)
-    return {**peers_market.measure(python), **peers_ope.measure(python)}
+    return {
+        **peers_market.measure(python),
+        **peers_ope.measure(python),
+        **peers_open_bandit.measure(python),
+    }
