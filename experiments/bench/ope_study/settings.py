@@ -137,12 +137,12 @@ def _better() -> list[Setting]:
     """Worlds with a policy that gains 10 %, in logs where that is over four standard errors."""
     half, third, quarter = Aim(0.10, 0.5), Aim(0.10, 0.35), Aim(0.10, 0.25)
     made: list[tuple[str, str, str, int, Callable[[], World]]] = [
-        ("bandit", "purchases", "purchases, counted", 12_000, partial(_shop, "good", False, half)),
+        ("bandit", "purchases", "purchases, counted", 14_000, partial(_shop, "good", False, half)),
         ("bandit", "baskets", "skewed baskets", 36_000, partial(_shop, "good", True, half)),
         ("slate", "places", "clicks by place", 3_800, partial(_mailer, "good", False, half)),
-        ("slate", "readers", "clicks of readers", 3_600, partial(_mailer, "good", True, quarter)),
-        ("sequential", "weeks-near", "five weeks", 6_000, partial(_weeks, "good", third)),
-        ("sequential", "weeks-far", "five weeks", 8_000, partial(_weeks, "good", quarter)),
+        ("slate", "readers", "clicks of readers", 8_000, partial(_mailer, "good", True, quarter)),
+        ("sequential", "weeks-near", "five weeks", 7_500, partial(_weeks, "good", third)),
+        ("sequential", "weeks-far", "five weeks", 10_000, partial(_weeks, "good", quarter)),
     ]
     return [
         Setting(f"{kind}-{world}-{BETTER}", kind, says, "good", units, make)
