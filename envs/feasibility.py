@@ -16,13 +16,8 @@ from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.errors import InfeasibleError
-from promopilot.envs.limit_rows import (
-    Named,
-    budget_of_flight,
-    limits_of_days,
-    limits_of_flight,
-    totals,
-)
+from promopilot.envs.limit_rows import budget_of_flight, limits_of_days, limits_of_flight, totals
+from promopilot.envs.named_rows import Named
 from promopilot.envs.world import World
 
 _SLIGHT = 1e-7  # of the largest amount: so small a violation is none

@@ -1,44 +1,37 @@
 """A world's limits as named linear constraints on the spend of a whole flight.
 
 Variables are the spend of every day and line item, day by day, then each day's total; all are at
-least zero. A step compares with the larger of two amounts, which is no
-linear limit: it is loosened to the line that lies above that maximum between nothing and all the
-money that could be spent, so that no plan that keeps the steps is lost.
+least zero. For steps see `promopilot.envs.step_rows`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.sparse import csr_array, eye_array, hstack, kron, vstack
 
-from promopilot.envs.arrays import Bools, Floats
-from promopilot.envs.limits import Limits
-from promopilot.envs.limits_today import equal_share
+from promopilot.envs.arrays import Floats
+from promopilot.envs.limits import Limits, money_text
+from promopilot.envs.named_rows import Named
+from promopilot.envs.step_rows import steps
 from promopilot.envs.world import World
 
 
-@dataclass(frozen=True)
-class Named:
-    """Rows of  matrix x <= high  that stand for one limit in an analyst's words."""
-
-    text: str  # completes "these limits cannot all hold: ..."
-    matrix: csr_array  # [rows, D x L + D]
-    high: Floats  # [rows]
-    day: int | None = None  # where it is of one day alone
-
-
 def limits_of_days(world: World, limits: Limits) -> list[Named]:
-    """Every limit of every day, steps and the flight's budget aside."""
+    """Every limit of every day; steps, the flight's budget and its sums aside."""
     found: list[Named] = []
     for day in range(world.days):
         found += _of_day(world, limits, day)
     return found
 
 
-def limits_of_flight(world: World, limits: Limits) -> list[Named]:
-    """Every limit of the flight, each over all of its days, with its budget and steps."""
+def limits_of_flight(world: World, limits: Limits, like: Floats | None = None) -> list[Named]:
+    """Every limit of the flight, each over all of its days, with its budget and steps.
+
+    Args:
+        world: The flight's market.
+        limits: The world's.
+        like: A plan `[D, L]` whose side of every step is taken (`step_rows`); none where absent.
+    """
     by_text: dict[str, list[Named]] = {}
     for one in limits_of_days(world, limits):
         by_text.setdefault(one.text, []).append(one)
@@ -50,7 +43,7 @@ def limits_of_flight(world: World, limits: Limits) -> list[Named]:
         )
         for text, parts in by_text.items()
     ]
-    return [*whole, budget_of_flight(world), *_steps(world, limits)]
+    return [*whole, *_sums(world, limits), budget_of_flight(world), *steps(world, limits, like)]
 
 
 def budget_of_flight(world: World) -> Named:
@@ -58,9 +51,8 @@ def budget_of_flight(world: World) -> Named:
     left = max(world.budget - world.initial.spent, 0.0)
     spend, totals = np.zeros((1, world.days * world.catalog.num_line_items)), np.ones(world.days)
     row = np.concatenate([spend, totals[None]], axis=1)
-    return Named(
-        f"the budget leaves {_money(left)} for the flight", csr_array(row), np.array([left])
-    )
+    text = f"the budget leaves {money_text(left)} for the flight"
+    return Named(text, csr_array(row), np.array([left]))
 
 
 def totals(world: World) -> csr_array:
@@ -89,7 +81,7 @@ def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
         text = "line items get nothing on days on which they may not be funded"
         add(text, one[~live], 0.0, 0.0)
     if np.isfinite(world.per_day_max):
-        text = f"a day may spend at most {_money(world.per_day_max)}"
+        text = f"a day may spend at most {money_text(world.per_day_max)}"
         add(text, none[None], 1.0, world.per_day_max)
     for p, promotion in enumerate(catalog.promotion_ids):
         own = live & (catalog.promotion == p)
@@ -106,21 +98,19 @@ def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
                 rows, high = np.concatenate([rows, -rows]), np.concatenate([high, -high])
             else:
                 rows, high = sign * rows, sign * high
-                text = f"{text} {_money(float(amount[chosen].sum()))} a day in total"
+                text = f"{text} {money_text(float(amount[chosen].sum()))} a day in total"
             add(f"promotion {promotion} {text}", rows, 0.0, high)
     for group in limits.groups:
         members = (group.items & live).astype(float)[None]
-        if not members.any():
+        if group.whole_flight or not members.any():
             continue
-        if group.min > 0:
-            text = f"{group.name} needs at least {_money(group.min)} a day"
-            add(text, -members, 0.0, -group.min)
-        if np.isfinite(group.max):
-            text = f"{group.name} may spend at most {_money(group.max)} a day"
-            add(text, members, 0.0, group.max)
+        least, most = (np.broadcast_to(end, world.days)[day] for end in (group.min, group.max))
+        if least > 0:
+            add(group.least_text, -members, 0.0, -least)
+        if np.isfinite(most):
+            add(group.most_text, members, 0.0, most)
         if group.max_share < 1:
-            text = f"{group.name} may have at most {group.max_share:.1%} of a day's spend"
-            add(text, members, -group.max_share, 0.0)
+            add(group.share_text, members, -group.max_share, 0.0)
     explored = live & limits.explored & ~limits.locked
     if limits.exploration > 0 and explored.any():
         text = f"{limits.exploration:.1%} of a day's spend is for exploration"
@@ -128,52 +118,19 @@ def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
     return found
 
 
-def _steps(world: World, limits: Limits) -> list[Named]:
-    """One per promotion; none where a part of it is locked."""
-    if not limits.steps:
-        return []
-    catalog = world.catalog
-    items, step = catalog.num_line_items, limits.max_step
-    share = equal_share(world)
-    before = catalog.by_promotion.sum(world.current_mix[0])
-    most = min(world.budget - world.initial.spent, world.per_day_max)
+def _sums(world: World, limits: Limits) -> list[Named]:
+    """Limits on the flight's sum of a group."""
     found = []
-    for p in range(catalog.num_promotions):
-        members = catalog.promotion == p
-        if (members & limits.locked).any():
+    for group in limits.groups:
+        members = (group.items & world.live).astype(float).reshape(1, -1)
+        if not group.whole_flight or not members.any():
             continue
-        rows, high = [], []
-        for day in range(world.days):
-            row = np.zeros((world.days, items))
-            row[day, members & world.live[day]] = 1.0
-            if day == 0:
-                change = step * max(before[p], share[0])
-                rows += [row.ravel(), -row.ravel()]
-                high += [before[p] + change, change - before[p]]
-            else:
-                # max(x, e) <= e + (1 - e / most) x  where x is at most `most`
-                e = min(share[day], most)
-                slope = step * (1 - e / most) if most > 0 else 0.0
-                last = np.zeros_like(row)
-                last[day - 1, members & world.live[day - 1]] = 1.0
-                rows += [(row - (1 + slope) * last).ravel(), ((1 - slope) * last - row).ravel()]
-                high += [step * e, step * e]
-            if not _may_be_as_much(world, members, day):
-                high[-1] = np.inf
-        text = (
-            f"promotion {catalog.promotion_ids[p]} may change by at most {step:.1%} from day to day"
-        )
-        kept = np.isfinite(high)
-        wide = np.concatenate([np.array(rows)[kept], np.zeros((kept.sum(), world.days))], axis=1)
-        found.append(Named(text, csr_array(wide), np.array(high)[kept]))
+        for text, sign, total, high in (
+            (group.least_text, -1.0, 0.0, -float(np.max(group.min))),
+            (group.most_text, 1.0, 0.0, float(np.max(group.max))),
+            (group.share_text, 1.0, -group.max_share, 0.0 if group.max_share < 1 else np.inf),
+        ):
+            if np.isfinite(high) and (sign > 0 or high < 0):
+                row = np.concatenate([sign * members, np.full((1, world.days), total)], axis=1)
+                found.append(Named(text, csr_array(row), np.array([high])))
     return found
-
-
-def _may_be_as_much(world: World, members: Bools, day: int) -> bool:
-    """Whether none of a promotion's line items ends on this day: a step down is then its choice."""
-    before = world.live[max(day - 1, 0)]
-    return bool((world.live[day] | ~before | ~members).all() and (world.live[day] & members).any())
-
-
-def _money(amount: float) -> str:
-    return f"{amount:,.2f}".removesuffix(".00")

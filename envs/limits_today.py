@@ -1,7 +1,8 @@
 """What a world's limits come to on one day of a flight, and what any plan for it must change.
 
 Minima of the days to come are provided for: a day may use no more money than leaves enough for
-them, and for coming down from today's spend by steps.
+them, and for coming down from today's spend by steps. Limits on the flight's sums are kept by the
+pace of `promopilot.envs.flight_sums`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats
 from promopilot.envs.day_limits import DayLimits
+from promopilot.envs.flight_sums import FlightSums
 from promopilot.envs.grouping import Grouping
 from promopilot.envs.limits import Limits
 from promopilot.envs.split.nearest import keep_all, least_all
@@ -57,11 +59,17 @@ class LimitsToday:
         self._explored = free & limits.explored
         counts = self._explored.sum(axis=1, keepdims=True)
         self._explored_share = limits.exploration * self._explored / np.maximum(counts, 1)
-        least = np.array([group.min for group in limits.groups])
-        # A minimum that no line item of the group can take on a day does not hold then.
-        room = (members[None] * np.minimum(self._most, 1e300)[:, None]).sum(axis=2)
-        self._group_min = np.minimum(least, room) if len(members) else np.zeros((world.days, 0))
-        self._group_max = np.array([group.max for group in limits.groups])
+        self._items = members.astype(np.float64)
+        self._mix = mix
+        self._sums = sums = FlightSums.of(world, limits.groups, self._least, self._most)
+        self._whole = np.array([group.whole_flight for group in limits.groups], dtype=bool)
+        self._group_max = np.full(sums.room.shape, np.inf)
+        self._group_min = sums.a_day()
+        for at, group in enumerate(limits.groups):
+            if not group.whole_flight:
+                # A minimum that no line item of the group can take on a day does not hold then.
+                self._group_min[:, at] = np.minimum(group.min, sums.room[:, at])
+                self._group_max[:, at] = group.max
         self._shape = DayLimits(
             self._least[0], self._members, np.zeros(0), np.zeros(0), self._max_share
         ).shape(_NO_POOLS, 1.0, 0, 1.0)
@@ -87,12 +95,17 @@ class LimitsToday:
             most = np.maximum(most, np.minimum(left, self._later[day]) * own_part)
         return np.asarray(np.clip(np.minimum(most, self._world.per_day_max), 0.0, left))
 
-    def of(self, day: int, last: Floats, money: Floats) -> tuple[DayLimits, Floats]:
+    def spent(self, spend: Floats) -> Floats:
+        """What each group has of spend `[N, L]`: `[N, G]`."""
+        return np.asarray(spend @ self._items.T)
+
+    def of(self, day: int, last: Floats, so_far: Floats, money: Floats) -> tuple[DayLimits, Floats]:
         """The day's limits and line items' maxima `[N, L]`.
 
         Args:
             day: Counted from 0.
             last: What promotions spent the day before `[N, P]`.
+            so_far: What each group has spent of the flight `[N, G]`.
             money: Of the day `[N]`; `exploration` is a share of it.
         """
         flights = len(money)
@@ -100,18 +113,26 @@ class LimitsToday:
         share = self._explored_share[day]
         least = np.maximum(self._least[day], np.minimum(money[:, None] * share, most))
         low = np.tile(self._group_min[day], (flights, 1))
-        high = np.tile(self._group_max, (flights, 1))
+        high = np.tile(self._group_max[day], (flights, 1))
+        if self._whole.any():
+            sums, whole = self._sums, self._whole
+            may = np.maximum(sums.most[day] - so_far, sums.floor[day])
+            must = np.clip(sums.least[day] - so_far, 0.0, np.minimum(sums.room[day], may))
+            low[:, whole], high[:, whole] = must[:, whole], may[:, whole]
         if self._limits.steps:
             change = self._limits.max_step * np.maximum(last, self._equal_share[day])
             locked, free = self._locked_sum[day], self._free[day]
             down = np.where(free, np.minimum(np.maximum(last - change, 0.0), self._room[day]), 0.0)
             up = np.where(free, np.maximum(last + change, locked), np.inf)
             low, high = np.concatenate([low, down], axis=1), np.concatenate([high, up], axis=1)
-        return DayLimits(least, self._members, low, high, self._max_share), most
+        change, mix = self._limits.min_change, self._mix[day]
+        return DayLimits(
+            least, self._members, low, high, self._max_share, min_change=change, current=mix
+        ), most
 
-    def needed(self, day: int, last: Floats) -> Floats:
+    def needed(self, day: int, last: Floats, so_far: Floats) -> Floats:
         """Spend `[N, L]` that just keeps the day's minima; exploration goes with what is spent."""
-        limits, most = self.of(day, last, np.zeros(len(last)))
+        limits, most = self.of(day, last, so_far, np.zeros(len(last)))
         plan = np.empty_like(most)
         low, high = limits.group_min, limits.group_max
         least_all(self._shape, limits.min_spend, most, low, high, plan)
@@ -121,6 +142,7 @@ class LimitsToday:
         self,
         day: int,
         last: Floats,
+        so_far: Floats,
         left: Floats,
         asked: Floats,
         unit_cost: Floats,
@@ -132,6 +154,7 @@ class LimitsToday:
         Args:
             day: Counted from 0.
             last: What promotions spent the day before `[N, P]`.
+            so_far: What each group has spent of the flight `[N, G]`.
             left: Money that may be spent `[N]`.
             asked: Spend `[N, L]`; not a number counts as 0.
             unit_cost: Cost of a first impression `[N, L]`.
@@ -144,7 +167,7 @@ class LimitsToday:
         plan = np.minimum(plan, np.minimum(self._most[day], money[:, None]))
         for _ in range(_ROUNDS):
             spent = np.minimum(plan.sum(axis=1), money)
-            limits, most = self.of(day, last, spent)
+            limits, most = self.of(day, last, so_far, spent)
             before = plan.copy()
             low, high = limits.group_min, limits.group_max
             keep_all(self._shape, limits.min_spend, most, low, high, money, plan)
@@ -181,10 +204,9 @@ class LimitsToday:
         world = self._world
         catalog = world.catalog
         days, groups = self._group_min.shape
-        high = np.tile(self._group_max, (days, 1))
         free = np.zeros((days, len(self._members) - groups))
         low = np.concatenate([self._group_min, free], axis=1)
-        high = np.concatenate([high, free + np.inf], axis=1)
+        high = np.concatenate([self._group_max, free + np.inf], axis=1)
         plan = np.empty(self._least.shape)
         least_all(self._shape, self._least, self._most, low, high, plan)
         own = self._least

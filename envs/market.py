@@ -111,6 +111,8 @@ class Market:
         self.day = 0
         first, second = world.rates.stages
         self._last = np.tile(catalog.by_promotion.sum(world.current_mix[0]), (self.num_flights, 1))
+        groups = () if world.limits is None else world.limits.groups
+        self._group_spend = np.zeros((self.num_flights, len(groups)))
         self._state = state = initial_state(world, self.num_flights, sampled=not self.expected)
         self.first_belief = StageBelief(catalog, first, state.first_trials, state.first_events)
         self.second_belief = StageBelief(catalog, second, state.second_trials, state.second_events)
@@ -146,20 +148,32 @@ class Market:
         """[N] subsidy expected for conversions that are booked and not yet seen."""
         state, catalog = self._state, self.world.catalog
         waiting = state.waiting_fast + state.waiting_slow
-        belief = self.second_belief if self.world.rates.has_clicks else self.first_belief
+        expected = waiting * self.reference_rates[-1]
+        return np.asarray((expected * catalog.unit_subsidy[catalog.promotion]).sum(axis=1))
+
+    @property
+    def reference_rates(self) -> tuple[Floats, ...]:
+        """[N, L] each, what is believed of each stage today, on its reference day and rested.
+
+        Of clicks and of conversions per click, or of conversions alone where no clicks are
+        recorded: the last one is of what is seen late.
+        """
         day = min(self.day, self.world.days - 1)
-        relative = (
-            self._fixed.second_relative
-            if self.world.rates.has_clicks
-            else (self._fixed.first_relative)
-        )
-        rate = belief.expected_rate(day) / relative[day]
-        return np.asarray((waiting * rate * catalog.unit_subsidy[catalog.promotion]).sum(axis=1))
+        fixed = self._fixed
+        first = self.first_belief.expected_rate(day) / fixed.first_relative[day]
+        if not self.world.rates.has_clicks:
+            return (first,)
+        return first, self.second_belief.expected_rate(day) / fixed.second_relative[day]
 
     @property
     def last_spend(self) -> Floats:
         """[N, P] planned spend of the day before; before the first day that of the current mix."""
         return self._last
+
+    @property
+    def group_spend(self) -> Floats:
+        """[N, G] planned spend of each group of the world's limits in the flight so far."""
+        return self._group_spend
 
     @property
     def stock_left(self) -> Floats:
@@ -286,7 +300,7 @@ class Market:
         subsidy = self.subsidy_per_impression
         if self.limits is not None:
             asked = self.limits.kept(
-                *(self.day, self.last_spend, self.payable, asked),
+                *(self.day, self.last_spend, self.group_spend, self.payable, asked),
                 *(self.unit_cost, self.reach, subsidy),
             )
         books = blank_books(shape)
@@ -324,16 +338,24 @@ class Market:
         if self.done:
             raise MarketError(f"The flight ended after day {self.world.days}; reset it first.")
 
+    def set_aside(self, money: Floats) -> None:
+        """Take money `[N]` off what is left of the budget, for which nothing was bought."""
+        self._state.spent[:] += money
+
     def _end_day(self, books: Books) -> DayOutcome:
+        self._next_day(books.asked)
+        return DayOutcome(**books._asdict())
+
+    def _next_day(self, planned: Floats) -> None:
         self.first_belief.changed()
         self.second_belief.changed()
         if self.limits is not None:
-            self._last = self.world.catalog.by_promotion.sum(books.asked)
+            self._last = self.world.catalog.by_promotion.sum(planned)
+            self._group_spend = self._group_spend + self.limits.spent(planned)
         self.day += 1
         if self._step_variance > 0 and not self.done:
             self.first_belief.forget(self._step_variance)
         self._drift()
-        return DayOutcome(**books._asdict())
 
     def _drift(self) -> None:
         """Let promotions' shifts move on before the next day."""

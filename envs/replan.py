@@ -22,11 +22,12 @@ class Replan:
 
     Args:
         world: What is played.
-        target: On the flight's totals, with its price; none where absent.
+        target: On the flight's totals, with its price; that of the world's limits where absent.
     """
 
     def __init__(self, world: World, target: Target | None = None) -> None:
-        self.world, self.target = world, target or Target()
+        own = world.limits.target if world.limits is not None else None
+        self.world, self.target = world, target or own or Target()
         self._worth = self.target.worth(world)[world.catalog.promotion]  # [L] of a conversion
         self.allocator = Allocator(
             world.catalog.by_pool, self.target.spend_weight(world), world.dynamics.saturation
@@ -96,13 +97,14 @@ class Replan:
         """
         if market.limits is None:
             return budget, None, self.world.max_spend
-        most = market.limits.money(market.day, market.budget_left)
-        least = market.limits.needed(market.day, market.last_spend)
+        day, last, so_far = market.day, market.last_spend, market.group_spend
+        most = market.limits.money(day, market.budget_left)
+        least = market.limits.needed(day, last, so_far)
         needed = market.limits.outlay(
             least, market.unit_cost, market.reach, market.subsidy_per_impression
         )
         budget = np.minimum(np.maximum(budget, needed), most)
-        return budget, *market.limits.of(market.day, market.last_spend, budget)
+        return budget, *market.limits.of(day, last, so_far, budget)
 
 
 def impressions_in_stock(market: Market) -> Floats:

@@ -1,11 +1,16 @@
 """A target on a flight's totals, as prices that every day's split can use."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from promopilot.envs.arrays import Floats
-from promopilot.envs.world import World
+
+if TYPE_CHECKING:
+    from promopilot.envs.world import World
 
 
 @dataclass(frozen=True)

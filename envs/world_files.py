@@ -17,6 +17,7 @@ from promopilot.envs.feasibility import check_limits
 from promopilot.envs.limits import Group, Limits
 from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.response import Saturation
+from promopilot.envs.target import Target
 from promopilot.envs.world import InitialState, World
 
 _ARRAYS, _NAMES = "world.safetensors", "world.json"
@@ -108,7 +109,11 @@ def _limits(parts: dict[str, Any]) -> Limits | None:
     groups = tuple(
         _made(Group, _endless(_inside(parts, f"groups.{at}"))) for at in range(parts["groups"])
     )
-    made: Limits = _made(Limits, _endless(parts) | {"groups": groups})
+    target = _inside(parts, "target")
+    made: Limits = _made(
+        Limits,
+        _endless(parts) | {"groups": groups, "target": _made(Target, target) if target else None},
+    )
     return made
 
 

@@ -40,7 +40,7 @@ def check_world(world: World) -> None:
         if found != shape:
             raise MarketError(f"{name} has shape {found}, not {shape}.")
     if world.limits is not None:
-        _check_limits(world.limits, world.catalog.num_line_items)
+        _check_limits(world.limits, world.catalog.num_line_items, world.days)
 
 
 def _check_numbers(world: World) -> None:
@@ -66,7 +66,7 @@ def _check_numbers(world: World) -> None:
     _require("initial.log_price", ~np.isinf(last), last, "finite, or not a number if unknown")
 
 
-def _check_limits(limits: Limits, items: int) -> None:
+def _check_limits(limits: Limits, items: int, days: int) -> None:
     for name in ("min_spend", "locked", "explored"):
         found = np.shape(getattr(limits, name))
         if found != (items,):
@@ -77,6 +77,8 @@ def _check_limits(limits: Limits, items: int) -> None:
         raise MarketError(f"limits.max_step is {limits.max_step}; it must be at least 0.")
     if not 0 <= limits.exploration <= 1:
         raise MarketError(f"limits.exploration is {limits.exploration}; it must be from 0 to 1.")
+    if not 0 <= limits.min_change <= 1:
+        raise MarketError(f"limits.min_change is {limits.min_change}; it must be from 0 to 1.")
     if limits.exploration > 0 and not limits.explored.any():
         raise MarketError("limits.exploration is above 0, and no line item is explored.")
     for group in limits.groups:
@@ -87,14 +89,22 @@ def _check_limits(limits: Limits, items: int) -> None:
             )
         if not group.items.any():
             raise MarketError(f"The limit {group.name!r} names no line item.")
-        if not 0 <= group.min < np.inf:
+        for name, end in (("minimum", group.min), ("maximum", group.max)):
+            shapes = ((),) if group.whole_flight else ((), (days,))
+            if np.shape(end) not in shapes:
+                raise MarketError(
+                    f"The limit {group.name!r} has a {name} of shape {np.shape(end)}, not one of "
+                    f"{shapes}."
+                )
+        if not (np.min(group.min) >= 0 and np.max(group.min) < np.inf):
             raise MarketError(
-                f"The limit {group.name!r} has a minimum of {group.min}; it must be a number of "
-                "at least 0."
+                f"The limit {group.name!r} has a minimum of {np.min(group.min)}; it must be a "
+                "number of at least 0."
             )
-        if not group.max >= 0:
+        if not np.min(group.max) >= 0:
             raise MarketError(
-                f"The limit {group.name!r} has a maximum of {group.max}; it must be at least 0."
+                f"The limit {group.name!r} has a maximum of {np.min(group.max)}; it must be at "
+                "least 0."
             )
         if not 0 <= group.max_share <= 1:
             raise MarketError(

@@ -1,0 +1,1 @@
+"""An analyst's limits: the file `limits.yaml`, and what it makes of a flight's market."""

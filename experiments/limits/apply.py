@@ -1,0 +1,179 @@
+"""From a file of limits to a flight's market that keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from promopilot.envs.arrays import Bools, Floats
+from promopilot.envs.feasibility import check_limits
+from promopilot.envs.limits import Group, Limits
+from promopilot.envs.target import Target
+from promopilot.envs.world import World
+from promopilot.experiments.limits.file import Bound, GroupLimit, LimitsFile
+from promopilot.experiments.limits.select import chosen, name_of
+from promopilot.experiments.limits.targets import priced
+
+_ENDLESS = float("inf")
+
+
+def limited(world: World, limits: LimitsFile, basis: Sequence[str]) -> World:
+    """The market under an analyst's limits, which are checked before anything else is done.
+
+    Args:
+        world: The flight's market without such limits.
+        limits: The file's content.
+        basis: `data` or `prior` for each line item `[L]`, as `market/line_items.csv` has it.
+
+    Raises:
+        ConfigError: An entry names something that the flight has not.
+        InfeasibleError: The limits cannot all hold; names those that contradict each other, or the
+            best attainable where it is the target that cannot be met.
+    """
+    return priced(bounded(world, limits, basis))
+
+
+def bounded(world: World, limits: LimitsFile, basis: Sequence[str]) -> World:
+    """As `limited`, but for the price of a target, which takes the market's own rates to find."""
+    world = _with_budget(world, limits)
+    world = _with_blackouts(world, limits)
+    world, least = _with_own_bounds(world, limits)
+    found = Limits(
+        min_spend=least,
+        locked=_locked(world, limits),
+        explored=_explored(world, basis),
+        groups=(*_bounds(world, limits), *_groups(world, limits)),
+        max_step=_ENDLESS if limits.step.max_change is None else limits.step.max_change,
+        exploration=limits.exploration,
+        min_change=limits.step.min_change or 0.0,
+        target=_target(limits),
+    )
+    world = replace(world, limits=found if _says_something(found) else None)
+    check_limits(world)
+    return world
+
+
+def _with_budget(world: World, limits: LimitsFile) -> World:
+    budget = limits.budget
+    per_day, covers = budget.per_day.max, budget.covers
+    return replace(
+        world,
+        budget=world.budget if budget.total is None else budget.total,
+        per_day_max=world.per_day_max if per_day is None else per_day,
+        covers=world.covers if covers is None else covers,
+    )
+
+
+def _with_blackouts(world: World, limits: LimitsFile) -> World:
+    """Days outside the flight are passed over: a file may serve several flights."""
+    live = world.live.copy()
+    for at, entry in enumerate(limits.blackout):
+        items = chosen(entry, world.catalog, limits.source, f"$.blackout[{at}]")
+        days = np.isin(np.array(world.dates), np.array(entry.days))
+        live &= ~(days[:, None] & items)
+    return replace(world, live=live)
+
+
+def _with_own_bounds(world: World, limits: LimitsFile) -> tuple[World, Floats]:
+    """The market with bounds of one line item as its own maximum, and such minima `[L]`."""
+    least, most = np.zeros(world.catalog.num_line_items), world.max_spend.copy()
+    for entry, items in _entries(world, limits):
+        if _own(entry, items):
+            least[items] = np.maximum(least[items], entry.min or 0.0)
+            most[items] = np.minimum(most[items], _ENDLESS if entry.max is None else entry.max)
+    return replace(world, max_spend=most), least
+
+
+def _own(entry: Bound, items: Bools) -> bool:
+    return int(items.sum()) == 1 and entry.per == "day"
+
+
+def _entries(world: World, limits: LimitsFile) -> list[tuple[Bound, Bools]]:
+    """Every bound with the line items `[L]` that it means."""
+    return [
+        (entry, chosen(entry, world.catalog, limits.source, f"$.bounds[{at}]"))
+        for at, entry in enumerate(limits.bounds)
+    ]
+
+
+def _bounds(world: World, limits: LimitsFile) -> list[Group]:
+    found = []
+    for entry, items in _entries(world, limits):
+        group = _group(entry, items)
+        if _own(entry, items):
+            group = replace(group, min=0.0, max=_ENDLESS)
+        found += [group] if _binds(group) else []
+        if entry.relative is not None:
+            found.append(_relative(world, entry, entry.relative, items))
+    return found
+
+
+def _relative(world: World, entry: Bound, ends: tuple[float, ...], items: Bools) -> Group:
+    """Limits as multiples of what is spent now, day by day or in all."""
+    whole = entry.per == "flight"
+    now = world.current_mix[:, items].sum(axis=1)
+    low, high = (end * now for end in ends)
+    words = (f"{end:g} times what it spends now{' in all' if whole else ''}" for end in ends)
+    return Group(
+        name=name_of(entry),
+        items=items,
+        min=float(low.sum()) if whole else low,
+        max=float(high.sum()) if whole else high,
+        whole_flight=whole,
+        words=(next(words), next(words)),
+    )
+
+
+def _groups(world: World, limits: LimitsFile) -> list[Group]:
+    return [
+        _group(entry, chosen(entry, world.catalog, limits.source, f"$.groups[{at}]"))
+        for at, entry in enumerate(limits.groups)
+    ]
+
+
+def _group(entry: Bound | GroupLimit, items: Bools) -> Group:
+    return Group(
+        name=name_of(entry),
+        items=items,
+        min=entry.min or 0.0,
+        max=_ENDLESS if entry.max is None else entry.max,
+        max_share=1.0 if entry.max_share is None else entry.max_share,
+        whole_flight=entry.per == "flight",
+    )
+
+
+def _binds(group: Group) -> bool:
+    return bool(group.max_share < 1 or np.max(group.min) > 0 or np.min(group.max) < _ENDLESS)
+
+
+def _locked(world: World, limits: LimitsFile) -> Bools:
+    locked = np.zeros(world.catalog.num_line_items, dtype=bool)
+    for at, entry in enumerate(limits.locks):
+        locked |= chosen(entry, world.catalog, limits.source, f"$.locks[{at}]")
+    return locked
+
+
+def _target(limits: LimitsFile) -> Target | None:
+    asked = limits.targets
+    return None if asked.roas is None and asked.cpa is None else Target(asked.roas, asked.cpa)
+
+
+def _explored(world: World, basis: Sequence[str]) -> Bools:
+    """Line items whose response is not learnt yet; all where it is of every one."""
+    unknown = np.array([one == "prior" for one in basis])
+    live = world.live.any(axis=0)
+    return unknown if (unknown & live).any() else np.ones_like(unknown)
+
+
+def _says_something(limits: Limits) -> bool:
+    return bool(
+        limits.min_spend.any()
+        or limits.locked.any()
+        or limits.groups
+        or limits.steps
+        or limits.exploration > 0
+        or limits.min_change > 0
+        or limits.target is not None
+    )
