@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
+from promopilot.experiments.config import RunConfig
 from promopilot.experiments.errors import Problem
 from promopilot.experiments.tables.files import SUFFIXES, RawTable, find_file, read_file
 from promopilot.experiments.tables.ids import check_key
@@ -13,6 +16,7 @@ from promopilot.experiments.tables.parse import Parsed, parse
 from promopilot.experiments.tables.schema import (
     ALL,
     COUNTED,
+    MAPPING_FILE,
     PERFORMANCE,
     PLACEMENTS,
     PROMOTIONS,
@@ -22,6 +26,9 @@ from promopilot.experiments.tables.schema import (
     Table,
 )
 from promopilot.experiments.tables.together import check_together, notes_on_performance
+from promopilot.experiments.tables.warnings.warning import TableWarning
+
+Told = Callable[[str, float], None]  # what is being done, and the share of it that is done
 
 
 @dataclass(frozen=True)
@@ -31,15 +38,42 @@ class Report:
     problems: list[Problem]
     notes: list[str]  # what is kept or ignored, no fault
     rows: dict[str, int] = field(default_factory=dict)  # table -> rows read
+    warnings: list[TableWarning] = field(default_factory=list)  # allowed, but perhaps not meant
 
 
-def check_tables(folder: Path, *, outcomes: bool = True) -> Report:
-    """Everything wrong with the tables of `folder`, and what is worth knowing; raises nothing."""
-    return check_folder(folder, outcomes)[2]
+def check_tables(
+    folder: Path,
+    *,
+    outcomes: bool = True,
+    config: RunConfig | None = None,
+    today: date | None = None,
+    progress: Told | None = None,
+) -> Report:
+    """Everything wrong with the tables of `folder`, and what is worth knowing; raises nothing.
+
+    Args:
+        folder: A data folder.
+        outcomes: Whether what happened is looked at; without it there are no warnings.
+        config: Of the run that is to come; warnings go by its dates, laws and assumptions. None:
+            the defaults.
+        today: The day of the check (default: this computer's).
+        progress: Told what is going on.
+    """
+    from promopilot.experiments.tables.warnings.find import find_warnings
+
+    parsed, _, report = check_folder(folder, outcomes, progress)
+    if outcomes:
+        report.warnings.extend(find_warnings(parsed, config or RunConfig(), today or date.today()))
+    return report
 
 
-def check_folder(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[str, str], Report]:
-    """The tables that could be read by name, the sources of their columns, and what was found."""
+def check_folder(
+    folder: Path, outcomes: bool, progress: Told | None = None
+) -> tuple[dict[str, Parsed], dict[str, str], Report]:
+    """The tables that could be read by name, the sources of their columns, and what was found.
+
+    Warnings are left out: they take a look at every row, and only a person reads them.
+    """
     report = Report([], [])
     if not folder.is_dir():
         rule, mend = "must be a folder with tables", "name a folder that holds promotions.csv"
@@ -47,7 +81,9 @@ def check_folder(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[
         return {}, {}, report
     parsed: dict[str, Parsed] = {}
     unreadable = set()
-    for table in TABLES:
+    for at, table in enumerate(TABLES):
+        if progress is not None:
+            progress(table.name, at / len(TABLES))
         path, problems = find_file(folder, table.name)
         report.problems.extend(problems)
         if path is None:
@@ -73,7 +109,8 @@ def check_folder(folder: Path, outcomes: bool) -> tuple[dict[str, Parsed], dict[
     if PERFORMANCE.name in parsed:
         report.notes.extend(notes_on_performance(parsed[PERFORMANCE.name]))
     sources = _read_sources(folder, report)
-    known = {f"{t.name}{suffix}" for t in TABLES for suffix in SUFFIXES} | {SOURCES_FILE}
+    known = {f"{t.name}{suffix}" for t in TABLES for suffix in SUFFIXES}
+    known |= {SOURCES_FILE, MAPPING_FILE}
     report.notes.extend(
         f"{path.name}: not a table of the contract; it is ignored"
         for path in sorted(folder.iterdir())

@@ -12,6 +12,10 @@ from promopilot.experiments.tables.readings import AS_OF, KEY
 
 # The last row of plan_summary.csv, and the action of filling a block with nothing.
 RESERVED = ("TOTAL", "none")
+_APART = (
+    "check which column is which; leave out conversions without a click (view-through) and second "
+    "ones of a click, or the column clicks"
+)
 
 
 def check_promotions(parsed: Parsed) -> list[Problem]:
@@ -64,7 +68,8 @@ def _check_funnel(parsed: Parsed) -> list[Problem]:
     frame, problems = parsed.frame, []
     stages = [c for c in ("impressions", "clicks", "conversions") if c in frame]
     filled = {
-        c: pd.to_numeric(parsed.raw[c], errors="coerce").ge(0).to_numpy(dtype=bool) for c in stages
+        c: pd.to_numeric(parsed.raw[c], errors="coerce").ge(0).to_numpy(dtype=bool, na_value=False)
+        for c in stages
     }
     for below, wholes in (("clicks", ["impressions"]), ("conversions", ["clicks", "impressions"])):
         if below not in frame:
@@ -73,7 +78,7 @@ def _check_funnel(parsed: Parsed) -> list[Problem]:
         for above in (c for c in wholes if c in frame):
             more = (frame[below] > frame[above]).to_numpy(dtype=bool)
             rule = f"must not exceed {above}"
-            mend = "check which column is which, and that both count the same rows"
+            mend = _APART if below == "conversions" else "check which column is which"
             bad = more & filled[above] & filled[below] & ~compared
             problems += parsed.problems(bad, (below, above), rule, mend)
             compared |= filled[above]

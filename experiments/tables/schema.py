@@ -128,3 +128,5 @@ EVENTS = Table(
 TABLES = (PROMOTIONS, PLACEMENTS, SEGMENTS, PERFORMANCE, LIFT_TESTS, EVENTS)
 ALL = "all"  # the one placement or segment of a folder that has no table of them
 SOURCES_FILE = "sources.json"
+CURRENCY = "currency"  # key of sources.json: that of all money in the tables
+MAPPING_FILE = "mapping.yaml"  # how `data import` made the tables; it is not read again
