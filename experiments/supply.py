@@ -75,8 +75,13 @@ def pool_supply(
     if calibrated.measured.any():
         source = f"{calibrated.sources['supply level']}; elsewhere {source}"
     if given.notna().any():
-        source = f"data (placements.daily_supply); else {source}"
+        source = f"{_given(tables, 'daily_supply')}; else {source}"
     return given.where(given.notna(), derived), source
+
+
+def _given(tables: Tables, column: str) -> str:
+    """Where a column of placements comes from: what its importer says, else the table itself."""
+    return tables.sources.get(f"placements.{column}", f"data (placements.{column})")
 
 
 def _seen(tables: Tables, rows: pd.DataFrame) -> pd.Series[float]:
@@ -125,10 +130,10 @@ def cost_per_impression(
         name = str(row["placement_id"])
         cpm, cpc = row.get("cpm"), row.get("cpc")
         if cpm is not None and not pd.isna(cpm):
-            cost[name], source = float(cpm) / 1000, "data (placements.cpm)"
+            cost[name], source = float(cpm) / 1000, _given(tables, "cpm")
         elif cpc is not None and not pd.isna(cpc) and ctr is not None and name in ctr:
             cost[name] = float(cpc) * float(ctr[name])
-            source = "data (placements.cpc) x predicted click-through"
+            source = f"{_given(tables, 'cpc')} x predicted click-through"
         elif spent.get(name, 0.0) > 0:
             cost[name], source = spent[name], "data: spend before the flight, saturation taken off"
         elif cpc is not None and not pd.isna(cpc) and ctr is None:

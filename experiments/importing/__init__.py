@@ -1,0 +1,1 @@
+"""Advertising platforms' exports: read as they come, made into the contract's tables."""
