@@ -134,7 +134,7 @@ def test_a_line_items_own_maximum_holds_and_is_named() -> None:
     assert capped["planned_budget"].max() == 5.0  # the whole cent below
     at_cap = capped[capped["planned_budget"] == 5.0]
     assert (at_cap["binding_limit"] == "own maximum").all()
-    assert at_cap["reason"].str.contains("at its maximum").all()
+    assert at_cap["reason"].str.contains("at its cap").all()
     assert (capped["max_budget"] == 5.008).all()
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from promopilot.experiments.plan.columns import EXPECTED
 from promopilot.experiments.plan.frame import finish
 
 ALL = "all"
+SEPARATOR = "; "  # between the limits of one sum
+EVENS_OUT = "held: what is raised and what is lowered in it even out"
 _SUMMED = ["current_budget", "planned_budget", "min_budget", *EXPECTED]
+_COUNTS = list(EXPECTED[:3])
 _KEPT = ["promotion_name", "campaign_id", "currency", "policy"]
+_CENT = 0.005
 
 
 def aggregate(plan: pd.DataFrame, by: str, level: str) -> pd.DataFrame:
     """Add a plan's rows up.
 
     Marginal returns are means weighted by planned spend (plain means where nothing is planned); a
-    limit is named where it binds every funded row.
+    maximum is the sum of maxima where every row has one. Every limit that binds a row is named, the
+    most frequent first. The reason is that of the row that moves most money the way the sum goes.
 
     Args:
         plan: The contract's table by day and line item.
@@ -33,8 +39,10 @@ def aggregate(plan: pd.DataFrame, by: str, level: str) -> pd.DataFrame:
     keys = ["date", "promotion_id", "placement_id", "segment_id"]
     groups = frame.groupby(keys, sort=False)
     rows = groups[_SUMMED].sum()
+    rows[_COUNTS] = rows[_COUNTS].round(3)
     rows[_KEPT] = groups[_KEPT].first()
-    rows["max_budget"] = groups["max_budget"].sum(min_count=1)
+    bounded = groups["max_budget"].count() == groups.size()
+    rows["max_budget"] = groups["max_budget"].sum().where(bounded)
     rows["basis"] = groups["basis"].agg(
         lambda basis: "data" if (basis == "data").any() else "prior"
     )
@@ -43,11 +51,44 @@ def aggregate(plan: pd.DataFrame, by: str, level: str) -> pd.DataFrame:
         weighted = (frame[name] * weight).groupby([frame[k] for k in keys], sort=False).sum()
         planned = rows["planned_budget"]
         rows[name] = (weighted / planned.where(planned > 0)).fillna(groups[name].mean())
-    funded = frame.assign(shown=frame["binding_limit"].where(weight > 0))
-    rows["binding_limit"] = funded.groupby(keys, sort=False)["shown"].agg(_common)
+    rows["binding_limit"] = _limits(frame, keys).reindex(rows.index, fill_value="")
+    rows["reason"] = _reasons(frame, rows, keys)
     return finish(rows.reset_index())
 
 
-def _common(limits: pd.Series[str]) -> str:
-    found = limits.dropna().unique()
-    return str(found[0]) if len(found) == 1 else ""
+def _limits(frame: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
+    """The distinct limits of each sum that has any, the most frequent first."""
+    bound = frame[frame["binding_limit"] != ""]
+    counts = bound.groupby([*keys, "binding_limit"], sort=False).size().rename("rows")
+    # The order of equals is that of the plan.
+    ordered = counts.reset_index().sort_values("rows", ascending=False, kind="stable")
+    return ordered.groupby(keys, sort=False)["binding_limit"].agg(SEPARATOR.join)
+
+
+def _reasons(frame: pd.DataFrame, rows: pd.DataFrame, keys: list[str]) -> list[str]:
+    """What happens to each sum, and why its largest part goes that way."""
+    moved = (frame["planned_budget"] - frame["current_budget"]).to_numpy()
+    sums = rows.index.get_indexer(pd.MultiIndex.from_frame(frame[keys]))
+    cents = np.rint((rows["planned_budget"] - rows["current_budget"]).to_numpy() * 100)
+    # Where nothing moves on the whole, the row with most money speaks.
+    weight = np.where(cents[sums] == 0, frame["planned_budget"], moved * np.sign(cents)[sums])
+    order = np.lexsort((-weight, sums))  # stable: the first of equals
+    told = frame["reason"].to_numpy()[order[np.searchsorted(sums[order], np.arange(len(rows)))]]
+    inside = np.zeros(len(rows), dtype=bool)
+    np.logical_or.at(inside, sums, np.abs(moved) >= _CENT)
+    columns = (rows["planned_budget"], rows["current_budget"], cents, told, inside)
+    return [_retold(*values) for values in zip(*columns, strict=True)]
+
+
+def _retold(planned: float, current: float, cents: float, told: str, inside: bool) -> str:
+    """A row's reason as that of the sum it is the largest part of."""
+    if cents == 0:
+        return EVENS_OUT if inside else told
+    kind, why = told.split(": ", 1)
+    if planned < _CENT:
+        kind = "stopped"
+    elif cents < 0:
+        kind = "lowered"
+    elif kind != "tested" or current >= _CENT:
+        kind = "raised" if current >= _CENT else "new"
+    return f"{kind}: {why}"

@@ -19,13 +19,25 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "planned_budget": ("money", "media spend planned for the row"),
     "change_pct": ("%", "planned_budget against current_budget; empty where that is 0"),
     "budget_share": ("share", "planned_budget over the planned budget of the same date"),
-    "min_budget": ("money", "the line item's own lower bound"),
-    "max_budget": ("money", "the line item's own upper bound; empty where there is none"),
+    "min_budget": (
+        "money",
+        "the line item's own lower bound; what is locked has its current_budget as both bounds. "
+        "Summed over the rows with --by week and --level promotion",
+    ),
+    "max_budget": (
+        "money",
+        "the line item's own upper bound; empty where there is none, or where one of the rows that "
+        "are summed has none",
+    ),
     "binding_limit": (
         "",
-        "what keeps the row from more money: `pool supply` (every impression of that placement and "
-        "segment is used), `own maximum`, `day budget`, `flight budget`; empty where nothing does, "
-        "or where the next unit of money would bring back less than it costs",
+        "the limit that keeps the row from more money where more would pay, or from less: a limit "
+        "of yours by its name, `lock`, `own maximum`, `own minimum`, `pool supply` (every "
+        "impression of that placement and segment is used), `stock` (the promotion is sold out), "
+        "`step` (largest change from day to day), `exploration`, `target ROAS` or `target CPA`, "
+        "`day budget`, `flight budget`; the most specific one where several bind. Empty where "
+        "nothing does, or where the next unit of money would bring back less than it costs. With "
+        "--by week and --level promotion every limit of the rows, the most frequent first",
     ),
     "expected_impressions": (
         "impressions",
@@ -49,7 +61,16 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "`data` where the line item was shown before the flight, so that its response was learnt; "
         "`prior` where it was not. Both rest on the assumptions that the report lists",
     ),
-    "reason": ("", "why the row changes or does not"),
+    "reason": (
+        "",
+        "what happens to the row and why. `raised`, `lowered`, `new` (nothing was spent on it), "
+        "`stopped`, `tested` (money to learn what it brings), `held` (spends what it does today) "
+        "or `not funded`. `1.00` is one unit of the currency; `more ... than the mix at the "
+        "margin` compares what the next 1.00 brings here, at today's spend, with what it brings on "
+        "average in today's mix of that day, before media is paid; `where money goes` is the "
+        "average of the rows that the plan gives more that day. With --by week and --level "
+        "promotion the reason of the row that moves most money the way the sum goes",
+    ),
     "policy": ("", "the policy that made the plan"),
     "plan_id": ("", "the same for every row of a plan and different for different plans"),
 }
@@ -62,7 +83,16 @@ EXPECTED = (
     "expected_subsidy",
     "expected_profit",
 )
-QUANTILES = ("profit_p10", "profit_p50", "profit_p90")
+# name -> (unit, meaning), of plan_summary.csv alone
+SUMMARY_COLUMNS: dict[str, tuple[str, str]] = {
+    f"profit_p{share}": (
+        "money",
+        f"{share} % of the test flights bring at most this profit before media; quantiles do not "
+        "sum",
+    )
+    for share in (10, 50, 90)
+}
+QUANTILES = tuple(SUMMARY_COLUMNS)
 
 
 def columns_md() -> str:
@@ -81,8 +111,16 @@ def columns_md() -> str:
         "# Columns of plan_summary.csv",
         "",
         "One row per promotion and a last row `TOTAL`. Budgets and expected columns are the sums",
-        "of plan.csv's rows. `profit_p10`, `profit_p50`, `profit_p90` are quantiles of a flight's",
-        "profit before media over the test flights; quantiles do not sum.",
+        "of plan.csv's rows.",
+        "",
+        "| column | unit | meaning |",
+        "|---|---|---|",
+        *(f"| `{name}` | {unit} | {text} |" for name, (unit, text) in SUMMARY_COLUMNS.items()),
+        "",
+        "# An Excel workbook (`--format xlsx`)",
+        "",
+        "Sheet Plan holds plan.csv, By promotion plan_summary.csv, By day the sums of each day,",
+        "and Columns this dictionary.",
         "",
     ]
     return "\n".join(lines)

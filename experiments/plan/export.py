@@ -9,24 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from promopilot.agents.errors import PolicyError
 from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
-from promopilot.envs.feasibility import check_limits
 from promopilot.envs.world import World
-from promopilot.envs.world_files import load_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.plan.aggregate import aggregate
+from promopilot.experiments.plan.asked import LINE_ITEMS, Asked, market_asked, read_items
 from promopilot.experiments.plan.columns import columns_md
 from promopilot.experiments.plan.frame import file_faults, plan_frame, summary_frame
+from promopilot.experiments.plan.platforms.files import PLATFORMS, write_platform_files
 from promopilot.experiments.plan.reference import Table, TablePolicy, reference_table
-from promopilot.experiments.policies import make_policy
+from promopilot.experiments.plan.told import changes, why_unchanged
+from promopilot.experiments.policies import BASELINE, make_policy
 from promopilot.experiments.progress import silent
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import read_simulations
 
-LINE_ITEMS = "line_items.csv"
+__all__ = ["LINE_ITEMS", "Plan", "export_plan", "make_plan", "read_items", "write_plan"]
 
 
 @dataclass(frozen=True)
@@ -68,67 +71,81 @@ def make_plan(
 
 
 def write_plan(
-    plan: Plan, world: World, out: Path, by: str = "day", level: str = "line_item"
+    plan: Plan,
+    world: World,
+    out: Path,
+    by: str = "day",
+    level: str = "line_item",
+    progress: Progress = silent,
 ) -> pd.DataFrame:
     """Write the plan to `out` and `columns.md` and its summary beside it; return what was written.
 
-    The summary of `plan.csv` is `plan_summary.csv`; of another name, `<name>_summary.csv`.
+    The summary of `plan.csv` is `plan_summary.csv`; of another name, `<name>_summary.csv`. Where
+    `out` ends in .xlsx it is a workbook that holds both.
+
+    Raises:
+        MissingPackageError: A workbook is asked for, and openpyxl is not installed.
     """
     frame = plan.frame
     if (by, level) != ("day", "line_item"):
         frame = aggregate(frame, by, level)
     summary = summary_frame(plan.frame, world, plan.rollout)
+    if out.suffix == ".xlsx":
+        from promopilot.experiments.plan.workbook import write_workbook
+
+        write_workbook(frame, plan.frame, summary, out, progress)
+        return frame
     write_text_atomic(out.with_name("columns.md"), columns_md())
     write_text_atomic(out.with_name(f"{out.stem}_summary.csv"), file_faults(summary))
     write_text_atomic(out, file_faults(frame))
     return frame
 
 
-def read_items(market: Path) -> pd.DataFrame:
-    """`market/line_items.csv`, ids as text."""
-    return pd.read_csv(market / LINE_ITEMS, dtype=str, keep_default_na=False)
-
-
-def export_plan(
-    run: Path,
-    budget: float | None,
-    by: str,
-    level: str,
-    out: Path | None,
-    seed: int,
-    progress: Progress = silent,
-) -> dict[str, Any]:
-    """Plan a run's flight with its recommended policy, for its budget or another one.
+def export_plan(run: Path, asked: Asked, seed: int, progress: Progress = silent) -> dict[str, Any]:
+    """Plan a run's flight, or another window, with its recommended policy.
 
     Without `out` the run's own `plan.csv` is written again if nothing differs from it, and any
     other plan goes to `RUN/plans/`, so that `plan.csv` always is what report and metrics speak of.
 
+    Args:
+        run: A finished run.
+        asked: What is asked of the plan.
+        seed: Seed of the run.
+        progress: Told the share done.
+
     Raises:
         RunFolderError: The run has not got as far as a recommendation, or `out` cannot be written.
+        ConfigError: Options that exclude each other, or limits that name what is not there.
+        InfeasibleError: The limits cannot all hold; names those that contradict each other.
+        DataError: A bulk file is asked for, and promotions have no campaign.
     """
+    asked.check()
     try:
         simulations = read_simulations(run)
     except FileNotFoundError as error:
         raise RunFolderError(
             f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
         ) from error
-    world = load_world(run / "market")
-    own = budget in (None, world.budget) and (by, level) == ("day", "line_item")
-    own = own and seed == load_config(run / "config.yaml").seed
-    if budget is not None:
-        world = world.with_budget(budget)
-        check_limits(world)
-    seeds = Seeds.of(seed)
-    policy = make_policy(simulations["recommended"], world, run / "policy")
-    plan = make_plan(
-        policy, world, read_items(run / "market"), seeds.test, simulations["flights_test"], progress
-    )
-    if out is None:
-        name = f"plan-{plan.frame['plan_id'].iloc[0]}-{by}-{level}.csv"
-        out = run / "plan.csv" if own else run / "plans" / name
+    seeds, flights = Seeds.of(seed), simulations["flights_test"]
+    progress("market", 0.0)
+    world, items = market_asked(run, asked)
+    notes: list[str] = []
+
+    def make(world: World) -> Policy:
+        return _policy(simulations["recommended"], world, run, notes)
+
+    world = aimed(world, make, seeds.test, flights)
+    plan = make_plan(make(world), world, items, seeds.test, flights, progress)
+    own = asked.is_own and seed == load_config(run / "config.yaml").seed
+    out = asked.out or _place(run, asked, plan, own)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        frame = write_plan(plan, world, out, by, level)
+        if asked.format in PLATFORMS:
+            files = write_platform_files(plan.frame, asked.format, out)
+            frame = plan.frame
+        else:
+            frame = write_plan(plan, world, out, asked.by, asked.level, progress)
+            files = [out]
     except OSError as error:
         raise RunFolderError(f"cannot write {out}: {(error.strerror or '').lower()}") from error
     planned = round(float(frame["planned_budget"].sum()), 2)
@@ -136,11 +153,42 @@ def export_plan(
     held = round(float(frame["expected_subsidy"].sum()), 2) if covers else 0.0
     return {
         "plan": str(out),
-        "policy": policy.name,
+        "files": [str(path) for path in files],
+        "policy": plan.frame["policy"].iloc[0],
+        "start": world.dates[0].isoformat(),
+        "days": world.days,
         "budget": world.budget,
         "planned_budget": planned,
-        "kept": round(world.budget - planned - held, 2),
+        "current_budget": round(float(frame["current_budget"].sum()), 2),
+        "kept": round(world.budget - world.initial.spent - planned - held, 2),
         "held_for_subsidy": held,
         "expected_profit": round(float(frame["expected_profit"].sum()), 2),
         "rows": len(frame),
+        "changes": changes(frame),
+        "unchanged_because": why_unchanged(plan.frame),
+        "notes": list(dict.fromkeys(notes)),
     }
+
+
+def _place(run: Path, asked: Asked, plan: Plan, own: bool) -> Path:
+    """Where a plan goes that has no --out."""
+    if own:
+        return run / "plan.csv"
+    plan_id = plan.frame["plan_id"].iloc[0]
+    if asked.format in PLATFORMS:
+        return run / "plans" / f"{asked.format}-{plan_id}"
+    return run / "plans" / f"plan-{plan_id}-{asked.by}-{asked.level}.{asked.format}"
+
+
+def _policy(name: str, world: World, run: Path, notes: list[str]) -> Policy:
+    """The recommended policy, or, where it was trained for another market, the daily re-planner."""
+    try:
+        return make_policy(name, world, run / "policy")
+    except PolicyError as error:
+        if "was trained on other" not in str(error):
+            raise
+        notes.append(
+            "the run's recommended policy was trained for another market than this one; the daily "
+            "re-optimiser plans it instead"
+        )
+        return make_policy(BASELINE, world, run / "policy")

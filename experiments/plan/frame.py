@@ -10,10 +10,13 @@ import pandas as pd
 from promopilot.agents.rollout import Rollout
 from promopilot.envs.arrays import Floats
 from promopilot.envs.world import World
+from promopilot.experiments.plan.binding import binding
 from promopilot.experiments.plan.columns import COLUMNS, EXPECTED, QUANTILES
-from promopilot.experiments.plan.reasons import binding_limits, reasons
+from promopilot.experiments.plan.margins import margins
+from promopilot.experiments.plan.reasons import reasons
 from promopilot.experiments.plan.reference import Table
-from promopilot.experiments.plan.rounding import days_in_cents, money_columns
+from promopilot.experiments.plan.rounding import money_columns
+from promopilot.experiments.plan.whole_cents import mix_in_cents
 
 _MONEY = ("expected_conversion_value", "expected_subsidy", "expected_profit")
 _FIELDS = {
@@ -41,7 +44,9 @@ def plan_frame(
         policy: Name of the policy that made the table.
     """
     catalog = world.catalog
-    current = days_in_cents(world.current_mix, world.budget, world.per_day_max) / 100
+    current = mix_in_cents(world) / 100
+    found = margins(world, table, current)
+    bound = binding(world, table, found)
     per_conversion = {
         "roas": catalog.conversion_value[catalog.promotion],
         "poas": catalog.profit_per_conversion()[catalog.promotion],
@@ -53,8 +58,7 @@ def plan_frame(
         values[name] = money_columns(amounts) if name in _MONEY else np.round(amounts, 3)
     for name, money in per_conversion.items():
         values[f"marginal_{name}"] = next_conversions * money
-    worth, _ = catalog.worth(world.objective)
-    limits = binding_limits(world, table, next_conversions * worth[catalog.promotion])
+    values["min_budget"], values["max_budget"] = own_bounds(world, current)
     day, item = np.nonzero(world.live & (world.supply[:, catalog.pool] > 0))
     frame = items[_ITEM].iloc[item].reset_index(drop=True)
     frame["promotion_name"] = _optional(items, "name", item)
@@ -63,17 +67,30 @@ def plan_frame(
     frame["date"] = np.array([d.isoformat() for d in world.dates], dtype=object)[day]
     for name, matrix in values.items():
         frame[name] = matrix[day, item]
-    frame["min_budget"] = 0.0
-    own = world.max_spend[item]
-    frame["max_budget"] = np.where(np.isinf(own), np.nan, own)
-    frame["binding_limit"] = limits[day, item]
+    frame["binding_limit"] = bound.name[day, item]
+    learnt = frame["basis"].to_numpy() == "data"
+    frame["reason"] = reasons((table.spend, current), found, bound, learnt, (day, item))
     frame["currency"] = world.currency
     frame["policy"] = policy
     return finish(frame)
 
 
+def own_bounds(world: World, current: Floats) -> tuple[Floats, Floats]:
+    """Line items' own lower and upper bounds `[D, L]`; not a number where there is no upper one.
+
+    Args:
+        world: The plan's market.
+        current: The current mix in cents, as money `[D, L]`: what is locked stays there.
+    """
+    least, most = np.zeros_like(current), np.broadcast_to(world.max_spend, current.shape)
+    if world.limits is not None:
+        least = np.where(world.limits.locked, current, world.limits.min_spend)
+        most = np.where(world.limits.locked, current, most)
+    return least, np.where(np.isinf(most), np.nan, most)
+
+
 def finish(frame: pd.DataFrame) -> pd.DataFrame:
-    """Fill in the ratios, reasons and id that follow from a plan's other columns."""
+    """Fill in the ratios and the id that follow from a plan's other columns."""
     planned, current = frame["planned_budget"], frame["current_budget"]
     by_date = planned.groupby(frame["date"]).transform("sum")
     frame["change_pct"] = _ratio(100 * (planned - current), current).round(1)
@@ -84,7 +101,6 @@ def finish(frame: pd.DataFrame) -> pd.DataFrame:
     frame["expected_cpa"] = _ratio(spent, frame["expected_conversions"]).round(2)
     for name in ("marginal_roas", "marginal_poas"):
         frame[name] = frame[name].round(4)
-    frame["reason"] = reasons(frame)
     frame["plan_id"] = ""
     frame = frame[list(COLUMNS)]
     text = file_faults(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,11 @@ from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.market import Market
 from promopilot.envs.world import World
-from promopilot.experiments.plan.rounding import days_in_cents
+from promopilot.experiments.limits.enforce import enforced
+from promopilot.experiments.plan.whole_cents import table_in_cents
 
-# A pool counts as full when less than this share of its supply is left, or less than one impression
-# per line item: plans are rounded to cents, and a cent buys a few impressions.
+# A pool counts as full, and a stock as gone, when less than this share of it is left; a pool also
+# when less than one impression per line item is: plans are rounded to cents, which buy a few.
 _LEFT = 0.01
 
 
@@ -23,9 +25,14 @@ class Table:
     """Spend per day and line item, with what holds at the margin; all `[D, L]`."""
 
     spend: Floats  # whole cents, in money
+    exact: Floats  # money before it was rounded to cents
     rate: Floats  # conversions per impression expected that day, fatigue included
+    unit_cost: Floats  # money for a first impression
+    reach: Floats  # impressions within reach; 0 where nothing may be funded
     next_cost: Floats  # money for the next impression
     pool_full: Bools  # whether the pool has nothing left
+    sold_out: Bools  # whether the promotion's stock is gone by the end of the day
+    subsidy: Floats  # money for discounts that the day is expected to cause
 
 
 @dataclass(frozen=True)
@@ -41,35 +48,47 @@ class TablePolicy:
 
 
 def reference_table(policy: Policy, world: World) -> Table:
-    """Roll the policy out once with every draw at its mean and outcomes at their expectation."""
-    asked = _play(policy, world)[0]
-    # A maximum between two cents is kept by the lower one; whole cents are never rounded up.
-    asked = np.minimum(asked, np.floor(world.max_spend * 100 + 1e-7) / 100)
-    cents = days_in_cents(asked, world.budget, world.per_day_max)
-    spend = cents / 100
-    _, rate, next_cost, full = _play(TablePolicy(spend), world)
-    return Table(spend, rate, next_cost, full)
+    """Roll the policy out once with every draw at its mean and outcomes at their expectation.
+
+    Raises:
+        InfeasibleError: No plan near to it keeps every limit of the world.
+    """
+    exact = enforced(world, _play(policy, world)["spend"])
+    spend = table_in_cents(exact, world) / 100
+    return Table(**_play(TablePolicy(spend), world) | {"spend": spend, "exact": exact})
 
 
-def _play(policy: Policy, world: World) -> tuple[Floats, Floats, Floats, Bools]:
-    catalog = world.catalog
+def _play(policy: Policy, world: World) -> dict[str, Any]:
+    """The fields of a `Table`, but `exact`, as the policy leaves them."""
+    catalog, curve = world.catalog, world.dynamics.saturation
     market = Market(world, expected=True)
     market.reset_to_mean()
-    spend, rate, cost, full = [], [], [], []
+    days = []
     while not market.done:
-        day, unit_cost = market.day, market.unit_cost
+        unit_cost, supply = market.unit_cost, market.exogenous.supply[:, market.day]
         reach = np.broadcast_to(market.reach, unit_cost.shape)
-        supply = market.exogenous.supply[:, day]
         first, second = market.true_rates
-        rate.append((first * second)[0])
         outcome = market.step(policy.spend(market))
-        spend.append(outcome.spend[0])
-        cost.append(
-            response.marginal_cost(
-                outcome.impressions, unit_cost, reach, world.dynamics.saturation
-            )[0]
-        )
+        planned = outcome.spend
+        if world.limits is not None:
+            # Limits hold for what is asked for. What a full pool does not charge of that is not
+            # planned once more: the sum of the plan stays within the budget.
+            planned = outcome.asked
+            market.set_aside((planned - outcome.spend).sum(axis=1))
         left = supply - catalog.by_pool.sum(outcome.impressions)
         crumbs = catalog.by_pool.sum(np.ones(catalog.num_line_items))
-        full.append((left <= np.maximum(_LEFT * supply, crumbs))[0, catalog.pool])
-    return np.stack(spend), np.stack(rate), np.stack(cost), np.stack(full)
+        full = left <= np.maximum(_LEFT * supply, crumbs)
+        gone = market.stock_left < _LEFT * catalog.stock
+        days.append(
+            {
+                "spend": planned,
+                "rate": first * second,
+                "unit_cost": unit_cost,
+                "reach": reach,
+                "next_cost": response.marginal_cost(outcome.impressions, unit_cost, reach, curve),
+                "pool_full": full[:, catalog.pool],
+                "sold_out": gone[:, catalog.promotion],
+                "subsidy": outcome.subsidy,
+            }
+        )
+    return {name: np.stack([day[name][0] for day in days]) for name in days[0]}
