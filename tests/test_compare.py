@@ -1,0 +1,324 @@
+"""Plans and runs side by side, and a plan beside what then happened."""
+
+import io
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from promopilot.agents.replanner import Replanner
+from promopilot.envs.market import Market
+from promopilot.envs.synthetic import synthetic_world
+from promopilot.envs.world import World
+from promopilot.experiments.cli.app import app
+from promopilot.experiments.comparing.document import (
+    compared,
+    compared_csv,
+    held_against,
+    held_csv,
+)
+from promopilot.experiments.comparing.paired import different_part
+from promopilot.experiments.comparing.ranges import spend_table
+from promopilot.experiments.comparing.side import read_sides
+from promopilot.experiments.plan.export import make_plan, write_plan
+from promopilot.experiments.plan.judgement import JUDGEMENT
+from promopilot.experiments.seeds import Seeds
+from tests.test_scenarios import SIZE, write_scenario_run
+
+FLIGHTS = 16
+WORLD = synthetic_world(SIZE)
+
+
+def items_of(world: World) -> pd.DataFrame:
+    c = world.catalog
+    return pd.DataFrame(
+        {
+            "promotion_id": [c.promotion_ids[i] for i in c.promotion],
+            "placement_id": [c.placement_ids[i] for i in c.placement],
+            "segment_id": [c.segment_ids[i] for i in c.segment],
+            "name": ["Tea" if i == 0 else "" for i in c.promotion],
+            "basis": "data",
+        }
+    )
+
+
+def write_compared(path: Path, world: World) -> np.ndarray:
+    """Write a plan; return its objective on the test flights."""
+    plan = make_plan(Replanner(world), world, items_of(world), Seeds.of(0).test, FLIGHTS)
+    write_plan(plan, world, path)
+    return np.asarray(plan.rollout.value)
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `large.csv`, `small.csv`, and the runs `one` and `other` of the same plans."""
+    folder = tmp_path_factory.mktemp("plans")
+    for run, name, share in (("one", "large", 0.6), ("other", "small", 0.3)):
+        world = WORLD.with_budget(round(WORLD.budget * share, 2))
+        values = write_compared(folder / f"{name}.csv", world)
+        place = write_scenario_run(folder / run, world)
+        write_compared(place / "plan.csv", world)
+        (place / JUDGEMENT).write_text(json.dumps({"values": values.tolist()}))
+    return folder
+
+
+def test_totals_promotions_and_days_are_sums_of_the_plans(plans: Path) -> None:
+    document = compared([plans / "large.csv", plans / "small.csv"])
+    assert document["sides"] == ["large", "small"]
+    assert (document["first"], document["days"]) == (WORLD.start.isoformat(), SIZE.days)
+    frames = [pd.read_csv(plans / f"{name}.csv") for name in document["sides"]]
+    for row in document["rows"]:
+        if row["measure"].endswith(("roas", "poas", "cpa", "net_profit")):
+            continue
+        column = {"promotion": "promotion_id", "day": "date"}.get(row["level"])
+        parts = [f if column is None else f[f[column] == row["key"]] for f in frames]
+        sums = [part[row["measure"]].sum() for part in parts]
+        assert row["values"] == pytest.approx(sums, abs=0.51)
+        assert row["differences"] == pytest.approx([sums[1] - sums[0]], abs=1.01)
+    total = {row["measure"]: row["values"] for row in document["rows"] if row["level"] == "total"}
+    profit, spend = (np.array(total[f"{n}"]) for n in ("expected_profit", "planned_budget"))
+    assert total["expected_poas"] == pytest.approx(profit / spend, abs=1e-4)
+    assert total["expected_net_profit"] == pytest.approx(profit - spend, abs=0.011)
+
+
+def test_promotions_that_move_most_stand_first(plans: Path) -> None:
+    document = compared([plans / "large.csv", plans / "small.csv"])
+    moved = [
+        abs(row["differences"][0])
+        for row in document["rows"]
+        if row["level"] == "promotion" and row["measure"] == "planned_budget"
+    ]
+    assert moved == sorted(moved, reverse=True)
+    assert document["names"]["promotion-0"] == "Tea"
+
+
+def width(row: dict[str, Any]) -> float:
+    low, high = row["ci95"]
+    return float(high - low)
+
+
+def test_runs_are_paired_flight_by_flight(plans: Path) -> None:
+    found = compared([plans / "one", plans / "other"])["paired"]
+    values = [json.loads((plans / n / JUDGEMENT).read_text())["values"] for n in ("one", "other")]
+    gap = found["differences"]["other"]
+    assert gap["mean"] == pytest.approx(np.mean(values[1]) - np.mean(values[0]), abs=0.011)
+    assert gap["ci95"][0] <= gap["mean"] <= gap["ci95"][1]
+    # Pairing takes away the luck that both share.
+    assert width(gap) < sum(width(row) for row in found["values"].values())
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"budget": 1.0, "per_day_max": 2.0}, None),
+        ({"unit_cost": WORLD.unit_cost * 2}, "unit cost"),
+        ({"catalog": replace(WORLD.catalog, price=WORLD.catalog.price + 1)}, "catalog"),
+    ],
+)
+def test_markets_that_differ_cannot_be_paired(change: dict[str, object], part: str | None) -> None:
+    assert different_part(WORLD, replace(WORLD, **change)) == part
+
+
+def test_plan_files_are_told_not_to_be_paired(plans: Path) -> None:
+    found = compared([plans / "one", plans / "small.csv"])["paired"]
+    assert "only finished runs" in found["why_not"]
+
+
+def test_only_common_days_are_compared(plans: Path, tmp_path: Path) -> None:
+    later = replace(WORLD, start=WORLD.start + timedelta(days=1))
+    write_compared(tmp_path / "later.csv", later)
+    document = compared([plans / "large.csv", tmp_path / "later.csv"])
+    assert document["days"] == SIZE.days - 1
+    assert document["notes"] == [
+        "large: 1 day is not in every plan and left out",
+        "later: 1 day is not in every plan and left out",
+    ]
+
+
+def altered(source: Path, target: Path, **columns: object) -> Path:
+    pd.read_csv(source, dtype=str, keep_default_na=False).assign(**columns).to_csv(
+        target, index=False
+    )
+    return target
+
+
+def spoilt(plans: Path, folder: Path) -> None:
+    """Files that cannot be compared with `large.csv`."""
+    large = plans / "large.csv"
+    altered(large, folder / "euro.csv", currency="EUR")
+    altered(large, folder / "past.csv", date="2001-01-01")
+    altered(large, folder / "wrong.csv", planned_budget="much")
+    altered(large, folder / "odd.csv", expected_profit="so so")
+    (folder / "empty.csv").write_text("")
+    (folder / "other.csv").write_text("a,b\n1,2\n")
+    (folder / "latin.csv").write_bytes("date\nüber".encode("latin-1"))
+    weeks = WORLD.start + timedelta(days=7)
+    frame = pd.read_csv(large, dtype=str, keep_default_na=False)
+    half = frame["date"] == WORLD.start.isoformat()
+    frame[half | (frame["date"] == frame["date"].max())].assign(
+        date=lambda rows: np.where(
+            rows["date"] == WORLD.start.isoformat(), rows["date"], weeks.isoformat()
+        )
+    ).to_csv(folder / "weekly.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["euro.csv"], "large is in USD and euro in EUR; compare plans of one currency"),
+        (["past.csv"], "have no day in common"),
+        (["weekly.csv"], "large is by day and weekly by week; export both with the same --by"),
+        (["wrong.csv"], "wrong.csv, row 2, column planned_budget: 'much'"),
+        (["odd.csv"], "odd.csv, row 2, column expected_profit: 'so so' must be a number"),
+        (["empty.csv"], "empty.csv must have a header and at least one row"),
+        (["other.csv"], "must have the columns of a plan, and lacks date"),
+        (["latin.csv"], "latin.csv, row 2 must be UTF-8 text"),
+        (["gone.csv"], "gone.csv is not there; name a run folder or a plan.csv"),
+        (["."], "is not a run folder"),
+        ([], "name two plans or runs"),
+    ],
+)
+def test_mistakes(
+    plans: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    spoilt(plans, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["compare", str(plans / "large.csv"), *arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "compare.html").exists()
+
+
+def test_the_same_plan_twice_is_refused(plans: Path) -> None:
+    result = CliRunner().invoke(app, ["compare", *[str(plans / "large.csv")] * 2])
+    assert result.exit_code == 2
+    assert "is named twice" in result.stderr
+
+
+def test_the_command_writes_page_and_table(plans: Path, tmp_path: Path) -> None:
+    arguments = ["compare", str(plans / "one"), str(plans / "other"), "--out", str(tmp_path / "o")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "On the same 16 simulated flights other brings" in result.stdout
+    page = (tmp_path / "o" / "compare.html").read_text(encoding="utf-8")
+    assert "http-equiv" in page
+    assert "one and other" in page
+    document = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    table = pd.read_csv(io.StringIO(compared_csv(document)), keep_default_na=False)
+    assert len(table) == len(document["rows"])
+    assert list(table.columns) == ["level", "key", "measure", "one", "other", "other - one"]
+
+
+# ---- a plan and what then happened ----
+
+
+def happened(plan: Path, days: int, factor: float = 1.0) -> pd.DataFrame:
+    """One simulated flight of a run's plan, as performance has it."""
+    side = read_sides([plan])[0]
+    market, c, rows = Market(WORLD), WORLD.catalog, []
+    table = spend_table(side.rows, WORLD)
+    market.reset(99, np.zeros(1, dtype=np.int64))
+    for day in WORLD.dates[:days]:
+        outcome = market.step(table[market.day][None])
+        for item in range(c.num_line_items):
+            shown, clicks, orders = (
+                getattr(outcome, name)[0, item] for name in ("impressions", "clicks", "conversions")
+            )
+            rows.append(
+                {
+                    "date": day.isoformat(),
+                    "promotion_id": c.promotion_ids[c.promotion[item]],
+                    "placement_id": c.placement_ids[c.placement[item]],
+                    "segment_id": c.segment_ids[c.segment[item]],
+                    "impressions": int(shown),
+                    "clicks": int(clicks),
+                    "conversions": int(orders * factor),
+                    "spend": round(float(outcome.spend[0, item]), 2),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_a_plan_beside_what_happened(plans: Path, tmp_path: Path) -> None:
+    rows = happened(plans / "one", days=3)
+    rows.to_csv(tmp_path / "seen.csv", index=False)
+    document = held_against([plans / "one"], tmp_path / "seen.csv")
+    assert (document["days"], document["days_planned"]) == (3, SIZE.days)
+    by_promotion = rows.groupby("promotion_id")[["spend", "conversions"]].sum()
+    for row in document["rows"][:-1]:
+        for measure in ("spend", "conversions"):
+            seen = by_promotion[measure][row["promotion_id"]]
+            assert row[measure]["actual"] == pytest.approx(seen, abs=0.005)
+        assert row["conversions"]["low"] <= row["conversions"]["high"]
+    total = document["rows"][-1]
+    assert total["promotion_id"] == "TOTAL"
+    assert total["spend"]["actual"] == pytest.approx(rows["spend"].sum(), abs=0.01)
+    assert total["conversion_value"]["actual"] is None  # not recorded, and not 0
+    assert "1 of the plan's 4 days are not in seen.csv yet." in document["notes"]
+    table = pd.read_csv(io.StringIO(held_csv(document)))
+    assert len(table) == 4 * len(document["rows"])
+
+
+def test_what_leaves_its_range_is_told(plans: Path, tmp_path: Path) -> None:
+    happened(plans / "one", SIZE.days, factor=0.1).to_csv(tmp_path / "few.csv", index=False)
+    arguments = ["compare", str(plans / "one"), "--actuals", str(tmp_path / "few.csv")]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "orders, below the" in result.stdout
+    assert "below the" in (tmp_path / "compare.html").read_text(encoding="utf-8")
+
+
+def test_a_plan_file_has_the_range_of_its_summary(plans: Path, tmp_path: Path) -> None:
+    happened(plans / "one", SIZE.days).to_csv(tmp_path / "seen.csv", index=False)
+    document = held_against([plans / "large.csv"], tmp_path / "seen.csv")
+    summary = pd.read_csv(plans / "large_summary.csv").set_index("promotion_id")
+    total = document["rows"][-1]["profit"]
+    assert [total["low"], total["high"]] == list(summary.loc["TOTAL", ["profit_p10", "profit_p90"]])
+    happened(plans / "one", SIZE.days - 1).to_csv(tmp_path / "seen.csv", index=False)
+    part = held_against([plans / "large.csv"], tmp_path / "seen.csv")
+    assert "low" not in part["rows"][-1]["profit"]  # it is of the whole flight
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is not there; name a file with the columns of performance"),
+        ("", "must have a header and at least one row"),
+        ("date,promotion_id,impressions\n2024-01-01,a,5\n", "neither spend nor conversions"),
+        ("日期,促销\n2024-01-01,a\n", "must have the columns of a performance"),
+        ("date,promotion_id,impressions,spend\n2001-01-01,a,5,1\n", "has no day of large"),
+        ("date,promotion_id,impressions,spend\n2024-01-01,a,5,-1\n", "row 2, column spend: '-1'"),
+        (
+            "date,promotion_id,impressions,spend\n2024-01-01,a,5,1\n2024-01-01,a,6,1\n",
+            "must be one row per day and line item",
+        ),
+    ],
+)
+def test_mistakes_in_what_happened(
+    plans: Path, tmp_path: Path, content: str | None, message: str
+) -> None:
+    path = tmp_path / "seen.csv"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    arguments = ["compare", str(plans / "large.csv"), "--actuals", str(path)]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_actuals_go_with_one_plan(plans: Path) -> None:
+    names = [str(plans / "large.csv"), str(plans / "small.csv")]
+    result = CliRunner().invoke(app, ["compare", *names, "--actuals", "seen.csv"])
+    assert result.exit_code == 2
+    assert "--actuals goes with one plan or run, and 2 were named" in result.stderr
