@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from promopilot.experiments.report.budget_table import budget_table
 from promopilot.experiments.report.chart import (
     Cell,
     Chart,
@@ -16,27 +17,36 @@ from promopilot.experiments.report.chart import (
     legend,
     money_axis,
 )
+from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.moves import moves_chart
 from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.section import Page, Section
+from promopilot.experiments.report.waterfall import waterfall_chart
 
 MOST_ROWS = 12
-OTHERS = "all others"
 _BAR = 13  # px
 
 
 def section(page: Page) -> Section:
-    """Three charts, one per way of cutting the budget."""
+    """One chart per way of cutting the budget, what changes and what that brings, every line."""
     run = page.run
     charts = [
-        _chart(page, "placement_id", "By placement", run.placements),
-        _chart(page, "segment_id", "By segment", run.segments),
-        _chart(page, "promotion_id", "By promotion", run.promotions),
+        _chart(page, "placement_id", tr("By placement"), tr("Placement"), run.placements),
+        _chart(page, "segment_id", tr("By segment"), tr("Segment"), run.segments),
+        _chart(page, "promotion_id", tr("By promotion"), tr("Promotion"), run.promotions),
     ]
-    view = {"charts": charts}
-    return Section("allocation", "Where the money goes", "charts.html", view, "Allocation")
+    view = {
+        "charts": charts,
+        "changes": [moves_chart(page), waterfall_chart(page)],
+        "table": budget_table(page),
+        "symbol": page.numbers.symbol.strip(),
+    }
+    return Section(
+        "allocation", tr("Where the money goes"), "allocation.html", view, tr("Allocation")
+    )
 
 
-def _chart(page: Page, column: str, title: str, names: dict[str, str]) -> Chart:
+def _chart(page: Page, column: str, title: str, heading: str, names: dict[str, str]) -> Chart:
     budgets = ["current_budget", "planned_budget"]
     sums = page.run.plan.groupby(column, sort=False)[budgets].sum()
     sums = sums.loc[sums.max(axis=1).sort_values(ascending=False, kind="stable").index]
@@ -45,8 +55,8 @@ def _chart(page: Page, column: str, title: str, names: dict[str, str]) -> Chart:
     bars = shown
     if len(sums) > MOST_ROWS:
         rest = sums.iloc[MOST_ROWS:]
-        bars = pd.concat([shown, rest.sum().to_frame(OTHERS).T])
-        labels.append(f"{OTHERS} ({len(rest)})")
+        bars = pd.concat([shown, rest.sum().to_frame("").T])
+        labels.append(tr("all others ({})").format(len(rest)))
     rows = labelled_rows(labels, 2 * _BAR + 2)
     top = float(bars.to_numpy().max()) or 1.0
     chart_layout = layout(
@@ -60,13 +70,18 @@ def _chart(page: Page, column: str, title: str, names: dict[str, str]) -> Chart:
         id=f"allocation-{column.removesuffix('_id')}",
         title=title,
         traces=[
-            _bars(page, bars["current_budget"], "current mix", "before", rows, -_BAR / 2 - 1),
-            _bars(page, bars["planned_budget"], "plan", "accent", rows, _BAR / 2 + 1),
+            _bars(page, bars["current_budget"], tr("current mix"), "before", rows, -_BAR / 2 - 1),
+            _bars(page, bars["planned_budget"], tr("plan"), "accent", rows, _BAR / 2 + 1),
         ],
         layout=chart_layout,
         height=rows.height + 70,
         note=_note(page, sums, names, column),
-        columns=(title.removeprefix("By ").capitalize(), "Current mix", "Plan", "Change"),
+        columns=(
+            heading,
+            tr("Current mix"),
+            tr("Plan"),
+            tr("Change"),
+        ),
         rows=[_row(page, column, str(key), names, sums) for key in sums.index],
     )
 
@@ -116,7 +131,7 @@ def _told(
 def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) -> Markup:
     change = sums["planned_budget"] - sums["current_budget"]
     if float(change.abs().max()) < 0.005:
-        return Markup("The plan leaves this split as it is.")
+        return Markup(tr("The plan leaves this split as it is."))
     up, down = str(change.idxmax()), str(change.idxmin())
 
     def told(key: str) -> tuple[str, Markup, Markup]:
@@ -124,12 +139,12 @@ def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) ->
 
     parts = []
     if change[up] > 0.005:
-        parts.append(Markup("Most is added to “{}”: {} becomes {}.").format(*told(up)))
+        parts.append(Markup(tr("Most is added to “{}”: {} becomes {}.")).format(*told(up)))
     if change[down] < -0.005:
-        parts.append(Markup("Most is taken from “{}”: {} becomes {}.").format(*told(down)))
+        parts.append(Markup(tr("Most is taken from “{}”: {} becomes {}.")).format(*told(down)))
     dropped = int(((sums["planned_budget"] == 0) & (sums["current_budget"] > 0)).sum())
     if dropped:
-        text = "{} of {} that get money today get none in the plan."
+        text = tr("{} of {} that get money today get none in the plan.")
         had = int((sums["current_budget"] > 0).sum())
         parts.append(Markup(text).format(dropped, had))
-    return Markup(" ").join(parts)
+    return Markup(tr(" ")).join(parts)

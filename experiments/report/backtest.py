@@ -11,6 +11,8 @@ from markupsafe import Markup
 from promopilot.experiments.backtest.judge import LEAST_COVERAGE
 from promopilot.experiments.report import foreseen, trust, words
 from promopilot.experiments.report.chart import Chart
+from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Page, Section, day, period
 
 Facts = list[tuple[str, Markup, Markup]]
@@ -41,8 +43,8 @@ def section(page: Page) -> Section:
         for n, window in enumerate(windows)
     ]
     view = {"windows": windows}
-    title = "Would this market have foreseen the last weeks?"
-    return Section("backtest", title, "backtest.html", view, "Backtest")
+    title = tr("Would this market have foreseen the last weeks?")
+    return Section("backtest", title, "backtest.html", view, tr("Backtest"))
 
 
 @dataclass(frozen=True)
@@ -60,42 +62,46 @@ def in_short(page: Page) -> Short | None:
         found = getattr(page.run, name)
         if "wape" not in found:
             continue
-        failed += [] if found["passes"] else [wrong]
+        failed += [] if found["passes"] else [tr(wrong)]
         told.append(
-            Markup(text).format(
+            Markup(tr(text)).format(
                 page.numbers.count(f"{name}:days", found["days"]),
                 page.numbers.share(f"{name}:wape_by_day", found["wape_by_day"]),
                 page.numbers.share(f"{name}:coverage_80", found["coverage_80"]),
             )
         )
     if failed:
-        failed.append(f"{_HOLD}.")
-    return Short(Markup(" ").join(told), " ".join(failed)) if told else None
+        failed.append(tr("{}.").format(tr(_HOLD)))
+    return Short(Markup(tr(" ")).join(told), tr(" ").join(failed)) if told else None
 
 
 _SHORT = {
     "backtest": (
-        "On the {} days before the flight, which it had not seen, the market missed a day's orders "
-        "by {} on average, and its ranges held {} of days and promotions.",
-        "The market failed its backtest.",
+        later(
+            "On the {} days before the flight, which it had not seen, the market missed a day's "
+            "orders by {} on average, and its ranges held {} of days and promotions."
+        ),
+        later("The market failed its backtest."),
     ),
     "afterwards": (
-        "On the flight's own {} days, read afterwards, the market missed a day's orders by {}, and "
-        "its ranges held {}.",
-        "The market did not foresee the flight.",
+        later(
+            "On the flight's own {} days, read afterwards, the market missed a day's orders by {}, "
+            "and its ranges held {}."
+        ),
+        later("The market did not foresee the flight."),
     ),
 }
 
 
 def _window(page: Page, name: str, found: dict[str, Any]) -> Window:
     later = name == "afterwards"
-    title = "The flight's own days" if later else ""
+    title = tr("The flight's own days") if later else ""
     if "absent" in found:
-        return Window(title, Markup("There is no backtest here: {}.").format(_reason(found)))
+        return Window(title, Markup(tr("There is no backtest here: {}.")).format(_reason(found)))
     headline = (
-        "The market foresaw these days well enough"
+        tr("The market foresaw these days well enough")
         if found["passes"]
-        else "The market did not foresee these days"
+        else tr("The market did not foresee these days")
     )
     return Window(
         title=title,
@@ -110,21 +116,21 @@ def _window(page: Page, name: str, found: dict[str, Any]) -> Window:
 
 
 def _reason(found: dict[str, Any]) -> str:
-    return str(found["absent"]).rstrip(". ")
+    return said(str(found["absent"]).rstrip(". "))
 
 
 def _about(page: Page, name: str, found: dict[str, Any]) -> Markup:
     first, last = (date.fromisoformat(found[end]) for end in ("from", "to"))
     spent = found["given"] == "spend"
-    given = "money that was really spent" if spent else "exposures that were really shown"
+    given = tr("money that was really spent") if spent else tr("exposures that were really shown")
     if name == "afterwards":
-        text = (
+        text = tr(
             "The flight's days, {3}, are over. The market that the plan was made in went through "
             "them {1} times, given the {2}, whether or not anybody followed the plan. What it said "
             "is held against what happened, which was read only after the plan was written."
         )
     else:
-        text = (
+        text = tr(
             "Predictor and market were made anew from what was known before {0}, and went through "
             "the days from then to the flight, {3}, {1} times, given the {2}. What they said is "
             "held against what happened."
@@ -136,11 +142,11 @@ def _about(page: Page, name: str, found: dict[str, Any]) -> Markup:
         period(first, last),
     )
     if found["share_covered"] < _ALL:
-        about += Markup(" Line items that the market knows had {} of the exposures.").format(
+        about += Markup(tr(" Line items that the market knows had {} of the exposures.")).format(
             page.numbers.share(f"{name}:share_covered", found["share_covered"])
         )
     if page.run.config.assumptions.panel_projection != 1:
-        about += Markup(" Counts are those of your tables, not of the whole business.")
+        about += Markup(tr(" Counts are those of your tables, not of the whole business."))
     return about
 
 
@@ -151,26 +157,26 @@ def _advice(page: Page, name: str, found: dict[str, Any]) -> Markup:
     """What was foreseen, and what follows for the plan."""
     share = page.numbers.share
     if found["wape_by_promotion"] < found["naive_wape_by_promotion"]:
-        apart = (
+        apart = tr(
             "It told promotions apart better than a forecast that gives every promotion the same "
             "rate: an average miss of {} against {}."
         )
     else:
-        apart = (
+        apart = tr(
             "It told promotions apart no better than a forecast that gives every promotion the "
             "same rate: an average miss of {} against {}. How the plan splits money between "
             "promotions is then little more than a guess."
         )
     if found["wape_by_day"] >= found["naive_wape_by_day"]:
-        apart += " Single days it foresaw no better than such a forecast."
+        apart += tr(" Single days it foresaw no better than such a forecast.")
     if found["coverage_80"] < LEAST_COVERAGE:
-        held = ": they are far too narrow, and so are the ranges of this plan"
+        held = tr(": they are far too narrow, and so are the ranges of this plan")
     elif found["coverage_80"] < trust.HONEST[0]:
-        held = ": they are somewhat too narrow, so the plan is surer than it should be"
+        held = tr(": they are somewhat too narrow, so the plan is surer than it should be")
     else:
         held = ""
     text = Markup(
-        apart + " Its ranges held {} of days and promotions, where 80 % are meant to be{}."
+        apart + tr(" Its ranges held {} of days and promotions, where 80 % are meant to be{}.")
     )
     advice = text.format(
         share(f"{name}:wape_by_promotion", found["wape_by_promotion"]),
@@ -181,35 +187,38 @@ def _advice(page: Page, name: str, found: dict[str, Any]) -> Markup:
     if found["passes"]:
         return advice
     return advice + Markup(
-        " {}: try it on a part, and look for what these days had that the days before had not."
-    ).format(_HOLD)
+        tr(" {}: try it on a part, and look for what these days had that the days before had not.")
+    ).format(tr(_HOLD))
 
 
-_HOLD = "Do not move the whole budget on this plan"
+_HOLD = later("Do not move the whole budget on this plan")
 
 
 def _facts(page: Page, name: str, found: dict[str, Any]) -> Facts:
     """Label, value and meaning of errors and coverage, over days and over promotions."""
     facts: Facts = []
-    for what, label, of in (("day", "a day", "a day's orders"), ("promotion", *_PROMOTION)):
+    for what, label, of in (
+        ("day", tr("a day"), tr("a day's orders")),
+        ("promotion", *map(tr, _PROMOTION)),
+    ):
         naive = found[f"naive_wape_by_{what}"]
         facts.append(
             (
-                f"Average miss, {label}",
+                tr("Average miss, {}").format(label),
                 page.numbers.share(f"{name}:wape_by_{what}", found[f"wape_by_{what}"], 1),
-                Markup("of {}; the same rate for every promotion misses by {}").format(
+                Markup(tr("of {}; the same rate for every promotion misses by {}")).format(
                     of, page.numbers.share(f"{name}:naive_wape_by_{what}", naive, 1)
                 ),
             )
         )
-    for what, label in (("day", "days"), ("promotion", "promotions")):
+    for what, label in (("day", tr("days")), ("promotion", tr("promotions"))):
         held = found[f"coverage_80_by_{what}"]
         if held is not None:
             facts.append(
                 (
-                    f"{words.capital(label)} whose range held",
+                    tr("{} whose range held").format(words.capital(label)),
                     page.numbers.share(f"{name}:coverage_80_by_{what}", held),
-                    Markup("of {}; 80 % is what a range is made for").format(
+                    Markup(tr("of {}; 80 % is what a range is made for")).format(
                         len(found[f"by_{what}"])
                     ),
                 )
@@ -217,18 +226,18 @@ def _facts(page: Page, name: str, found: dict[str, Any]) -> Facts:
     return facts
 
 
-_PROMOTION = ("a promotion", "its orders in all these days")
+_PROMOTION = (later("a promotion"), later("its orders in all these days"))
 
 
 def _limits(found: dict[str, Any]) -> str:
     spent = found["given"] == "spend"
-    text = (
-        "What this does not show: it is one window, with the promotions that ran then and "
-        f"{'the money that was spent on them' if spent else 'the exposures that they had'}. What "
-        "other amounts would have brought, which is what a plan decides, nobody saw."
-    )
+    text = tr(
+        "What this does not show: it is one window, with the promotions that ran then "
+        "and {}. What other amounts would have brought, which is what a plan decides, "
+        "nobody saw."
+    ).format(tr("the money that was spent on them") if spent else tr("the exposures that they had"))
     if not spent:
-        text += (
+        text += tr(
             " No spend is recorded, so the market was told the exposures: media prices and the "
             "shape of the response curves were not tested by it."
         )

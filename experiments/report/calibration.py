@@ -17,7 +17,8 @@ from promopilot.experiments.report.chart import (
     padded,
 )
 from promopilot.experiments.report.evaluation import Evaluation
-from promopilot.experiments.report.numbers import bare
+from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.numbers import bare, percent_sign
 
 _CENT = 100.0
 _MOST_ROWS = 20  # actions in the table of figures
@@ -30,30 +31,38 @@ def rewards_chart(shown: Evaluation) -> Chart:
     known = [v for b in bins for v in (b["low"], b["high"]) if v is not None]
     span = padded([*said, *seen, *known])
     dots = _dots(
-        f"{shown.unit}s with like forecasts",
+        tr("{}s with like forecasts").format(shown.unit),
         said,
         seen,
         [(b["low"], b["high"]) for b in bins],
-        [f"said {text(x)}, brought {text(y)}" for x, y in zip(said, seen, strict=True)],
+        [
+            tr("said {}, brought {}").format(text(x), text(y))
+            for x, y in zip(said, seen, strict=True)
+        ],
     )
     place = "diagnostics.reward_calibration"
     return Chart(
         id=f"{shown.id}forecast",
-        title=f"What the forecast said, and what {shown.unit}s brought",
+        title=tr("What the forecast said, and what {}s brought").format(shown.unit),
         traces=[_as_said(span), dots],
         layout=layout(
-            xaxis=axis(title="forecast", range=span, nticks=6, **shown.rewards.ticks),
-            yaxis=axis(title="brought", range=span, nticks=6, **shown.rewards.ticks),
+            xaxis=axis(title=tr("forecast"), range=span, nticks=6, **shown.rewards.ticks),
+            yaxis=axis(title=tr("brought"), range=span, nticks=6, **shown.rewards.ticks),
             **legend(),
         ),
         height=340,
         note=_rewards_note(shown, bins),
-        columns=("Forecast", "Brought", f"{shown.sure} interval", f"{shown.unit.capitalize()}s"),
+        columns=(
+            tr("Forecast"),
+            tr("Brought"),
+            tr("{} interval").format(shown.sure),
+            f"{shown.unit.capitalize()}s",
+        ),
         rows=[
             (
                 shown.reward(f"{place}.{at}.predicted", b["predicted"]),
                 shown.reward(f"{place}.{at}.observed", b["observed"]),
-                Markup("{} to {}").format(
+                Markup(tr("{} to {}")).format(
                     shown.reward(f"{place}.{at}.low", b["low"]),
                     shown.reward(f"{place}.{at}.high", b["high"]),
                 ),
@@ -72,29 +81,31 @@ def probabilities_chart(shown: Evaluation) -> Chart:
     ends = [_interval(row) for row in rows]
     span = _shares_span(said, seen, ends)
     dots = _dots(
-        "an action",
+        tr("an action"),
         said,
         seen,
         ends,
         [
-            f"{label(str(row['action']), WRAP)}<br>says {x:.3g} %, log shows {y:.3g} %"
+            tr("{}<br>says {:.3g} %, log shows {:.3g} %").format(
+                label(str(row["action"]), WRAP), x, y
+            )
             for row, x, y in zip(rows, said, seen, strict=True)
         ],
     )
     place = "diagnostics.propensity_calibration"
-    scale = {"range": span, "nticks": 6, "ticksuffix": " %"}
+    scale = {"range": span, "nticks": 6, "ticksuffix": percent_sign()}
     return Chart(
         id=f"{shown.id}probabilities",
-        title="Are the log's probabilities right?",
+        title=tr("Are the log's probabilities right?"),
         traces=[_as_said(span), dots],
         layout=layout(
-            xaxis=axis(title=f"how often {shown.policy} takes an action", **scale),
-            yaxis=axis(title="as the weighted log shows it", **scale),
+            xaxis=axis(title=tr("how often {} takes an action").format(shown.policy), **scale),
+            yaxis=axis(title=tr("as the weighted log shows it"), **scale),
             **legend(),
         ),
         height=340,
         note=_probabilities_note(shown, rows),
-        columns=("Action", "Policy says", "Weighted log shows", "Times logged"),
+        columns=(tr("Action"), tr("Policy says"), tr("Weighted log shows"), tr("Times logged")),
         rows=[
             (
                 str(row["action"]),
@@ -155,7 +166,7 @@ def _as_said(span: list[float]) -> Trace:
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": "as said",
+        "name": tr("as said"),
         "x": span,
         "y": span,
         "line": {"color": "before", "width": 1.5, "dash": "dot"},
@@ -171,32 +182,39 @@ def _held(rows: list[dict[str, Any]]) -> tuple[int, int]:
 
 def _rewards_note(shown: Evaluation, bins: list[dict[str, Any]]) -> Markup:
     held, known = _held(bins)
-    reached = f"; here {held} of {known} intervals reach the line" if known else ""
+    reached = tr("; here {} of {} intervals reach the line").format(held, known) if known else ""
     made = {
-        "given": "The forecast is the one that was handed in.",
+        "given": tr("The forecast is the one that was handed in."),
         "cross-fitted": (
-            f"The forecast was learnt from the log, each {shown.unit}'s by a model that had not "
-            "seen it."
+            tr(
+                "The forecast was learnt from the log, each {}'s by a model that had not seen it."
+            ).format(shown.unit)
         ),
     }.get(str(shown.seen.get("reward_model")), "")
     return Markup(
-        "{} Weighted towards what {} would do. A dot on the dotted line says that {}s with this "
-        "forecast brought it{}. Where they miss it, trust the ways of estimating that correct the "
-        "forecast."
+        tr(
+            "{} Weighted towards what {} would do. A dot on the dotted line says that "
+            "{}s with this forecast brought it{}. Where they miss it, trust the ways of "
+            "estimating that correct the forecast."
+        )
     ).format(made, shown.policy, shown.unit, reached)
 
 
 def _probabilities_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup:
     held, known = _held(rows)
     made = (
-        "The log does not say how likely each choice was, so this was estimated from it."
+        tr("The log does not say how likely each choice was, so this was estimated from it.")
         if shown.seen.get("propensities") == "estimated"
-        else "The log says how likely each choice was."
+        else tr("The log says how likely each choice was.")
     )
-    found = f" Here {held} of {known} intervals reach the line." if known else ""
+    found = tr(" Here {} of {} intervals reach the line.").format(held, known) if known else ""
     more = len(rows) - _MOST_ROWS
-    tail = f" The table shows the {_MOST_ROWS} most frequent of {bare(len(rows), 0)}." * (more > 0)
+    tail = tr(" The table shows the {} most frequent of {}.").format(
+        _MOST_ROWS, bare(len(rows), 0)
+    ) * (more > 0)
     return Markup(
-        "{} If that is right, each action is as frequent in the log, weighted towards {}, as {} "
-        "says: on the dotted line.{}{}"
+        tr(
+            "{} If that is right, each action is as frequent in the log, weighted "
+            "towards {}, as {} says: on the dotted line.{}{}"
+        )
     ).format(made, shown.policy, shown.policy, found, tail)

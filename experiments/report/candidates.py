@@ -8,19 +8,12 @@ from typing import Any
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import (
-    DOT,
-    Cell,
-    Chart,
-    axis,
-    interval_rows,
-    labelled_rows,
-    layout,
-    padded,
-    upright,
-)
+from promopilot.experiments.report.chart import Cell, Chart
 from promopilot.experiments.report.evaluation import Evaluation
-from promopilot.experiments.report.numbers import NONE, typeset
+from promopilot.experiments.report.interval_chart import interval_chart
+from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.numbers import NONE
+from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Section
 
 
@@ -35,7 +28,7 @@ def candidates_section(shown: Mapping[str, Evaluation], selection: Mapping[str, 
     view = {
         "verdict": selection["verdict"],
         "headline": _headline(shown, selection["verdict"]),
-        "advice": typeset(selection["text"]),
+        "advice": said(selection["text"]),
         "charts": [_chart(shown, told, selection)] if told else [],
         "rows": [
             _row(at, one, row)
@@ -43,20 +36,20 @@ def candidates_section(shown: Mapping[str, Evaluation], selection: Mapping[str, 
                 enumerate(selection["candidates"]), shown.values(), strict=True
             )
         ],
-        "cut": _CUT if _is_cut(selection) else "",
+        "cut": tr(_CUT) if _is_cut(selection) else "",
     }
-    return Section("summary", "Summary", "candidates.html", view)
+    return Section("summary", tr("Summary"), "candidates.html", view)
 
 
 def _headline(shown: Mapping[str, Evaluation], verdict: str) -> str:
     """What the furthest verdict comes to, or that no policy with that verdict looks better."""
     leading = [one.ope for one in shown.values() if one.ope["verdict"] == verdict]
-    if all(words.told_verdict(ope, {}) in words.OUTLOOKS.values() for ope in leading):
-        return "None looks better: keep what is done today"
-    return words.POLICY_VERDICTS[verdict][0]
+    if all(words.outlook(ope) for ope in leading):
+        return tr("None looks better: keep what is done today")
+    return tr(words.POLICY_VERDICTS[verdict][0])
 
 
-_CUT = (
+_CUT = later(
     "A range of “ahead of the best other” never leaves 0 on the side that the order of the "
     "policies already tells: where it begins or ends at 0 it says which policies may be the best, "
     "not that the difference is known so well."
@@ -79,40 +72,29 @@ def _chart(
 ) -> Chart:
     first = next(iter(shown.values()))
     text = first.rewards.text
-    rows = [row for _, row in told]
-    values = [row["gain"] for row in rows]
-    ends = [tuple(row["gain_interval"]) for row in rows]
-    lines = labelled_rows([row["policy"] for row in rows], DOT)
-    colors = ["accent" if row["may_be_best"] else "muted" for row in rows]
-    hover = [
-        f"{text(v, sign=True)}<br>{text(low, sign=True)} to {text(high, sign=True)}"
-        for v, (low, high) in zip(values, ends, strict=True)
-    ]
+    rows = []
+    for _, row in told:
+        value, (low, high) = row["gain"], row["gain_interval"]
+        hover = tr("{}<br>{} to {}").format(*(text(v, sign=True) for v in (value, low, high)))
+        color = "accent" if row["may_be_best"] else "muted"
+        rows.append((row["policy"], value, (low, high), color, hover))
     sure = first.numbers.share("selection:confidence", selection["confidence"])
     note = Markup(
-        "The more policies are tried on one log, the luckier the luckiest looks. So these "
-        "intervals are wider than each policy's own: with a confidence of {} all of them hold at "
-        "once. Coloured dots may be the best. The dotted line is what was logged: {} per {}."
+        tr(
+            "The more policies are tried on one log, the luckier the luckiest looks. So "
+            "these intervals are wider than each policy's own: with a confidence of {} "
+            "all of them hold at once. Coloured dots may be the best. The dotted line is "
+            "what was logged: {} per {}."
+        )
     ).format(
         sure, first.rewards.show("selection:logged_value", selection["logged_value"]), first.unit
     )
-    return Chart(
-        id="candidates",
-        title=f"How much more than what was logged, per {first.unit}",
-        traces=[interval_rows(lines, values, ends, colors, hover)],
-        layout=layout(
-            yaxis=lines.axis,
-            xaxis=axis(
-                nticks=6,
-                zeroline=False,
-                range=padded([0.0, *(v for pair in ends for v in pair)]),
-                **first.rewards.ticks,
-            ),
-            annotations=lines.names,
-            shapes=[upright(0.0, "muted", "dot")],
-        ),
-        height=lines.height + 40,
-        note=note,
+    return interval_chart(
+        "candidates",
+        tr("How much more than what was logged, per {}").format(first.unit),
+        rows,
+        note,
+        ticks=first.rewards.ticks,
     )
 
 
@@ -130,6 +112,6 @@ def _row(at: int, one: Evaluation, row: Mapping[str, Any]) -> tuple[Cell, ...]:
         rewards.show(f"{key}.gain", row["gain"], sign=True),
         rewards.between(f"{key}.gain_interval", row["gain_interval"], sign=True),
         ahead,
-        "yes" if row["may_be_best"] else "no",
+        tr("yes") if row["may_be_best"] else tr("no"),
         words.told_verdict(one.ope, words.POLICY_VERDICTS)[0],
     )

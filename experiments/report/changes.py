@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import marked, plan_mean, plan_sum
 from promopilot.experiments.report.replay import gains
 from promopilot.experiments.report.section import Page, Section
@@ -41,11 +42,15 @@ def section(page: Page) -> Section:
     rows = [_change(page, cells.loc[[key]].iloc[0], key, float(added[key])) for key in best]
     view = {
         "rows": rows,
-        "goal": words.objective(page.run.world.objective),
         "symbol": page.numbers.symbol.strip(),
         "note": _note(page, cells, best),
+        "caption": tr(
+            "Promotion by placement, over the whole flight; first what adds most {}"
+        ).format(words.objective(page.run.world.objective)),
     }
-    return Section("changes", "The changes that bring most", "changes.html", view, "Changes")
+    return Section(
+        "changes", tr("The changes that bring most"), "changes.html", view, tr("Changes")
+    )
 
 
 def cell_totals(plan: pd.DataFrame) -> pd.DataFrame:
@@ -84,14 +89,16 @@ def _change(page: Page, cell: pd.Series[float], key: object, adds: float) -> Cha
             plan_mean("marginal_poas", "planned_budget", **where), float(cell["marginal_poas"])
         ),
         adds=marked("average:gain", adds, page.numbers.amount(adds, sign=True, cents=False)),
-        basis="data" if learnt == 1 else "prior" if learnt == 0 else "data in part",
+        basis=tr("data") if learnt == 1 else tr("prior") if learnt == 0 else tr("data in part"),
         direction="up" if planned > current else "down",
     )
 
 
 def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
     if len(best) == 0:
-        return Markup("Nothing moves to a better place: the current mix already is the best found.")
+        return Markup(
+            tr("Nothing moves to a better place: the current mix already is the best found.")
+        )
     shift = (cells["planned_budget"] - cells["current_budget"]).abs()
     share = float(shift.loc[best].sum() / shift.sum())
     up = int((cells["planned_budget"] > cells["current_budget"]).loc[best].sum())
@@ -101,11 +108,11 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
     prior = float(never) / (float(plan["planned_budget"].sum()) or 1.0)
     what = words.listed(
         [
-            *([f"{up} put{'s' * (up == 1)} money in"] if up else []),
-            *([f"{down} take{'s' * (down == 1)} money out"] if down else []),
+            *([_in(up).format(up)] if up else []),
+            *([_out(down).format(down)] if down else []),
         ]
     )
-    text = (
+    text = tr(
         "Of these {} changes {}. They are {} of all the money that moves. What a change adds is "
         "its effect on {}, media paid, when both mixes are played in an average flight; changes "
         "are counted as they stand, together with all others. “Next {}1 brings” is the profit of "
@@ -122,3 +129,11 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
             f"{plan_sum('planned_budget', basis='prior')} / {plan_sum('planned_budget')}", prior
         ),
     )
+
+
+def _in(changes: int) -> str:
+    return tr("{} puts money in") if changes == 1 else tr("{} put money in")
+
+
+def _out(changes: int) -> str:
+    return tr("{} takes money out") if changes == 1 else tr("{} take money out")

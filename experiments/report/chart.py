@@ -13,6 +13,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from promopilot.experiments.report.language import spoken
+
 Trace = dict[str, Any]
 Layout = dict[str, Any]
 Cell = str | Markup
@@ -79,7 +81,12 @@ def axis(**parts: Any) -> dict[str, Any]:
 
 def money_axis(symbol: str, **parts: Any) -> dict[str, Any]:
     """An axis in money."""
-    return axis(tickprefix=symbol, tickformat="~s", hoverformat=",.2f", **parts)
+    return axis(tickprefix=symbol, tickformat=large_numbers(), hoverformat=",.2f", **parts)
+
+
+def large_numbers() -> str:
+    """Format of an axis whose numbers may be large: 12k in English, where Chinese has no such k."""
+    return "~s" if spoken() == "en" else ",~f"
 
 
 def legend(**parts: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@
   const paint = (name) =>
     Array.isArray(name) ? name.map(paint) : (typeof name === "string" && variable(name)) || name;
   const painted = (value, key = "") => {
+    if (key === "colorscale") return value.map(([at, name]) => [at, paint(name)]);
     if (/color$/.test(key) && (typeof value === "string" || Array.isArray(value))) return paint(value);
     if (Array.isArray(value)) return value.map((part) => painted(part));
     if (value === null || typeof value !== "object") return value;

@@ -9,11 +9,21 @@ from markupsafe import Markup
 
 from promopilot.experiments.policies import BASELINE, BOUND, POLICIES
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import Cell, Chart, axis, labelled_rows, layout, upright
+from promopilot.experiments.report.chart import (
+    Cell,
+    Chart,
+    axis,
+    labelled_rows,
+    large_numbers,
+    layout,
+    upright,
+)
 from promopilot.experiments.report.differences import differences_chart
 from promopilot.experiments.report.headroom import LEARNT, headroom
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import NONE, bare
 from promopilot.experiments.report.plan_gain import has_gain, plan_gain_chart
+from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Page, Section
 from promopilot.experiments.report.stressed import stress_chart
 
@@ -32,12 +42,21 @@ def section(page: Page) -> Section:
     view = {
         "charts": charts,
         "facts": headroom(page),
-        "recommended": words.policy(recommended),
-        "what": words.POLICIES.get(recommended, ("", ""))[1],
-        "why": simulations["why"],
+        "recommended": _recommended(recommended),
+        "why": said(simulations["why"]),
         "baseline": words.policy(BASELINE),
     }
-    return Section("policies", "How the policies compare", "policies.html", view, "Policies")
+    return Section(
+        "policies", tr("How the policies compare"), "policies.html", view, tr("Policies")
+    )
+
+
+def _recommended(name: str) -> Markup:
+    strong = Markup("<strong>{}</strong>").format(words.policy(name))
+    does = words.what_policy_does(name)
+    if not does:
+        return Markup(tr("Recommended: {}.")).format(strong)
+    return Markup(tr("Recommended: {} ({}).")).format(strong, does)
 
 
 def _values(page: Page) -> Chart:
@@ -59,7 +78,7 @@ def _values(page: Page) -> Chart:
         "cliponaxis": False,
         "textfont": {"color": "muted", "size": 11},
         "customdata": [[text(low), text(high)] for low, high in ends],
-        "hovertemplate": "%{text} (%{customdata[0]} to %{customdata[1]})<extra></extra>",
+        "hovertemplate": tr("%{text} (%{customdata[0]} to %{customdata[1]})<extra></extra>"),
     }
     goal = words.objective(page.run.world.objective)
     ceiling = [figures[BOUND]["value_mean"]] if BOUND in figures else []
@@ -67,13 +86,13 @@ def _values(page: Page) -> Chart:
     table = [_policy_row(page, name, figures[name]) for name in order]
     return Chart(
         id="policies",
-        title=f"Mean {goal} of a flight",
+        title=tr("Mean {} of a flight").format(goal),
         traces=[bars],
         layout=layout(
             yaxis=rows.axis,
             xaxis=axis(
                 tickprefix="" if goal == "orders" else page.numbers.symbol,
-                tickformat="~s",
+                tickformat=large_numbers(),
                 nticks=5,
                 range=[low * 1.2, high + 0.2 * (high - low)],
             ),
@@ -83,10 +102,10 @@ def _values(page: Page) -> Chart:
         height=rows.height + 40,
         note=_values_note(page, order),
         columns=(
-            *("Policy", "Flights", f"Mean {goal}", "95 % interval"),
-            *(f"Against the {words.policy(BASELINE)}", "95 % interval"),
-            *("Share of what looking ahead adds", "Of the best with hindsight"),
-            "Time per decision",
+            *(tr("Policy"), tr("Flights"), tr("Mean {}").format(goal), tr("95 % interval")),
+            *(tr("Against the {}").format(words.policy(BASELINE)), tr("95 % interval")),
+            *(tr("Share of what looking ahead adds"), tr("Of the best with hindsight")),
+            tr("Time per decision"),
         ),
         rows=table,
     )
@@ -102,33 +121,35 @@ def _label(page: Page, name: str) -> str:
     simulations = page.run.simulations
     label = words.policy(name)
     if simulations["policies"][name]["flights"] < simulations["flights_test"]:
-        label += f" · from {simulations['policies'][name]['flights']} flights"
-    return label + (" · recommended" if name == simulations["recommended"] else "")
+        label += tr(" · from {} flights").format(simulations["policies"][name]["flights"])
+    return label + (tr(" · recommended") if name == simulations["recommended"] else "")
 
 
 def _values_note(page: Page, order: list[str]) -> Markup:
     simulations, count = page.run.simulations, page.numbers.count
     figures, flights = simulations["policies"], simulations["flights_test"]
     text = Markup(
-        "All policies met the same {} simulated flights of our own market, not of customers"
+        tr("All policies met the same {} simulated flights of our own market, not of customers")
     )
     text = text.format(count("simulations:flights_test", flights))
     fewer = next((name for name in order if figures[name]["flights"] < flights), None)
     if fewer is not None:
         text += Markup(
-            "; those that look ahead met the first {} of them: their bars are the {}'s plus what "
-            "they gained on it there"
+            tr(
+                "; those that look ahead met the first {} of them: their bars are the {}'s "
+                "plus what they gained on it there"
+            )
         ).format(
             count(f"simulations:policies.{fewer}.flights", figures[fewer]["flights"]),
             words.policy(BASELINE),
         )
     able = [name for name in order if name not in POLICIES or POLICIES[name].usable]
-    text += Markup(". Of what can be done, the best brings {}, the least good {}.").format(
+    text += Markup(tr(". Of what can be done, the best brings {}, the least good {}.")).format(
         _value(page, able[0]), _value(page, able[-1])
     )
     if BOUND in figures:
-        text += Markup(" The dotted line is the {}: {} ({}).").format(
-            words.policy(BOUND), words.POLICIES[BOUND][1], _value(page, BOUND)
+        text += Markup(tr(" The dotted line is the {}: {} ({}).")).format(
+            words.policy(BOUND), words.what_policy_does(BOUND), _value(page, BOUND)
         )
     return text
 
@@ -161,7 +182,7 @@ def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
     key, numbers, goal = f"simulations:policies.{name}", page.numbers, page.run.world.objective
     (low, high), (below, above) = row["value_ci95"], row.get("vs_replanner_ci95", (None, None))
     gain, closed = row.get("vs_replanner_pct"), row.get("gap_closed") if name in LEARNT else None
-    to = Markup("{} to {}")
+    to = Markup(tr("{} to {}"))
     return (
         words.policy(name),
         numbers.count(f"{key}.flights", row["flights"]),
@@ -179,5 +200,5 @@ def _policy_row(page: Page, name: str, row: dict[str, Any]) -> tuple[Cell, ...]:
         ),
         NONE if closed is None else numbers.share(f"{key}.gap_closed", closed),
         numbers.percent(f"{key}.pct_of_clairvoyant", row.get("pct_of_clairvoyant"), 1, sign=False),
-        Markup("{} ms").format(numbers.decimal(f"{key}.decision_ms", row["decision_ms"], 3)),
+        Markup(tr("{} ms")).format(numbers.decimal(f"{key}.decision_ms", row["decision_ms"], 3)),
     )

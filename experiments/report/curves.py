@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.response import Saturation
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import Chart, label, layout, money_axis
+from promopilot.experiments.report.chart import Chart, label, layout, money_axis, upright
 from promopilot.experiments.report.finished_run import ITEM, FinishedRun
+from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.likely_range import likely_factors
 from promopilot.experiments.report.parameters import kind_of
 from promopilot.experiments.report.section import Page, Section
 
@@ -32,6 +34,8 @@ class Curve:
     current: tuple[float, float]  # spend and its profit
     planned: tuple[float, float]
     next_unit: float  # profit of the next unit of money at the plan
+    likely: tuple[float, float]  # factors of the profit: 8 of 10 such line items lie between
+    bounds: tuple[float, float]  # the least and the most that the plan may spend; inf: free
 
 
 def section(page: Page) -> Section:
@@ -40,8 +44,11 @@ def section(page: Page) -> Section:
     view = {
         "charts": [_chart(page, number, curve) for number, curve in enumerate(curves)],
         "note": _note(page, curves),
+        "has_bounds": any(0 < at <= c.spend[-1] for c in curves for at in c.bounds),
     }
-    return Section("curves", "What the next unit of money brings", "curves.html", view, "Curves")
+    return Section(
+        "curves", tr("What the next unit of money brings"), "curves.html", view, tr("Curves")
+    )
 
 
 def largest_curves(run: FinishedRun) -> list[Curve]:
@@ -80,8 +87,21 @@ def largest_curves(run: FinishedRun) -> list[Curve]:
         names = (run.promotions[key[0]], run.placements[key[1]], run.segments[key[2]])
         points = (float(current[live, item].mean()), float(planned[live, item].mean()))
         prices = (world.unit_cost[item : item + 1], np.array([reach]), world.dynamics.saturation)
-        curves.append(_curve(names, worth, prices, points))
+        bounds = _bounds(run.plan, key)
+        curves.append(
+            replace(
+                _curve(names, worth, prices, points),
+                likely=likely_factors(world.rates, catalog.promotion[item], item, live),
+                bounds=bounds,
+            )
+        )
     return curves
+
+
+def _bounds(plan: pd.DataFrame, key: tuple[str, str, str]) -> tuple[float, float]:
+    """Least and most money of a line item on a mean day."""
+    rows = plan[(plan[ITEM] == list(key)).all(axis=1)]
+    return float(rows["min_budget"].mean()), float(rows["max_budget"].fillna(np.inf).mean())
 
 
 def _rate(run: FinishedRun, sums: pd.Series[float], item: int, live: Bools) -> float:
@@ -107,7 +127,7 @@ def _curve(
     current, planned = ((x, float(profit(np.array([x]))[0])) for x in points)
     bought = response.impressions(np.array([points[1]]), *prices)
     slope = worth / float(response.marginal_cost(bought, *prices)[0]) if prices[1][0] > 0 else 0.0
-    return Curve(names, grid, profit(grid), current, planned, slope)
+    return Curve(names, grid, profit(grid), current, planned, slope, (1.0, 1.0), (0.0, np.inf))
 
 
 def _chart(page: Page, number: int, curve: Curve) -> Chart:
@@ -115,23 +135,43 @@ def _chart(page: Page, number: int, curve: Curve) -> Chart:
     symbol = page.numbers.symbol
     even = float(min(curve.spend[-1], max(curve.profit.max(), 0.0)))
     traces = [
-        _line("costs as much as it brings", [0.0, even], [0.0, even], "muted", "dot", 1.2),
-        _line("response", curve.spend.tolist(), curve.profit.tolist(), "ink", "solid", 2.0),
-        _point("current mix", curve.current, "before", symbol),
-        _point("plan", curve.planned, "accent", symbol),
+        _band(curve),
+        _line(tr("costs as much as it brings"), [0.0, even], [0.0, even], "muted", "dot", 1.2),
+        _line(tr("response"), curve.spend.tolist(), curve.profit.tolist(), "ink", "solid", 2.0),
+        _point(tr("current mix"), curve.current, "before", symbol),
+        _point(tr("plan"), curve.planned, "accent", symbol),
     ]
     return Chart(
         id=f"curve-{number}",
         title=promotion,
         traces=traces,
         layout=layout(
-            xaxis=money_axis(symbol, title="media per day", rangemode="tozero", nticks=5),
-            yaxis=money_axis(symbol, title="profit per day", rangemode="tozero", nticks=5),
+            xaxis=money_axis(symbol, title=tr("media per day"), rangemode="tozero", nticks=5),
+            yaxis=money_axis(symbol, title=tr("profit per day"), rangemode="tozero", nticks=5),
+            shapes=[
+                upright(at, "warm", "dash") for at in curve.bounds if 0 < at <= curve.spend[-1]
+            ],
         ),
         height=230,
         note=Markup("{} · {}").format(placement, segment),
         small=True,
     )
+
+
+def _band(curve: Curve) -> dict[str, Any]:
+    """Where the curve lies in 8 of 10 cases."""
+    low, high = curve.likely
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": tr("likely range"),
+        "x": [*curve.spend, *curve.spend[::-1]],
+        "y": [*(high * curve.profit), *(low * curve.profit)[::-1]],
+        "fill": "toself",
+        "fillcolor": "band",
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+    }
 
 
 def _line(
@@ -153,18 +193,20 @@ def _point(name: str, at: tuple[float, float], color: str, symbol: str) -> dict[
         "y": [at[1]],
         "marker": {"size": 11, "color": color, "line": {"width": 2, "color": "paper"}},
         "cliponaxis": False,
-        "hovertemplate": f"{name}<br>media %{{x}} a day<br>profit %{{y}} a day<extra></extra>",
+        "hovertemplate": tr(
+            "{}<br>media %{{x}} a day<br>profit %{{y}} a day<extra></extra>"
+        ).format(name),
     }
 
 
 def _note(page: Page, curves: list[Curve]) -> Markup:
     if not curves:
-        return Markup("The plan funds nothing, so there is no curve to show.")
+        return Markup(tr("The plan funds nothing, so there is no curve to show."))
     unit = f"{page.numbers.symbol}1"
     returns = [curve.next_unit for curve in curves]
     more = sum(curve.planned[0] > curve.current[0] for curve in curves)
     above = sum(r > 1 for r in returns)
-    text = (
+    text = tr(
         "The {} line items with most planned money, on a mean day. Each curve flattens because the "
         "same people are reached again and again; where it runs steeper than the dotted line, the "
         "next {} of media brings more than {} of profit. The plan spends more than the current mix "
@@ -172,11 +214,11 @@ def _note(page: Page, curves: list[Curve]) -> Markup:
         "placement and segment share its exposures, which the curves leave out."
     )
     if above == len(curves):
-        end = f"more than {unit} on all, so more budget would pay"
+        end = tr("more than {} on all, so more budget would pay").format(unit)
     elif above == 0:
-        end = "no more than it costs on any, so more budget would not pay here"
+        end = tr("no more than it costs on any, so more budget would not pay here")
     else:
-        end = f"more than {unit} on {above} of them"
+        end = tr("more than {} on {} of them").format(unit, above)
     amount = page.numbers.amount
     return Markup(text).format(
         *(len(curves), unit, unit, more, unit, amount(min(returns)), amount(max(returns)), end),
@@ -187,16 +229,21 @@ def _note(page: Page, curves: list[Curve]) -> Markup:
 def _shape(page: Page) -> str:
     """The curves' family in words, and whether anything measured it."""
     saturation = page.run.world.dynamics.saturation
-    name, meaning = words.CURVES[saturation.family]
+    name, meaning = words.curve(saturation.family)
     if saturation.family == "hill":
-        early = "brings little at first" if saturation.slope > 1 else "flattens from the start"
-        name, meaning = f"{name}, slope {saturation.slope:.2g}", f"{meaning}; it {early}"
+        early = (
+            tr("brings little at first") if saturation.slope > 1 else tr("flattens from the start")
+        )
+        name, meaning = (
+            tr("{}, slope {:.2g}").format(name, saturation.slope),
+            tr("{}; it {}").format(meaning, early),
+        )
     kind = kind_of(page.run.parameter_sources.get("saturation", "prior"))
     rests = {
-        "data": "its shape was measured on your history",
-        "estimate": "its shape was estimated from your history",
-    }.get(kind, "its shape is an assumption, no measurement")
-    return (
-        f"The curve is of the family “{name}”: {meaning}. Its height rests on what was learnt "
-        f"about the response; {rests} (see “What rests on data”)."
-    )
+        "data": tr("its shape was measured on your history"),
+        "estimate": tr("its shape was estimated from your history"),
+    }.get(kind, tr("its shape is an assumption, no measurement"))
+    return tr(
+        "The curve is of the family “{}”: {}. Its height rests on what was learnt about "
+        "the response; {} (see “What rests on data”)."
+    ).format(name, meaning, rests)

@@ -9,18 +9,20 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Cell, Chart, label, layout, legend, money_axis
+from promopilot.experiments.report.heatmap import heatmap
+from promopilot.experiments.report.language import later, tr
 from promopilot.experiments.report.numbers import plan_sum
 from promopilot.experiments.report.pace import dates_axis, pace, upto
 from promopilot.experiments.report.section import Page, Section, short_day, weekday_and_day
 
 COLORS = tuple(f"c{n}" for n in range(1, 9))
-OTHERS = "other placements"
+OTHERS = later("other placements")
 
 
 def section(page: Page) -> Section:
-    """Bars by day and placement, and money spent so far."""
-    view = {"charts": [_by_day(page), pace(page)]}
-    return Section("daily", "Day by day", "charts.html", view, "Daily plan")
+    """Bars by day and placement, days by promotion, and money spent so far."""
+    view = {"charts": [_by_day(page), heatmap(page), pace(page)]}
+    return Section("daily", tr("Day by day"), "charts.html", view, tr("Daily plan"))
 
 
 def _by_day(page: Page) -> Chart:
@@ -34,7 +36,7 @@ def _by_day(page: Page) -> Chart:
     parts = {run.placements.get(str(i), str(i)): table[i] for i in kept if table[i].sum() > 0}
     rest = table[order[len(kept) :]].sum(axis=1)
     if rest.sum() > 0:
-        parts[OTHERS] = rest
+        parts[tr(OTHERS)] = rest
     current = run.plan.groupby("date")["current_budget"].sum().reindex(days).fillna(0.0)
     traces = [
         {
@@ -51,16 +53,16 @@ def _by_day(page: Page) -> Chart:
         {
             "type": "scatter",
             "mode": "lines",
-            "name": "current mix, all placements",
+            "name": tr("current mix, all placements"),
             "x": days,
             "y": current.tolist(),
             "line": {"color": "ink", "width": 2, "dash": "dot", "shape": "hvh"},
-            "hovertemplate": "%{x}<br>current mix %{y}<extra></extra>",
+            "hovertemplate": tr("%{x}<br>current mix %{y}<extra></extra>"),
         }
     )
     return Chart(
         id="by-day",
-        title="Planned media per day, by placement",
+        title=tr("Planned media per day, by placement"),
         traces=traces,
         layout=layout(
             barmode="stack",
@@ -71,7 +73,7 @@ def _by_day(page: Page) -> Chart:
         ),
         height=400 + 20 * len(parts),
         note=_note(page, table.sum(axis=1)),
-        columns=("Day", "Current mix", "Plan", "Expected profit before media"),
+        columns=(tr("Day"), tr("Current mix"), tr("Plan"), tr("Expected profit before media")),
         rows=[_row(page, day) for day in page.run.world.dates],
     )
 
@@ -98,7 +100,9 @@ def _note(page: Page, by_day: pd.Series[float]) -> Markup:
         key = plan_sum("planned_budget", date=dates[at].isoformat())
         return short_day(dates[at]), page.numbers.money(key, float(by_day.iloc[at]), cents=False)
 
-    text = Markup("Most is planned for {} ({}), least for {} ({}).").format(*told(high), *told(low))
+    text = Markup(tr("Most is planned for {} ({}), least for {} ({}).")).format(
+        *told(high), *told(low)
+    )
     half = len(dates) // 2
     if half == 0:
         return text
@@ -107,11 +111,11 @@ def _note(page: Page, by_day: pd.Series[float]) -> Markup:
     even = half / len(dates)
     share = page.numbers.share(f"{upto(page, half - 1)} / {plan_sum('planned_budget')}", first)
     if first > even + 0.02:
-        lean = "the plan spends early"
+        lean = tr("the plan spends early")
         if page.run.world.dynamics.fatigue_exponent > 0:
-            lean += ", as people tire of what they have seen"
+            lean += tr(", as people tire of what they have seen")
     elif first < even - 0.02:
-        lean = "the plan holds money back for later days"
+        lean = tr("the plan holds money back for later days")
     else:
-        lean = "an even pace"
-    return text + Markup(" The first half gets {} of the money: {}.").format(share, lean)
+        lean = tr("an even pace")
+    return text + Markup(tr(" The first half gets {} of the money: {}.")).format(share, lean)

@@ -6,17 +6,10 @@ from markupsafe import Markup
 
 from promopilot.experiments.policies import BASELINE, BOUND
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import (
-    DOT,
-    Chart,
-    axis,
-    interval_rows,
-    labelled_rows,
-    layout,
-    padded,
-    upright,
-)
-from promopilot.experiments.report.numbers import bare
+from promopilot.experiments.report.chart import Chart
+from promopilot.experiments.report.interval_chart import interval_chart
+from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.numbers import percent_sign, percent_text
 from promopilot.experiments.report.section import Page
 
 # Policies further than this from the re-optimiser are told, not drawn.
@@ -30,32 +23,27 @@ def differences_chart(page: Page) -> Chart:
     others.sort(key=lambda name: -figures[name]["vs_replanner_pct"])
     near = [name for name in others if abs(figures[name]["vs_replanner_pct"]) <= _NEAR_PCT]
     shown = near or others
-    values = [figures[name]["vs_replanner_pct"] for name in shown]
-    ends = [tuple(figures[name]["vs_replanner_ci95"]) for name in shown]
-    rows = labelled_rows([words.policy(name) for name in shown], DOT)
-    hover = [
-        f"{bare(v, 2, sign=True)} % ({bare(low, 2, sign=True)} to {bare(high, 2, sign=True)} %)"
-        for v, (low, high) in zip(values, ends, strict=True)
-    ]
-    colors = ["accent" if name == recommended else "before" for name in shown]
+    rows = []
+    for name in shown:
+        value, (low, high) = (figures[name][f"vs_replanner_{key}"] for key in ("pct", "ci95"))
+        color = "accent" if name == recommended else "before"
+        rows.append((words.policy(name), value, (low, high), color, gain_text(value, low, high)))
     goal = words.objective(page.run.world.objective)
-    return Chart(
-        id="differences",
-        title=f"{words.capital(goal)} against the {words.policy(BASELINE)}, flight by flight",
-        traces=[interval_rows(rows, values, ends, colors, hover)],
-        layout=layout(
-            yaxis=rows.axis,
-            xaxis=axis(
-                ticksuffix=" %",
-                nticks=6,
-                zeroline=False,
-                range=padded([0.0, *(end for pair in ends for end in pair)]),
-            ),
-            annotations=rows.names,
-            shapes=[upright(0, "muted", "dot")],
+    return interval_chart(
+        "differences",
+        tr("{} against the {}, flight by flight").format(
+            words.capital(goal), words.policy(BASELINE)
         ),
-        height=rows.height + 40,
-        note=_note(page, shown, [name for name in others if name not in shown]),
+        rows,
+        _note(page, shown, [name for name in others if name not in shown]),
+        ticks={"ticksuffix": percent_sign()},
+    )
+
+
+def gain_text(value: float, low: float, high: float, decimals: int = 2) -> str:
+    """A gain in per cent and its interval, as read on hovering."""
+    return tr("{} ({} to {})").format(
+        *(percent_text(each, decimals, sign=True) for each in (value, low, high))
     )
 
 
@@ -65,20 +53,20 @@ def _note(page: Page, shown: list[str], far: list[str]) -> Markup:
     def told(name: str) -> Markup:
         row, key = figures[name], f"simulations:policies.{name}"
         low, high = row["vs_replanner_ci95"]
-        return Markup("{} {} ({} to {})").format(
+        return Markup(tr("{} {} ({} to {})")).format(
             words.policy(name),
             number(f"{key}.vs_replanner_pct", row["vs_replanner_pct"], 2),
             number(f"{key}.vs_replanner_ci95.0", low, 2),
             number(f"{key}.vs_replanner_ci95.1", high, 2),
         )
 
-    text = Markup("Against the {} the same flights bring: {}").format(
-        words.policy(BASELINE), Markup("; ").join(told(name) for name in shown)
-    ) + Markup(". A policy whose interval touches zero is as good as the {}.").format(
+    text = Markup(tr("Against the {} the same flights bring: {}")).format(
+        words.policy(BASELINE), Markup(tr("; ")).join(told(name) for name in shown)
+    ) + Markup(tr(". A policy whose interval touches zero is as good as the {}.")).format(
         words.policy(BASELINE)
     )
     if far:
-        text += Markup(" Too far away to be drawn: {}.").format(
-            Markup("; ").join(told(name) for name in far)
+        text += Markup(tr(" Too far away to be drawn: {}.")).format(
+            Markup(tr("; ")).join(told(name) for name in far)
         )
     return text

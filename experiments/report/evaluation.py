@@ -10,10 +10,11 @@ from markupsafe import Markup
 
 from promopilot.experiments.ope.confidence import confidence_text
 from promopilot.experiments.report import words
+from promopilot.experiments.report.language import later, tr
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.rewards import Rewards
 
-DECIDES = " (decides)"  # behind the name of the estimate that the verdict rests on
+DECIDES = later(" (decides)")  # behind the name of the estimate that the verdict rests on
 
 
 def has_range(row: Mapping[str, Any]) -> bool:
@@ -33,14 +34,14 @@ class Evaluation:
     ope: dict[str, Any]  # the content of ope.json
     numbers: Numbers
     rewards: Rewards
-    policy: str = "the policy"  # what is judged, in a sentence
+    policy: str  # what is judged, in a sentence
     file: str = "ope"  # before the colon of a figure's key; see `numbers.marked`
     id: str = ""  # before the ids of its charts
 
     @property
     def unit(self) -> str:
         """What is decided at once: a decision, a list or an episode."""
-        return words.UNITS.get(self.ope.get("kind", "bandit"), "decision")
+        return words.unit(self.ope.get("kind", "bandit"))
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Evaluation:
     def titled(self, row: dict[str, Any]) -> str:
         """As `called`, with a mark on the estimate that the verdict rests on."""
         decides = self.deciding is not None and self.deciding[1] is row
-        return f"{self.called(row)}{DECIDES if decides else ''}"
+        return f"{self.called(row)}{tr(DECIDES) if decides else ''}"
 
     def called(self, row: dict[str, Any]) -> str:
         """Plain name of an estimate; with its setting where one way stands there more than once."""
@@ -97,4 +98,4 @@ class Evaluation:
             f"{value:.4g}" if isinstance(value, float) else str(value)
             for value in row["params"].values()
         )
-        return f"{name}, set to {given}" if len(alike) > 1 and given else name
+        return tr("{}, set to {}").format(name, given) if len(alike) > 1 and given else name

@@ -15,7 +15,8 @@ from promopilot.experiments.report import words
 from promopilot.experiments.report.candidates import candidates_section
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.evaluation_view import evaluation_view
-from promopilot.experiments.report.numbers import Numbers, bare, marked
+from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.numbers import Numbers, marked, percent_text
 from promopilot.experiments.report.page import render_page
 from promopilot.experiments.report.rewards import Rewards
 from promopilot.experiments.report.section import Section
@@ -48,6 +49,7 @@ def render_evaluation(
             ope=result,
             numbers=numbers,
             rewards=rewards,
+            policy=tr("the policy"),
             file="ope" if selection is None else f"candidate-{at}",
             id="" if selection is None else f"candidate-{at}-",
         )
@@ -57,22 +59,24 @@ def render_evaluation(
     if selection is None:
         only = shown[names[0]]
         sections = [_summary(only, names[0])]
-        heading = f"Would “{names[0]}” have been better?"
+        heading = tr("Would “{}” have been better?").format(names[0])
     else:
         sections = [candidates_section(shown, selection)]
         sections += [
             Section(
                 f"candidate-{at}",
-                f"Policy “{name}”",
+                tr("Policy “{}”").format(name),
                 "evidence.html",
                 _view(one, name),
                 f"“{name}”",
             )
             for at, (name, one) in enumerate(shown.items())
         ]
-        heading = f"Which of {len(names)} policies would have been best?"
+        heading = tr("Which of {} policies would have been best?").format(len(names))
     sections.append(_provenance(shown, about))
-    return render_page(sections, f"Offline evaluation, {log}", "offline evaluation", heading)
+    return render_page(
+        sections, tr("Offline evaluation, {}").format(log), tr("offline evaluation"), heading
+    )
 
 
 def _rewards(results: Mapping[str, dict[str, Any]]) -> list[float | None]:
@@ -84,7 +88,7 @@ def _rewards(results: Mapping[str, dict[str, Any]]) -> list[float | None]:
 
 
 def _summary(shown: Evaluation, name: str) -> Section:
-    return Section("summary", "Summary", "evidence.html", _view(shown, name))
+    return Section("summary", tr("Summary"), "evidence.html", _view(shown, name))
 
 
 def _view(shown: Evaluation, name: str) -> dict[str, Any]:
@@ -98,31 +102,31 @@ def _sentence(shown: Evaluation, name: str) -> Markup:
     if shown.deciding is None:
         return Markup("")
     at, row = shown.deciding
-    text = Markup("Over {} logged {}s, which brought {} each, “{}” ").format(
+    text = Markup(tr("Over {} logged {}s, which brought {} each, “{}” ")).format(
         shown.count("rows", ope["rows"]),
         shown.unit,
         shown.reward("logged_value", ope["logged_value"]),
         name,
     )
     if ope.get("outlook") == "same":
-        return text + "would have brought the same."
+        return text + tr("would have brought the same.")
     place = "gain_ci95_all" if "gain_ci95_all" in row else "diff_ci95"
-    text += Markup("is estimated to bring {}: {} per {} ({} range{}: {}){}, by the {}.").format(
+    text += Markup(tr("is estimated to bring {}: {} per {} ({} range{}: {}){}, by the {}.")).format(
         shown.reward(f"estimates.{at}.estimate", row["estimate"]),
         shown.reward(f"estimates.{at}.diff_vs_logged", row["diff_vs_logged"], sign=True),
         shown.unit,
         shown.sure,
-        ", for all policies at once" if place == "gain_ci95_all" else "",
+        tr(", for all policies at once") if place == "gain_ci95_all" else "",
         shown.rewards.between(shown.key(f"estimates.{at}.{place}"), row[place], sign=True),
         _relative(shown, at, row),
         shown.called(row),
     )
     if ope["verdict"] == "insufficient_support":
-        return Markup("{} {}").format(_WARNING, text)
+        return Markup("{} {}").format(tr(_WARNING), text)
     return text
 
 
-_WARNING = "The log says too little for the following to be relied on."
+_WARNING = later("The log says too little for the following to be relied on.")
 # A gain is also told as a share of what was logged, unless that is smaller than this share of what
 # it would be compared with: per cent of next to nothing say nothing.
 _LEAST_LOGGED = 0.05
@@ -134,17 +138,17 @@ def _relative(shown: Evaluation, at: int, row: Mapping[str, Any]) -> Markup:
     if logged <= _LEAST_LOGGED * max(sizes):
         return Markup("")
     key = shown.key(f"estimates.{at}.diff_vs_logged / {shown.key('logged_value')}")
-    text = bare(100.0 * gain / logged, 1, sign=True)
-    return Markup(", or {}").format(marked(key, gain / logged, f"{text} %"))
+    text = percent_text(100.0 * gain / logged, 1, sign=True)
+    return Markup(tr(", or {}")).format(marked(key, gain / logged, text))
 
 
 def _provenance(shown: Mapping[str, Evaluation], about: About) -> Section:
     files = about.inputs
     given = [
-        ("Log", files.log),
-        ("Reward estimates", files.qhat),
-        ("Features of actions", files.action_features),
-        ("Logging policy", files.behavior),
+        (tr("Log"), files.log),
+        (tr("Reward estimates"), files.qhat),
+        (tr("Features of actions"), files.action_features),
+        (tr("Logging policy"), files.behavior),
     ]
     first = next(iter(shown.values()))
     names = {
@@ -165,19 +169,20 @@ def _provenance(shown: Mapping[str, Evaluation], about: About) -> Section:
             for one in shown.values()
             for row in one.ope["estimates"]
         ],
-        "names": [(plain, raw) for raw, plain in names.items()] + _MEASURES,
+        "names": [(plain, raw) for raw, plain in names.items()]
+        + [(tr(plain), raw) for plain, raw in _MEASURES],
         "versions": list(versions().items()),
     }
-    return Section("provenance", "Provenance", "evaluation_provenance.html", view)
+    return Section("provenance", tr("Provenance"), "evaluation_provenance.html", view)
 
 
 # What figures are called here, and in files and the literature.
 _MEASURES = [
-    ("usable evidence", "ESS: (sum of weights)² / sum of squared weights"),
-    ("weight", "probability under the policy / logged propensity"),
-    ("tail of the weights", "Pareto k of the largest weights"),
-    ("forecast", "reward model, q"),
-    ("never logged", "unsupported_share"),
+    (later("usable evidence"), "ESS: (sum of weights)² / sum of squared weights"),
+    (later("weight"), "probability under the policy / logged propensity"),
+    (later("tail of the weights"), "Pareto k of the largest weights"),
+    (later("forecast"), "reward model, q"),
+    (later("never logged"), "unsupported_share"),
 ]
 
 

@@ -10,8 +10,9 @@ from promopilot.experiments.report.calibration import probabilities_chart, rewar
 from promopilot.experiments.report.chart import Chart
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.forest import estimates_chart, gains_chart
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.next_test import next_test_facts
-from promopilot.experiments.report.numbers import typeset
+from promopilot.experiments.report.said import said
 from promopilot.experiments.report.usable import usable_facts
 from promopilot.experiments.report.weights import clipping_chart, has_clipping, weights_chart
 
@@ -35,15 +36,15 @@ def evaluation_view(
         "headline": headline,
         "verdict": ope["verdict"],
         "advice": advice,
-        "reasons": [typeset(reason) for reason in ope["reasons"]],
-        "evidence": words.EVIDENCE.get(ope["evidence"], ope["evidence"]),
-        "test": typeset(test.get("text", "")),
-        "settles": typeset(test.get("settles", "")),
+        "reasons": [said(reason) for reason in ope["reasons"]],
+        "evidence": tr(words.EVIDENCE.get(ope["evidence"], ope["evidence"])),
+        "test": said(test.get("text", "")),
+        "settles": said(test.get("settles", "")),
         "test_facts": next_test_facts(shown),
         "facts": usable_facts(shown) if shown.seen else [],
         "charts": _estimates(shown, market),
         "trust_charts": _trust(shown),
-        "notes": [] if market else [typeset(note) for note in shown.seen.get("notes", [])],
+        "notes": [] if market else [said(note) for note in shown.seen.get("notes", [])],
     }
 
 

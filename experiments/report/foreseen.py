@@ -19,13 +19,14 @@ from promopilot.experiments.report.chart import (
     legend,
     padded,
 )
+from promopilot.experiments.report.language import later, tr
 from promopilot.experiments.report.numbers import bare
 from promopilot.experiments.report.pace import dates_axis
 from promopilot.experiments.report.section import Page, weekday_and_day
 
 MOST_ROWS = 12
-_RANGE = "predicted in 8 of 10 flights"
-_MEAN = "predicted mean"
+_RANGE = later("predicted in 8 of 10 flights")
+_MEAN = later("predicted mean")
 _BAR = 12  # px
 
 Row = dict[str, Any]  # actual, mean, low, high, and `day` or `promotion`
@@ -48,7 +49,7 @@ def by_day(page: Page, name: str, found: dict[str, Any]) -> Chart:
     mean = {
         "type": "scatter",
         "mode": "lines",
-        "name": _MEAN,
+        "name": tr(_MEAN),
         "x": [edges[0], *dates, edges[1]],
         "y": [row["mean"] for row in (rows[0], *rows, rows[-1])],
         "line": {"color": "accent", "width": 2, "shape": "hvh"},
@@ -63,17 +64,23 @@ def by_day(page: Page, name: str, found: dict[str, Any]) -> Chart:
     path = _path() | {"x": dates, "y": actual}
     return Chart(
         id=f"{name}-day",
-        title="Orders of each day",
+        title=tr("Orders of each day"),
         traces=[band, mean, path, *_dots(rows, dates, actual, said)],
         layout=layout(
             bargap=0.12,
             xaxis=dates_axis(days) | {"range": edges},
-            yaxis=axis(title="orders a day", range=_scale(rows), nticks=6),
+            yaxis=axis(title=tr("orders a day"), range=_scale(rows), nticks=6),
             **legend(),
         ),
         height=330,
         note=_day_note(page, name, rows),
-        columns=("Day", "Happened", "Predicted mean", "Predicted range", "It fell"),
+        columns=(
+            tr("Day"),
+            tr("Happened"),
+            tr("Predicted mean"),
+            tr("Predicted range"),
+            tr("It fell"),
+        ),
         rows=[
             (weekday_and_day(d), *_cells(page, f"{name}:by_day.{n}", row))
             for n, (d, row) in enumerate(zip(days, rows, strict=True))
@@ -105,7 +112,7 @@ def by_promotion(page: Page, name: str, found: dict[str, Any]) -> Chart:
     mean = {
         "type": "scatter",
         "mode": "markers",
-        "name": _MEAN,
+        "name": tr(_MEAN),
         "x": [row["mean"] for row in rows],
         "y": laid.at,
         "marker": {
@@ -121,17 +128,23 @@ def by_promotion(page: Page, name: str, found: dict[str, Any]) -> Chart:
     top = max(max(row["high"], row["actual"]) for row in rows)
     return Chart(
         id=f"{name}-promotion",
-        title="Orders of each promotion in all these days",
+        title=tr("Orders of each promotion in all these days"),
         traces=[band, mean, *_dots(rows, actual, laid.at, said)],
         layout=layout(
             yaxis=laid.axis,
-            xaxis=axis(title="orders", range=[0, 1.05 * top], nticks=6, zeroline=False),
+            xaxis=axis(title=tr("orders"), range=[0, 1.05 * top], nticks=6, zeroline=False),
             annotations=laid.names,
             **legend(),
         ),
         height=laid.height + 80,
         note=_promotion_note(page, name, every, order, names),
-        columns=("Promotion", "Happened", "Predicted mean", "Predicted range", "It fell"),
+        columns=(
+            tr("Promotion"),
+            tr("Happened"),
+            tr("Predicted mean"),
+            tr("Predicted range"),
+            tr("It fell"),
+        ),
         rows=[
             (names[every[n]["promotion"]], *_cells(page, f"{name}:by_promotion.{n}", every[n]))
             for n in order
@@ -140,7 +153,7 @@ def by_promotion(page: Page, name: str, found: dict[str, Any]) -> Chart:
 
 
 def _band() -> Trace:
-    return {"type": "bar", "name": _RANGE, "marker": {"color": "band"}, "hoverinfo": "skip"}
+    return {"type": "bar", "name": tr(_RANGE), "marker": {"color": "band"}, "hoverinfo": "skip"}
 
 
 def _path() -> Trace:
@@ -161,7 +174,7 @@ def _dots(rows: list[Row], x: Sequence[Any], y: Sequence[Any], said: list[str]) 
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": f"what happened, {'inside' if inside else 'outside'}",
+                "name": tr("what happened, {}").format(tr("inside") if inside else tr("outside")),
                 "x": [x[n] for n in at],
                 "y": [y[n] for n in at],
                 "marker": {
@@ -190,7 +203,9 @@ def _fell(row: Row) -> str:
 
 def _in_words(row: Row) -> str:
     mean, low, high = (bare(row[k], 1) for k in ("mean", "low", "high"))
-    return f"{bare(row['actual'], 0)} happened<br>{mean} predicted ({low} to {high})"
+    return tr("{} happened<br>{} predicted ({} to {})").format(
+        bare(row["actual"], 0), mean, low, high
+    )
 
 
 def _scale(rows: list[Row]) -> list[float]:
@@ -207,8 +222,8 @@ def _cells(page: Page, key: str, row: Row) -> tuple[Cell, ...]:
     return (
         page.numbers.count(f"{key}.actual", row["actual"]),
         mean,
-        Markup("{} to {}").format(low, high),
-        _fell(row),
+        Markup(tr("{} to {}")).format(low, high),
+        {"above": tr("above"), "below": tr("below"), _INSIDE: tr("inside")}[_fell(row)],
     )
 
 
@@ -216,9 +231,12 @@ def _day_note(page: Page, name: str, rows: list[Row]) -> Markup:
     fell = [_fell(row) for row in rows]
     actual, mean = (sum(row[k] for row in rows) for k in ("actual", "mean"))
     text = Markup(
-        "A bar is the range that 8 of 10 simulated flights kept to on that day, the line their "
-        "mean; dots are what happened, orange ones outside the range: {} of {} days lie above it, "
-        "{} below. In all {} orders were predicted and {} happened: "
+        tr(
+            "A bar is the range that 8 of 10 simulated flights kept to on that day, the "
+            "line their mean; dots are what happened, orange ones outside the range: {} "
+            "of {} days lie above it, {} below. In all {} orders were predicted and {} "
+            "happened: "
+        )
     ).format(
         fell.count("above"),
         len(rows),
@@ -227,10 +245,10 @@ def _day_note(page: Page, name: str, rows: list[Row]) -> Markup:
         page.numbers.count(f"{name}:by_day.*.actual", actual),
     )
     if abs(mean - actual) <= _LEVEL * actual:
-        return text + Markup("the level was about right.")
+        return text + Markup(tr("the level was about right."))
     if mean > actual:
-        return text + Markup("the market promised too much, and the plan may do so too.")
-    return text + Markup("the market promised too little, and the plan may do so too.")
+        return text + Markup(tr("the market promised too much, and the plan may do so too."))
+    return text + Markup(tr("the market promised too little, and the plan may do so too."))
 
 
 _LEVEL = 0.1  # of what happened; less is about right
@@ -241,12 +259,14 @@ def _promotion_note(
 ) -> Markup:
     shown, rest = order[:MOST_ROWS], order[MOST_ROWS:]
     text = Markup(
-        "A bar is the range that 8 of 10 simulated flights ended in, its tick their mean; the dot "
-        "is what happened, orange where it lies outside."
+        tr(
+            "A bar is the range that 8 of 10 simulated flights ended in, its tick their "
+            "mean; the dot is what happened, orange where it lies outside."
+        )
     )
     worst = max(shown, key=lambda n: abs(every[n]["actual"] - every[n]["mean"]))
     key = f"{name}:by_promotion.{worst}"
-    text += Markup(" Furthest off is “{}”: {} orders predicted, {} happened.").format(
+    text += Markup(tr(" Furthest off is “{}”: {} orders predicted, {} happened.")).format(
         names[every[worst]["promotion"]],
         page.numbers.count(f"{key}.mean", every[worst]["mean"]),
         page.numbers.count(f"{key}.actual", every[worst]["actual"]),
@@ -259,7 +279,9 @@ def _promotion_note(
             return page.numbers.count(f"{name}:by_promotion.*.{value}{minus}", total)
 
         text += Markup(
-            " These are the {} with most orders; of the other {} together {} orders were predicted "
-            "and {} happened (all are in the figures below)."
+            tr(
+                " These are the {} with most orders; of the other {} together {} orders were "
+                "predicted and {} happened (all are in the figures below)."
+            )
         ).format(len(shown), len(rest), others("mean"), others("actual"))
     return text

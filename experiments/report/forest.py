@@ -25,8 +25,8 @@ from promopilot.experiments.report.evaluation import (
     has_own_range,
     has_range,
 )
-
-Ends = tuple[float | None, float | None]  # of an interval; None where it is not defined
+from promopilot.experiments.report.interval_chart import Ends, interval_chart
+from promopilot.experiments.report.language import tr
 
 
 def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) -> Chart:
@@ -45,7 +45,7 @@ def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) 
     shapes = [upright(ope["logged_value"], "muted", "dot")]
     if market:
         shapes.append(upright(market["true_value"], "accent"))
-        labels.append(f"{shown.policy} played for whole flights (another question)")
+        labels.append(tr("{} played for whole flights (another question)").format(shown.policy))
         values.append(market["rolled_out_value"])
         ends.append(_ends(market["rolled_out_ci95"]))
         colors.append("warm")
@@ -53,7 +53,7 @@ def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) 
     known = _drawn(values, ends) + [shape["x0"] for shape in shapes]
     return Chart(
         id=f"{shown.id}evidence",
-        title=f"What one {shown.unit} of {shown.policy} would bring",
+        title=tr("What one {} of {} would bring").format(shown.unit, shown.policy),
         traces=[
             interval_rows(lines, values, ends, colors, _hover(shown, values, ends)),
             *_key_lines(market is not None),
@@ -67,7 +67,13 @@ def estimates_chart(shown: Evaluation, market: Mapping[str, Any] | None = None) 
         ),
         height=lines.height + 80,
         note=_note(shown, market),
-        columns=("Estimated by", "What it trusts", "Estimate", f"{shown.sure} interval", "Setting"),
+        columns=(
+            tr("Estimated by"),
+            tr("What it trusts"),
+            tr("Estimate"),
+            tr("{} interval").format(shown.sure),
+            tr("Setting"),
+        ),
         rows=[_row(shown, at, row) for at, row in rows],
     )
 
@@ -77,32 +83,21 @@ def gains_chart(shown: Evaluation) -> Chart:
     rows = [pair for pair in shown.defined if pair[1]["diff_vs_logged"] is not None]
     values = [row["diff_vs_logged"] for _, row in rows]
     ends = [_ends(row["diff_ci95"]) for _, row in rows]
-    lines = labelled_rows([shown.titled(row) for _, row in rows], DOT)
     colors = [
         "accent" if _is_above(pair) else "warm" if _is_below(pair) else "muted" for pair in ends
     ]
-    return Chart(
-        id=f"{shown.id}gains",
-        title=f"How much more than what was logged, per {shown.unit}",
-        traces=[interval_rows(lines, values, ends, colors, _hover(shown, values, ends, sign=True))],
-        layout=layout(
-            yaxis=lines.axis,
-            xaxis=axis(
-                nticks=6,
-                zeroline=False,
-                range=padded([0.0, *_drawn(values, ends)]),
-                **shown.rewards.ticks,
-            ),
-            annotations=lines.names,
-            shapes=[upright(0.0, "muted", "dot")],
-        ),
-        height=lines.height + 40,
-        note=_gains_note(shown, rows),
+    titles, hover = [shown.titled(row) for _, row in rows], _hover(shown, values, ends, sign=True)
+    return interval_chart(
+        f"{shown.id}gains",
+        tr("How much more than what was logged, per {}").format(shown.unit),
+        list(zip(titles, values, ends, colors, hover, strict=True)),
+        _gains_note(shown, rows),
+        ticks=shown.rewards.ticks,
         columns=(
-            *("Estimated by", "Gain", f"{shown.sure} interval"),
-            *("Usable evidence", "Largest weight"),
+            *(tr("Estimated by"), tr("Gain"), tr("{} interval").format(shown.sure)),
+            *(tr("Usable evidence"), tr("Largest weight")),
         ),
-        rows=[
+        figures=[
             (
                 shown.titled(row),
                 shown.reward(f"estimates.{at}.diff_vs_logged", row["diff_vs_logged"], sign=True),
@@ -142,18 +137,18 @@ def _hover(
     return [
         f"{text(v, sign=sign)}<br>"
         + (
-            "no range"
+            tr("no range")
             if low is None or high is None
-            else f"{text(low, sign=sign)} to {text(high, sign=sign)}"
+            else tr("{} to {}").format(text(low, sign=sign), text(high, sign=sign))
         )
         for v, (low, high) in zip(values, ends, strict=True)
     ]
 
 
 def _key_lines(truth: bool) -> list[dict[str, Any]]:
-    lines = [("what the log brought", "muted", "dot")]
+    lines = [(tr("what the log brought"), "muted", "dot")]
     if truth:
-        lines.append(("true value in the market", "accent", "solid"))
+        lines.append((tr("true value in the market"), "accent", "solid"))
     return [
         {
             "type": "scatter",
@@ -171,7 +166,7 @@ def _key_lines(truth: bool) -> list[dict[str, Any]]:
 def _row(shown: Evaluation, at: int, row: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         shown.titled(row),
-        words.ESTIMATORS.get(row["estimator"], ("", ""))[1],
+        words.trusts(row["estimator"]),
         shown.reward(f"estimates.{at}.estimate", row["estimate"]),
         shown.rewards.between(shown.key(f"estimates.{at}.ci95"), row["ci95"]),
         _setting(shown, at, row),
@@ -182,21 +177,21 @@ def _setting(shown: Evaluation, at: int, row: dict[str, Any]) -> Cell:
     """How an estimator's one number was set: given, or chosen from the log."""
     numbers = {k: v for k, v in row["params"].items() if isinstance(v, int | float)}
     if not numbers:
-        return "nothing to set"
+        return tr("nothing to set")
     key, value = next(iter(numbers.items()))
     text = shown.numbers.decimal(shown.key(f"estimates.{at}.params.{key}"), float(value))
     if not row.get("tuned_by"):
-        return Markup("{}, as given").format(text)
+        return Markup(tr("{}, as given")).format(text)
     if not row.get("candidates"):
-        return Markup("{}, chosen from the log").format(text)
-    return Markup("{}, chosen from the log out of {}").format(
+        return Markup(tr("{}, chosen from the log")).format(text)
+    return Markup(tr("{}, chosen from the log out of {}")).format(
         text, shown.count(f"estimates.{at}.candidates", row["candidates"])
     )
 
 
 def _note(shown: Evaluation, market: Mapping[str, Any] | None) -> Markup:
     ope = shown.ope
-    text = Markup("What was logged brought {} per {} (dotted line). ").format(
+    text = Markup(tr("What was logged brought {} per {} (dotted line). ")).format(
         shown.reward("logged_value", ope["logged_value"]), shown.unit
     )
     text += Markup("{}{}").format(_findings(shown), _about_ranges(shown))
@@ -205,12 +200,14 @@ def _note(shown: Evaluation, market: Mapping[str, Any] | None) -> Markup:
         ranges = [row["ci95"] for _, row in shown.defined if has_range(row)]
         hit = sum(low <= true <= high for low, high in ranges)
         text += Markup(
-            " The log comes from our own market, so the truth is known: {} (solid line), inside "
-            "{} of {} intervals{}."
+            tr(
+                " The log comes from our own market, so the truth is known: {} (solid line), "
+                "inside {} of {} intervals{}."
+            )
         ).format(
             shown.reward("market.true_value", true),
             *(hit, len(ranges)),
-            "" if hit == len(ranges) else ", which says how far the others can be trusted",
+            "" if hit == len(ranges) else tr(", which says how far the others can be trusted"),
         )
     return text
 
@@ -218,17 +215,21 @@ def _note(shown: Evaluation, market: Mapping[str, Any] | None) -> Markup:
 def _findings(shown: Evaluation) -> str:
     """How many ways find the policy better, or worse, and what follows from their agreement."""
     if shown.ope["verdict"] == "insufficient_support":
-        return "The log says too little for any of these to be relied on, even where they agree."
+        return tr(
+            "The log says too little for any of these to be relied on, even where they agree."
+        )
     if shown.ope.get("outlook") == "same":
         return ""
     own = [row["diff_ci95"] for _, row in shown.defined if has_own_range(row)]
     better, worse = sum(map(_is_above, own)), sum(map(_is_below, own))
     if len(own) < 2:
         return ""
-    return (
-        f"{max(better, worse)} of the {len(own)} ways of estimating that have a range of their own "
-        f"find {shown.policy} clearly {'worse' if worse > better else 'better'}. They trust "
-        "different things: where they agree, the answer does not hang on one of them."
+    return tr(
+        "{} of the {} ways of estimating that have a range of their own find {} clearly "
+        "{}. They trust different things: where they agree, the answer does not hang on "
+        "one of them."
+    ).format(
+        max(better, worse), len(own), shown.policy, tr("worse") if worse > better else tr("better")
     )
 
 
@@ -236,27 +237,33 @@ def _about_ranges(shown: Evaluation) -> str:
     """Which row decides, and which ranges are taken over or missing."""
     rows, said = [row for _, row in shown.defined], ""
     if shown.deciding is not None and len(rows) > 1:
-        said += " The verdict rests on the row marked “decides”."
+        said += tr(" The verdict rests on the row marked “decides”.")
     if any(row.get("interval_from") for row in rows):
-        said += " Some ways take the range of a steadier one, stretched to hold their own estimate."
+        said += tr(
+            " Some ways take the range of a steadier one, stretched to hold their own estimate."
+        )
     if missing := sum(not has_range(row) for row in rows):
-        said += (
-            f" {missing} of {len(rows)} rows have no range: the log shows too little to tell one."
+        said += tr(" {} of {} rows have no range: the log shows too little to tell one.").format(
+            missing, len(rows)
         )
     return said
 
 
 def _gains_note(shown: Evaluation, rows: list[tuple[int, dict[str, Any]]]) -> Markup:
     text = Markup(
-        "Both sides are computed on the same logged {}s, so what moves both cancels out. An "
-        "interval that reaches the dotted line leaves room for no gain at all{}."
+        tr(
+            "Both sides are computed on the same logged {}s, so what moves both cancels out. An "
+            "interval that reaches the dotted line leaves room for no gain at all{}."
+        )
     ).format(shown.unit, _sides([row["diff_ci95"] for _, row in rows], shown))
     if shown.deciding is None or "gain_ci95_all" not in shown.deciding[1]:
         return text
     at, row = shown.deciding
     return text + Markup(
-        " The verdict rests on a wider range, {}, which holds for all policies that are compared "
-        "at once."
+        tr(
+            " The verdict rests on a wider range, {}, which holds for all policies that "
+            "are compared at once."
+        )
     ).format(
         shown.rewards.between(
             shown.key(f"estimates.{at}.gain_ci95_all"), row["gain_ci95_all"], sign=True
@@ -269,5 +276,7 @@ def _sides(ends: Sequence[Sequence[float | None]], shown: Evaluation) -> str:
     if shown.ope["verdict"] == "insufficient_support":
         return ""
     better, worse = sum(map(_is_above, ends)), sum(map(_is_below, ends))
-    below = f" and {worse} below it" if worse else ""
-    return f": here {better} of {sum(None not in pair for pair in ends)} lie above it{below}"
+    below = tr(" and {} below it").format(worse) if worse else ""
+    return tr(": here {} of {} lie above it{}").format(
+        better, sum(None not in pair for pair in ends), below
+    )

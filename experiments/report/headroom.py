@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.policies import BASELINE, HINDSIGHT, LOOKAHEAD
 from promopilot.experiments.report import words
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.section import Page
 
 Fact = tuple[str, Markup, Markup]
@@ -28,16 +29,18 @@ def _gap(page: Page) -> list[Fact]:
     low, high = ahead["vs_replanner_ci95"]
     facts: list[Fact] = [
         (
-            "What planning the whole rest of a flight adds",
+            tr("What planning the whole rest of a flight adds"),
             numbers.percent(f"{key}_pct", ahead["vs_replanner_pct"], 2),
-            Markup("to the {} ({} to {}), at {} ms a decision{}").format(
+            Markup(tr("to the {} ({} to {}), at {} ms a decision{}")).format(
                 words.policy(BASELINE),
                 numbers.percent(f"{key}_ci95.0", low, 2),
                 numbers.percent(f"{key}_ci95.1", high, 2),
                 numbers.decimal(
                     f"simulations:policies.{LOOKAHEAD}.decision_ms", ahead["decision_ms"], 2
                 ),
-                "" if "gap_closed" in ahead else "; too little for a share of it to say anything",
+                ""
+                if "gap_closed" in ahead
+                else tr("; too little for a share of it to say anything"),
             ),
         )
     ]
@@ -48,9 +51,9 @@ def _gap(page: Page) -> list[Fact]:
             low, high = row["gap_closed_ci95"]
             facts.append(
                 (
-                    f"Of that, reached by the {words.policy(name)}",
+                    tr("Of that, reached by the {}").format(words.policy(name)),
                     numbers.share(key, row["gap_closed"]),
-                    Markup("between {} and {}, at {} ms a decision").format(
+                    Markup(tr("between {} and {}, at {} ms a decision")).format(
                         numbers.share(f"{key}_ci95.0", low),
                         numbers.share(f"{key}_ci95.1", high),
                         numbers.decimal(
@@ -70,9 +73,9 @@ def _hindsight(page: Page) -> list[Fact]:
     key = f"simulations:policies.{name}.pct_of_clairvoyant"
     return [
         (
-            f"Of the {words.policy(HINDSIGHT)}",
+            tr("Of the {}").format(words.policy(HINDSIGHT)),
             page.numbers.percent(key, row["pct_of_clairvoyant"], 1, sign=False),
-            Markup("is what the {} brings; the rest nobody could know beforehand").format(
+            Markup(tr("is what the {} brings; the rest nobody could know beforehand")).format(
                 words.policy(name)
             ),
         )
@@ -82,11 +85,13 @@ def _hindsight(page: Page) -> list[Fact]:
 def _left_over(page: Page) -> list[Fact]:
     return [
         (
-            f"Decisions that the {words.policy(name)} left to the {words.policy(BASELINE)}",
+            tr("Decisions that the {} left to the {}").format(
+                words.policy(name), words.policy(BASELINE)
+            ),
             page.numbers.share(
                 f"simulations:policies.{name}.fallback_share", row["fallback_share"], 1
             ),
-            Markup("of all, where a flight left the range of states seen in training"),
+            Markup(tr("of all, where a flight left the range of states seen in training")),
         )
         for name, row in page.run.simulations["policies"].items()
         if "fallback_share" in row

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.language import tr
 
 _LOG = "exploration"  # the design that is no test yet, but a log to write first
 _NONE = "none"  # where there is nothing to test
@@ -20,34 +21,35 @@ def next_test_facts(shown: Evaluation) -> list[Fact]:
     def known(name: str) -> bool:
         return test.get(name) is not None
 
-    unit = words.spaced(str(test.get("unit", shown.unit)))
+    unit = words.dealt(str(test["unit"])) if known("unit") else shown.unit
     if test.get("design") == _NONE:
         return found
     if known("design"):
         kind = str(test["design"])
-        found.append(("Kind of test", *words.DESIGNS.get(kind, (words.spaced(kind), ""))))
+        name, meaning = words.DESIGNS.get(kind, (words.spaced(kind), ""))
+        found.append((tr("Kind of test"), tr(name), tr(meaning)))
     if known("share"):
         share = shown.share("next_test.share", test["share"])
-        found.append(("Share for the policy", share, f"of the {unit}s"))
-    for name, meaning in (("size", "to log"), ("size_per_arm", "in each group")):
-        if known(name):
-            told = "to log" if test.get("design") == _LOG else meaning
-            size = shown.count(f"next_test.{name}", test[name])
-            found.append(("Size", size, f"{unit}s {told}"))
+        found.append((tr("Share for the policy"), share, tr("of the {}s").format(unit)))
+    for size_name, group in (("size", tr("to log")), ("size_per_arm", tr("in each group"))):
+        if known(size_name):
+            told = tr("to log") if test.get("design") == _LOG else group
+            size = shown.count(f"next_test.{size_name}", test[size_name])
+            found.append((tr("Size"), size, tr("{}s {}").format(unit, told)))
     if known("days"):
         days = shown.count("next_test.days", test["days"])
-        found.append(("Lasts", days, "days, in whole weeks"))
+        found.append((tr("Lasts"), days, tr("days, in whole weeks")))
     if known("detects"):
         power = ""
         if known("power"):
-            power = Markup(" with a chance of {}").format(
+            power = Markup(tr(" with a chance of {}")).format(
                 shown.share("next_test.power", test["power"])
             )
         found.append(
             (
-                "Would show",
+                tr("Would show"),
                 shown.reward("next_test.detects", test["detects"], sign=True),
-                Markup("per {} or more{}").format(shown.unit, power),
+                Markup(tr("per {} or more{}")).format(shown.unit, power),
             )
         )
     return found

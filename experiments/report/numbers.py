@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from promopilot.experiments.report.language import tr
+
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 NONE = "\N{EN DASH}"  # where there is no number
 _MINUS = "\N{MINUS SIGN}"
@@ -51,6 +53,16 @@ def bare(value: float, decimals: int, *, sign: bool = False) -> str:
     return text.replace("-", _MINUS)
 
 
+def percent_text(value: float, decimals: int, *, sign: bool = False) -> str:
+    """A value that already is in per cent, as text."""
+    return tr("{} %").format(bare(value, decimals, sign=sign))
+
+
+def percent_sign() -> str:
+    """What stands behind a number in per cent."""
+    return tr("{} %").format("")
+
+
 def typeset(text: str) -> str:
     """A sentence of the run's files with the minus that the page's own figures have."""
     return re.sub(r"(?<![\w-])-(?=\d)", _MINUS, text)
@@ -91,12 +103,12 @@ class Numbers:
         """Per cent of a value that already is one."""
         if value is None or not math.isfinite(value):
             return Markup(NONE)
-        return marked(key, value, f"{bare(value, decimals, sign=sign)} %")
+        return marked(key, value, percent_text(value, decimals, sign=sign))
 
     @staticmethod
     def share(key: str, value: float, decimals: int = 0) -> Markup:
         """A share of 1, shown in per cent."""
-        return marked(key, value, f"{bare(100 * value, decimals)} %")
+        return marked(key, value, percent_text(100 * value, decimals))
 
     @staticmethod
     def count(key: str, value: float) -> Markup:

@@ -9,7 +9,9 @@ from markupsafe import Markup
 from promopilot.experiments.report import words
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.evaluation_view import evaluation_view
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.rewards import Rewards
+from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Page, Section
 
 _ROLLED_GAP = "abs ope:market.rolled_out_value - ope:market.true_value / ope:market.true_value"
@@ -19,14 +21,14 @@ def section(page: Page) -> Section:
     """Verdict, next test, estimates beside the truth, usable evidence."""
     ope = page.run.ope
     market = ope.get("market")
-    shown = Evaluation(ope, page.numbers, _rewards(page), policy="the plan")
+    shown = Evaluation(ope, page.numbers, _rewards(page), policy=tr("the plan"))
     view = evaluation_view(shown, words.VERDICTS, market) | {
         "decision": _decision(page),
         "market": _market(shown),
-        "why_they_differ": (market or {}).get("why_they_differ", ""),
+        "why_they_differ": said((market or {}).get("why_they_differ", "")),
     }
     return Section(
-        "evidence", "Evidence from a log of decisions", "evidence.html", view, "Evidence"
+        "evidence", tr("Evidence from a log of decisions"), "evidence.html", view, tr("Evidence")
     )
 
 
@@ -45,14 +47,16 @@ def _market(shown: Evaluation) -> Markup:
         return Markup("")
     gap, true = market["rolled_out_value"] - market["true_value"], market["true_value"]
     return Markup(
-        "True value of the plan's choices at the logged moments: {}. The plan played for whole "
-        "flights: {} ({}) per decision, {} {}."
+        tr(
+            "True value of the plan's choices at the logged moments: {}. The plan played for whole "
+            "flights: {} ({}) per decision, {} {}."
+        )
     ).format(
         shown.reward("market.true_value", true),
         shown.reward("market.rolled_out_value", market["rolled_out_value"]),
         shown.rewards.between(shown.key("market.rolled_out_ci95"), market["rolled_out_ci95"]),
         shown.numbers.share(_ROLLED_GAP, abs(gap / true) if true else nan, 1),
-        "more" if gap > 0 else "less",
+        tr("more") if gap > 0 else tr("less"),
     )
 
 
@@ -60,7 +64,7 @@ def _decision(page: Page) -> Markup:
     market = page.run.ope.get("market")
     if not market:
         return Markup("")
-    text = (
+    text = tr(
         "A decision fills one part in {} of a day's expected exposures of a placement and segment "
         "with one promotion, or with none. The log tries things at random in {} of its decisions."
     )

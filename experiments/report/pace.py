@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Chart, axis, layout, legend, money_axis
 from promopilot.experiments.report.kept import kept, kept_key
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.section import Page, short_day
 
@@ -24,11 +25,11 @@ def dates_axis(days: list[date]) -> dict[str, object]:
     step *= max(1, len(days) // 42)  # months of weeks: fewer ticks
     return axis(
         type="date",
-        tickformat="%-d %b",
+        tickformat=tr("%-d %b"),
         tick0=days[0].isoformat(),
         dtick=step * 86_400_000,
         showgrid=False,
-        hoverformat="%a %-d %b",
+        hoverformat=tr("%a %-d %b"),
     )
 
 
@@ -42,13 +43,16 @@ def pace(page: Page) -> Chart:
     budget, amount = run.world.budget, page.numbers.amount
     planned = [0.0, *sums["planned_budget"]]
     traces = [
-        _so_far("even pace", ends, np.linspace(0, budget, len(ends)).tolist(), "muted", "dot"),
-        _so_far("current mix", ends, [0.0, *sums["current_budget"]], "before", "solid"),
-        _so_far("plan", ends, planned, "accent", "solid"),
+        _so_far(tr("even pace"), ends, np.linspace(0, budget, len(ends)).tolist(), "muted", "dot"),
+        _so_far(tr("current mix"), ends, [0.0, *sums["current_budget"]], "before", "solid"),
+        _so_far(tr("plan"), ends, planned, "accent", "solid"),
     ]
     middle = max(len(days) // 2 - 1, 0)
     text = Markup(
-        "By the end of {} the plan has used {} of the budget; by the last day {}, and {} is kept."
+        tr(
+            "By the end of {} the plan has used {} of the budget; by the last day {}, "
+            "and {} is kept."
+        )
     ).format(
         short_day(days[middle]),
         page.numbers.share(f"{upto(page, middle)} / world:budget", planned[middle + 1] / budget),
@@ -57,7 +61,7 @@ def pace(page: Page) -> Chart:
     )
     return Chart(
         id="pace",
-        title="Money planned so far, against the budget",
+        title=tr("Money planned so far, against the budget"),
         traces=traces,
         layout=layout(
             xaxis=dates_axis(days),
@@ -68,13 +72,13 @@ def pace(page: Page) -> Chart:
             ],
             annotations=[
                 {"xref": "paper", "x": 0, "xanchor": "left", "y": budget, "yanchor": "bottom"}
-                | {"text": "budget", "showarrow": False, "font": {"color": "warm", "size": 12}}
+                | {"text": tr("budget"), "showarrow": False, "font": {"color": "warm", "size": 12}}
             ],
             **legend(y=-0.14, yanchor="top"),
         ),
         height=340,
         note=text,
-        columns=("By the end of", "Current mix", "Plan", "Share of the budget"),
+        columns=(tr("By the end of"), tr("Current mix"), tr("Plan"), tr("Share of the budget")),
         rows=[
             (
                 short_day(d),
@@ -97,5 +101,5 @@ def _so_far(name: str, x: list[str], y: list[float], color: str, dash: str) -> d
         "x": x,
         "y": y,
         "line": {"color": color, "width": 2.5 if name == "plan" else 2, "dash": dash},
-        "hovertemplate": f"end of %{{x}}<br>{name} %{{y}}<extra></extra>",
+        "hovertemplate": tr("end of %{{x}}<br>{} %{{y}}<extra></extra>").format(name),
     }

@@ -13,10 +13,13 @@ from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.report import (
     allocation,
     backtest,
+    caveats,
     changes,
     comparison,
     curves,
     daily,
+    glossary,
+    limits,
     offline,
     parameters,
     prediction,
@@ -25,21 +28,26 @@ from promopilot.experiments.report import (
     why,
 )
 from promopilot.experiments.report.finished_run import read_run
+from promopilot.experiments.report.language import TAGS, Language, speaking, spoken, tr
 from promopilot.experiments.report.numbers import Numbers
+from promopilot.experiments.report.scenario_curves import has_scenarios, scenario_section
 from promopilot.experiments.report.section import Page, Section, period
 
-_SECTIONS = (
-    *(scenario, changes, allocation, curves, daily, prediction, backtest, why),
-    *(comparison, offline, parameters, provenance),
+_PLAN = (scenario, changes, allocation, curves, daily)
+# Between these stands what another budget would bring, where that was worked out.
+_EVIDENCE = (
+    *(limits, prediction, backtest, why, comparison, offline),
+    *(parameters, caveats, glossary, provenance),
 )
 _HERE = Path(__file__).parent
 
 
-def render_report(run: Path) -> str:
+def render_report(run: Path, language: Language | None = None) -> str:
     """The report of a run as one self-contained HTML page.
 
     Args:
         run: A run folder whose stages before the report are finished.
+        language: The page's language; the one of the run's config where None.
 
     Raises:
         RunFolderError: A file of the run is missing.
@@ -48,9 +56,12 @@ def render_report(run: Path) -> str:
     finished = read_run(run)
     page = Page(finished, Numbers(finished.world.currency))
     dates = finished.world.dates
-    of = period(dates[0], dates[-1])
-    sections = [module.section(page) for module in _SECTIONS]
-    return render_page(sections, f"Promotion plan, {of}", "promotion plan", of)
+    with speaking(language or finished.config.report.language):
+        of = period(dates[0], dates[-1])
+        sections = [module.section(page) for module in _PLAN]
+        sections += [scenario_section(page)] if has_scenarios(page) else []
+        sections += [module.section(page) for module in _EVIDENCE]
+        return render_page(sections, tr("Promotion plan, {}").format(of), tr("promotion plan"), of)
 
 
 def render_page(sections: Sequence[Section], title: str, kicker: str, heading: str) -> str:
@@ -69,25 +80,33 @@ def render_page(sections: Sequence[Section], title: str, kicker: str, heading: s
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Markup, so that what is filled in is escaped and figures keep their marks.
+    environment.globals["tr"] = lambda text: Markup(tr(text))
     return environment.get_template("page.html").render(
         sections=sections,
         title=title,
         kicker=kicker,
         heading=heading,
         style=_inline("style.css"),
-        script=_inline("charts.js"),
+        charts=_inline("charts.js"),
+        tables=_inline("tables.js"),
+        language=TAGS[spoken()],
         plotly=_plotly(),
     )
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, language: Language | None = None) -> Path:
     """Write `report.html` into a run folder, in one step, and return its path.
+
+    Args:
+        run: As for `render_report`.
+        language: As for `render_report`.
 
     Raises:
         RunFolderError, ConfigError, DataError, MarketError: As `render_report`.
     """
     path = run / "report.html"
-    write_text_atomic(path, render_report(run))
+    write_text_atomic(path, render_report(run, language))
     return path
 
 

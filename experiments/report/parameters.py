@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
+from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.numbers import percent_text
+from promopilot.experiments.report.parameter_names import plain_parameter, unsaid
 from promopilot.experiments.report.scenario import attributed
 from promopilot.experiments.report.section import Page, Section
 
 # In this order; what names none of them is worked out from the others.
 _GROUPS = {
-    "data": ("Data", "Read from your tables."),
-    "estimate": ("Estimates", "Worked out from data that was gathered for something else."),
-    "prior": (
-        "Priors",
-        "Stated beliefs about how markets behave; nothing in the data checks them.",
+    "data": (later("Data"), later("Read from your tables.")),
+    "estimate": (
+        later("Estimates"),
+        later("Worked out from data that was gathered for something else."),
     ),
-    "assumption": ("Assumptions", "Numbers that the config states; change them there."),
-    "derived": ("Worked out", "Follows from other numbers."),
+    "prior": (
+        later("Priors"),
+        later("Stated beliefs about how markets behave; nothing in the data checks them."),
+    ),
+    "assumption": (
+        later("Assumptions"),
+        later("Numbers that the config states; change them there."),
+    ),
+    "derived": (later("Worked out"), later("Follows from other numbers.")),
 }
 
 
@@ -51,9 +60,9 @@ def section(page: Page) -> Section:
         "groups": groups(page),
         "about": told.get("about", ""),
         "labels": [
-            ("An exposure", told.get("exposure_label", "an impression")),
-            ("The first event", run.first_event),
-            ("The second event", run.second_event),
+            (tr("An exposure"), told.get("exposure_label", tr("an impression"))),
+            (tr("The first event"), run.first_event),
+            (tr("The second event"), run.second_event),
         ],
         "basis": _basis(page),
         "attributed": attributed(page),
@@ -65,7 +74,7 @@ def section(page: Page) -> Section:
         ],
     }
     return Section(
-        "sources", "What rests on data, what is assumed", "sources.html", view, "Sources"
+        "sources", tr("What rests on data, what is assumed"), "sources.html", view, tr("Sources")
     )
 
 
@@ -84,22 +93,22 @@ def kind_of(source: str) -> str:
 def _plain(source: str, kind: str) -> str:
     """A source without the kind that its group already names, and without code marks."""
     text = source.removeprefix(f"{kind}: ").replace("`", "")
-    return "as given in your tables" if text == kind else text
+    return tr("as given in your tables") if text == kind else text
 
 
 def groups(page: Page) -> list[Group]:
     """Parameters by kind, empty kinds left out."""
     found = [
         Parameter(
-            words.parameter(name, page.run.placements),
+            plain_parameter(name, page.run.placements),
             kind_of(source),
             _plain(source, kind_of(source)),
-            words.MEANINGS.get(name, ""),
+            unsaid(name),
         )
         for name, source in page.run.parameter_sources.items()
     ]
     return [
-        Group(kind, title, meaning, inside)
+        Group(kind, tr(title), tr(meaning), inside)
         for kind, (title, meaning) in _GROUPS.items()
         if (inside := [p for p in found if p.kind == kind])
     ]
@@ -111,7 +120,7 @@ def _basis(page: Page) -> list[tuple[str, str, Markup]]:
     return [
         (
             basis,
-            words.BASIS.get(basis, ""),
+            words.basis(basis),
             money(f"plan:planned_budget?basis={basis}", float(sums.get(basis, 0.0)), cents=False),
         )
         for basis in words.BASIS
@@ -122,14 +131,18 @@ def _incrementality(page: Page) -> Markup:
     share = page.run.world.catalog.incrementality
     if (share == 1).all():
         return Markup(
-            "Every order after an exposure is counted, whether or not the promotion caused it. "
-            "Profit caused by the promotions is smaller, by how much nobody measured."
+            tr(
+                "Every order after an exposure is counted, whether or not the promotion caused it. "
+                "Profit caused by the promotions is smaller, by how much nobody measured."
+            )
         )
     source = page.run.parameter_sources.get("incrementality", "")
-    text = (
+    text = tr(
         "Of an order's margin only the share that the promotion caused is counted as profit: "
         "between {} and {} of orders, {} at the median promotion. {}"
     )
     ordered = sorted(float(s) for s in share)
-    percent = [f"{100 * s:.0f} %" for s in (ordered[0], ordered[-1], ordered[len(ordered) // 2])]
-    return Markup(text).format(*percent, f"Source: {source}." if source else "")
+    percent = [
+        percent_text(100 * s, 0) for s in (ordered[0], ordered[-1], ordered[len(ordered) // 2])
+    ]
+    return Markup(text).format(*percent, tr("Source: {}.").format(source) if source else "")

@@ -6,7 +6,8 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import trust, words
 from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout
-from promopilot.experiments.report.numbers import NONE, marked
+from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.numbers import NONE, marked, percent_sign, percent_text
 from promopilot.experiments.report.section import Page, Section
 from promopilot.predictors.readable import MOST_UNREAD
 
@@ -25,7 +26,9 @@ def section(page: Page) -> Section:
         "first_event": page.run.first_event,
         "second_event": page.run.second_event,
     }
-    return Section("predictor", "How good the predictions are", "predictor.html", view, "Predictor")
+    return Section(
+        "predictor", tr("How good the predictions are"), "predictor.html", view, tr("Predictor")
+    )
 
 
 def _warnings(page: Page) -> list[Markup]:
@@ -36,18 +39,22 @@ def _warnings(page: Page) -> list[Markup]:
     if unread > MOST_UNREAD:
         warnings.append(
             Markup(
-                "The language model cannot read {} of the letters of the promotions' texts: its "
-                "vocabulary lacks them. There its predictions rest on the other columns; a "
-                "multilingual base model would read them."
+                tr(
+                    "The language model cannot read {} of the letters of the promotions' texts: "
+                    "its vocabulary lacks them. There its predictions rest on the other columns; "
+                    "a multilingual base model would read them."
+                )
             ).format(page.numbers.share(f"{key}.unread_share", unread))
         )
     if cut > 0:
         warnings.append(
             Markup(
-                "Of the promotions' texts {} are longer than the {} pieces of words that the "
-                "language model reads; what comes after plays no part."
+                tr(
+                    "Of the promotions' texts {} are longer than the {} pieces of words that the "
+                    "language model reads; what comes after plays no part."
+                )
             ).format(
-                marked(f"{key}.cut_share", cut, f"{100 * cut:.0f} %" if cut >= 0.01 else "few"),
+                marked(f"{key}.cut_share", cut, f"{100 * cut:.0f} %" if cut >= 0.01 else tr("few")),
                 page.numbers.count(f"{key}.max_tokens", found["max_tokens"]),
             )
         )
@@ -70,7 +77,7 @@ def _chart(page: Page) -> Chart:
         name: 100 * (1 - value / base) for name, (_, value) in errors.items() if name != "base"
     }
     order = sorted(saved, key=lambda name: (-saved[name], name != "predictor"))
-    names = [words.BASELINES[name][0] for name in order]
+    names = [words.baseline(name)[0] for name in order]
     rows = labelled_rows(names, 20)
     values = [saved[name] for name in order]
     low, high = min(0.0, *values), max(0.0, *values)
@@ -81,35 +88,35 @@ def _chart(page: Page) -> Chart:
         "y": rows.at,
         "width": 18,
         "marker": {"color": ["accent" if name == "predictor" else "before" for name in order]},
-        "text": [f"{value:.2f} %" for value in values],
+        "text": [percent_text(value, 2) for value in values],
         "textposition": "outside",
         "cliponaxis": False,
         "textfont": {"color": "muted"},
-        "hovertemplate": "%{text} less error<extra></extra>",
+        "hovertemplate": tr("%{text} less error<extra></extra>"),
     }
     span = (high - low) or 1.0
     return Chart(
         id="prediction",
-        title="Error saved against one average rate for everything",
+        title=tr("Error saved against one average rate for everything"),
         traces=[trace],
         layout=layout(
             yaxis=rows.axis,
-            xaxis=axis(ticksuffix=" %", range=[low * 1.1, low + span * 1.2], nticks=6),
+            xaxis=axis(ticksuffix=percent_sign(), range=[low * 1.1, low + span * 1.2], nticks=6),
             annotations=rows.names,
         ),
         height=rows.height + 40,
         note=_note(page, {name: value / 100 for name, value in saved.items()}),
         columns=(
-            "Predicted by",
-            "What it knows",
-            "Error per exposure",
-            "Less than one rate",
-            "Fine-tuned against it",
+            tr("Predicted by"),
+            tr("What it knows"),
+            tr("Error per exposure"),
+            tr("Less than one rate"),
+            tr("Fine-tuned against it"),
         ),
         rows=[
             (
-                words.BASELINES[name][0],
-                words.BASELINES[name][1],
+                words.baseline(name)[0],
+                words.baseline(name)[1],
                 page.numbers.decimal(key, value, 6),
                 NONE if name == "base" else _saved(page, name),
                 _against(page, name, key, value),
@@ -128,7 +135,7 @@ def _against(page: Page, name: str, key: str, value: float) -> Markup:
         page.numbers.share(f"scores:test.differences.{name}.ci95.{at} / {key}", end / value, 2)
         for at, end in enumerate(known["ci95"])
     )
-    return Markup("{} to {}").format(*ends)
+    return Markup(tr("{} to {}")).format(*ends)
 
 
 def _is_even(page: Page, ours: float, best: str, theirs: float) -> bool:
@@ -151,20 +158,22 @@ def _note(page: Page, saved: dict[str, float]) -> Markup:
     rivals = {name: value for name, value in saved.items() if name != "predictor"}
     best = max(rivals, key=lambda name: rivals[name])
     text = Markup(
-        "On the flight's own days, read only after the plan was written, the fine-tuned language "
-        "model makes {} less error than one average rate. The best of the simpler ways, “{}”, "
-        "saves {}: "
-    ).format(_saved(page, "predictor"), words.BASELINES[best][0], _saved(page, best))
+        tr(
+            "On the flight's own days, read only after the plan was written, the "
+            "fine-tuned language model makes {} less error than one average rate. The "
+            "best of the simpler ways, “{}”, saves {}: "
+        )
+    ).format(_saved(page, "predictor"), words.baseline(best)[0], _saved(page, best))
     if _is_even(page, ours, best, rivals[best]):
-        text += Markup("no real difference.")
+        text += Markup(tr("no real difference."))
     elif ours > rivals[best]:
-        text += Markup("the language model wins.")
+        text += Markup(tr("the language model wins."))
     else:
-        text += Markup("it wins, and would have predicted better than the model in use.")
+        text += Markup(tr("it wins, and would have predicted better than the model in use."))
     without = rivals.get("one_hot")
     if without is not None and ours - without < EVEN:
         text += Markup(
-            " Without reading any text it is {}: here the wording adds next to nothing."
+            tr(" Without reading any text it is {}: here the wording adds next to nothing.")
         ).format(_saved(page, "one_hot"))
     return text
 
@@ -176,32 +185,40 @@ def _facts(page: Page) -> list[tuple[str, Markup, str]]:
     if "spearman" in scores:
         facts.append(
             (
-                "Ranking agreement",
+                tr("Ranking agreement"),
                 numbers.decimal("scores:test.spearman", scores["spearman"]),
-                "between predicted and observed order of line items with enough events; 1 is the "
-                "same order, 0 is chance",
+                tr(
+                    "between predicted and observed order of line items with enough events; 1 is "
+                    "the same order, 0 is chance"
+                ),
             )
         )
     facts.append(
         (
-            "Typical miss",
-            marked("scores:test.ece", scores["ece"], f"{1e4 * scores['ece']:.1f} in 10,000"),
-            f"exposures, by which the predicted share that {page.run.second_event} is off",
+            tr("Typical miss"),
+            marked(
+                "scores:test.ece",
+                scores["ece"],
+                tr("{:.1f} in 10,000").format(10000.0 * scores["ece"]),
+            ),
+            tr("exposures, by which the predicted share that {} is off").format(
+                page.run.second_event
+            ),
         )
     )
     if "pair_accuracy" in scores:
         facts.append(
             (
-                "Pairs in the right order",
+                tr("Pairs in the right order"),
                 numbers.share("scores:test.pair_accuracy", scores["pair_accuracy"]),
-                "of the pairs inside a test whose observed difference is more than chance",
+                tr("of the pairs inside a test whose observed difference is more than chance"),
             )
         )
     facts.append(
         (
-            "Scored on",
+            tr("Scored on"),
             numbers.count("scores:test.impressions", scores["impressions"]),
-            "exposures of the flight's days",
+            tr("exposures of the flight's days"),
         )
     )
     return facts

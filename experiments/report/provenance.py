@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from promopilot.experiments.manifest import versions
 from promopilot.experiments.report import words
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.section import Page, Section, day
 from promopilot.experiments.seeds import Seeds
 
@@ -14,13 +15,21 @@ def section(page: Page) -> Section:
     seeds = Seeds.of(run.config.seed)
     view = {
         "dates": [
-            ("Fitted on", f"{day(dates.fit_from)} up to, not including, {day(dates.choose_from)}"),
-            ("Chosen on", f"{day(dates.choose_from)} up to, not including, {day(dates.start)}"),
             (
-                "Promotions, supply and current mix from",
-                f"{day(dates.history_from)} up to, not including, {day(dates.start)}",
+                tr("Fitted on"),
+                tr("{} up to, not including, {}").format(
+                    day(dates.fit_from), day(dates.choose_from)
+                ),
             ),
-            ("Flight", f"{day(dates.start)} to {day(dates.last)}"),
+            (
+                tr("Chosen on"),
+                tr("{} up to, not including, {}").format(day(dates.choose_from), day(dates.start)),
+            ),
+            (
+                tr("Promotions, supply and current mix from"),
+                tr("{} up to, not including, {}").format(day(dates.history_from), day(dates.start)),
+            ),
+            (tr("Flight"), tr("{} to {}").format(day(dates.start), day(dates.last))),
         ],
         "plan_id": str(run.plan["plan_id"].iloc[0]) if len(run.plan) else "",
         "config_digest": run.config_digest,
@@ -29,7 +38,7 @@ def section(page: Page) -> Section:
         "versions": list(versions().items()),
         "stages": [
             (
-                words.STAGES.get(name, words.spaced(name)),
+                words.stage(name),
                 name,
                 page.numbers.decimal(f"stages:stages.{name}.seconds", seconds, 1),
             )
@@ -37,7 +46,7 @@ def section(page: Page) -> Section:
         ],
         "names": _names(page),
     }
-    return Section("provenance", "Provenance", "provenance.html", view)
+    return Section("provenance", tr("Provenance"), "provenance.html", view)
 
 
 def _names(page: Page) -> list[tuple[str, str]]:
@@ -47,19 +56,19 @@ def _names(page: Page) -> list[tuple[str, str]]:
     pairs += [(words.stress(name), name) for name in run.simulations["stress"]]
     pairs += [(words.estimator(row["estimator"]), row["estimator"]) for row in run.ope["estimates"]]
     baselines = {"base": "log_loss_base", "predictor": "log_loss"}
-    pairs += [(plain, baselines.get(name, name)) for name, (plain, _) in words.BASELINES.items()]
+    pairs += [(words.baseline(name)[0], baselines.get(name, name)) for name in words.BASELINES]
     pairs += [
-        ("error per exposure", "log_loss: mean negative log-likelihood, in nats"),
-        ("ranking agreement", "spearman"),
-        ("typical miss", "ece: expected calibration error, ten bins"),
-        *((plain, f"{name}: {formula}") for name, (plain, formula) in words.BACKTEST.items()),
-        ("usable evidence", "ESS: (sum of weights)² / sum of squared weights"),
-        ("effect of a word or field", "Shapley value, in the log of the rate"),
-        ("words taken out", "comprehensiveness (ERASER), of 10, 20 and 50 % of the words"),
-        ("weight", "probability under the plan / logged propensity"),
-        ("95 % interval", "percentile bootstrap over flights, or over the log's days"),
+        (tr("error per exposure"), "log_loss: mean negative log-likelihood, in nats"),
+        (tr("ranking agreement"), "spearman"),
+        (tr("typical miss"), "ece: expected calibration error, ten bins"),
+        *((tr(plain), f"{name}: {formula}") for name, (plain, formula) in words.BACKTEST.items()),
+        (tr("usable evidence"), "ESS: (sum of weights)² / sum of squared weights"),
+        (tr("effect of a word or field"), "Shapley value, in the log of the rate"),
+        (tr("words taken out"), "comprehensiveness (ERASER), of 10, 20 and 50 % of the words"),
+        (tr("weight"), "probability under the plan / logged propensity"),
+        (tr("95 % interval"), "percentile bootstrap over flights, or over the log's days"),
         (run.first_event, "clicks"),
         (run.second_event, "conversions"),
-        ("an exposure", "impression"),
+        (tr("an exposure"), "impression"),
     ]
     return pairs

@@ -22,12 +22,10 @@ def replay(world: World, spend: Floats) -> Floats:
     return np.asarray(np.sum([market.step(row[None]).objective[0] for row in spend], axis=0))
 
 
-def gains(run: FinishedRun) -> pd.Series[float]:
-    """What the plan adds to the objective by promotion_id and placement_id, best first."""
+def both(run: FinishedRun) -> pd.DataFrame:
+    """Objective of the current mix (`before`) and the plan (`after`) by promotion and placement."""
     world = run.world
     catalog = world.catalog
-    after = replay(world, run.spend("planned_budget"))
-    before = replay(world, run.spend("current_budget"))
     index = pd.MultiIndex.from_arrays(
         [
             np.array(catalog.promotion_ids, dtype=object)[catalog.promotion],
@@ -35,5 +33,12 @@ def gains(run: FinishedRun) -> pd.Series[float]:
         ],
         names=["promotion_id", "placement_id"],
     )
-    added = pd.Series(after - before, index=index).groupby(level=[0, 1], sort=False).sum()
-    return added.sort_values(ascending=False, kind="stable")
+    played = {"before": "current_budget", "after": "planned_budget"}
+    flights = {name: replay(world, run.spend(column)) for name, column in played.items()}
+    return pd.DataFrame(flights, index=index).groupby(level=[0, 1], sort=False).sum()
+
+
+def gains(run: FinishedRun) -> pd.Series[float]:
+    """What the plan adds to the objective by promotion_id and placement_id, best first."""
+    flights = both(run)
+    return (flights["after"] - flights["before"]).sort_values(ascending=False, kind="stable")

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import NONE, Numbers, bare, marked
 
 _DIGITS = 4  # significant digits of the largest figure that a page compares
@@ -45,7 +46,7 @@ class Rewards:
     def between(self, key: str, ends: list[float | None], *, sign: bool = False) -> Markup:
         """`low to high` of an interval; a dash where it is not defined."""
         low, high = (self.show(f"{key}.{at}", end, sign=sign) for at, end in enumerate(ends))
-        return low if low == high == NONE else Markup("{} to {}").format(low, high)
+        return low if low == high == NONE else Markup(tr("{} to {}")).format(low, high)
 
     @property
     def ticks(self) -> dict[str, Any]:

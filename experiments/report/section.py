@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from promopilot.experiments.report.finished_run import FinishedRun
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import Numbers
 
 
@@ -31,23 +32,26 @@ class Page:
 
 def day(value: date, *, year: bool = True) -> str:
     """6 November 2017, whatever the machine's language."""
-    month = _MONTHS[value.month - 1]
-    return f"{value.day} {month} {value.year}" if year else f"{value.day} {month}"
+    pattern = tr("{day} {month} {year}") if year else tr("{day} {month}")
+    month = tr(_MONTHS[value.month - 1])
+    return pattern.format(day=value.day, month=month, year=value.year)
 
 
 def short_day(value: date) -> str:
     """6 Nov."""
-    return f"{value.day} {_MONTHS[value.month - 1][:3]}"
+    return tr("{day} {month}").format(day=value.day, month=tr(_MONTHS[value.month - 1][:3]))
 
 
 def weekday_and_day(value: date) -> str:
     """Mon 6 Nov."""
-    return f"{_WEEKDAYS[value.weekday()]} {short_day(value)}"
+    return tr("{weekday} {date}").format(
+        weekday=tr(_WEEKDAYS[value.weekday()]), date=short_day(value)
+    )
 
 
 def period(first: date, last: date) -> str:
     """6 November to 3 December 2017."""
-    return f"{day(first, year=first.year != last.year)} to {day(last)}"
+    return tr("{} to {}").format(day(first, year=first.year != last.year), day(last))
 
 
 _MONTHS = (

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.kept import kept, kept_key
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import NONE
 from promopilot.experiments.report.plan_gain import has_gain
 from promopilot.experiments.report.section import Page
@@ -51,11 +52,11 @@ def tiles(page: Page) -> list[Tile]:
     return [
         _gain(page),
         Tile(
-            f"{words.capital(goal)} expected",
+            tr("{} expected").format(words.capital(goal)),
             numbers.outcome(
                 "plan_value:value_as_exported", judged["value_as_exported"], run.world.objective
             ),
-            Markup("current mix {}").format(
+            Markup(tr("current mix {}")).format(
                 numbers.outcome(
                     "simulations:policies.current_mix.value_mean",
                     current["value_mean"],
@@ -64,29 +65,29 @@ def tiles(page: Page) -> list[Tile]:
             ),
         ),
         Tile(
-            "Media budget planned",
+            tr("Media budget planned"),
             numbers.money("summary:TOTAL.planned_budget", planned),
-            Markup("current mix {}").format(numbers.money("summary:TOTAL.current_budget", mix)),
+            Markup(tr("current mix {}")).format(numbers.money("summary:TOTAL.current_budget", mix)),
         ),
         Tile(
-            "Money kept",
+            tr("Money kept"),
             numbers.money(kept_key(page), kept(page)),
             _why_kept(page),
         ),
         Tile(
-            "Profit before media",
+            tr("Profit before media"),
             numbers.money("summary:TOTAL.expected_profit", profit),
-            Markup("in 8 of 10 flights {} to {}").format(
+            Markup(tr("in 8 of 10 flights {} to {}")).format(
                 numbers.money("summary:TOTAL.profit_p10", total["profit_p10"]),
                 numbers.money("summary:TOTAL.profit_p90", total["profit_p90"]),
             ),
         ),
         Tile(
-            f"Profit per {numbers.symbol.strip()}1 of media (POAS)",
+            tr("Profit per {}1 of media (POAS)").format(numbers.symbol.strip()),
             numbers.decimal(
                 _per_planned("expected_profit"), profit / planned if planned > 0 else None
             ),
-            Markup("current mix {}; revenue per {}1 (ROAS) {}, current mix {}").format(
+            Markup(tr("current mix {}; revenue per {}1 (ROAS) {}, current mix {}")).format(
                 poas,
                 numbers.symbol.strip(),
                 numbers.decimal(
@@ -101,18 +102,20 @@ def tiles(page: Page) -> list[Tile]:
 
 def _gain(page: Page) -> Tile:
     judged, percent = page.run.plan_value, page.numbers.percent
-    label = f"{words.capital(words.objective(page.run.world.objective))} against the current mix"
+    label = tr("{} against the current mix").format(
+        words.capital(words.objective(page.run.world.objective))
+    )
     if not has_gain(page):
-        return Tile(label, Markup(NONE), Markup("the current mix brings nothing"))
+        return Tile(label, Markup(NONE), Markup(tr("the current mix brings nothing")))
     low, high = judged["vs_current_mix_ci95"]
     assumed = page.run.parameter_sources.get("current mix", "").startswith("assumption")
     return Tile(
         label,
         percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
-        Markup("between {} and {}{}").format(
+        Markup(tr("between {} and {}{}")).format(
             percent("plan_value:vs_current_mix_ci95.0", low),
             percent("plan_value:vs_current_mix_ci95.1", high),
-            "; the current mix is an assumption" if assumed else "",
+            tr("; the current mix is an assumption") if assumed else "",
         ),
         "good" if low > 0 else "bad" if high < 0 else "",
     )
@@ -125,15 +128,15 @@ def _per_planned(column: str) -> str:
 def _why_kept(page: Page) -> Markup:
     run, share = page.run, kept(page) / page.run.world.budget
     if share >= 0.0005:
-        reason = "more would cost more than it brings"
+        reason = tr("more would cost more than it brings")
         if (run.plan["binding_limit"] == "day budget").any():
-            reason = "a day's budget or the next unit's return stops it"
-        return Markup("{} of the budget: {}").format(
+            reason = tr("a day's budget or the next unit's return stops it")
+        return Markup(tr("{} of the budget: {}")).format(
             page.numbers.share(f"{kept_key(page)} / world:budget", share, 1), reason
         )
-    text = Markup("the whole budget is planned")
+    text = Markup(tr("the whole budget is planned"))
     if "subsidy" in run.world.covers:
-        text += Markup(", {} of it for discounts").format(
+        text += Markup(tr(", {} of it for discounts")).format(
             page.numbers.money(
                 "summary:TOTAL.expected_subsidy", float(run.total["expected_subsidy"])
             )
@@ -141,6 +144,6 @@ def _why_kept(page: Page) -> Markup:
     unspent = float(run.total["planned_budget"]) - float(run.plan_value["spend_mean"])
     if unspent < 0.005 * run.world.budget:
         return text
-    return text + Markup("; about {} of it may not be charged, where exposures run out").format(
+    return text + Markup(tr("; about {} of it may not be charged, where exposures run out")).format(
         page.numbers.money(_UNSPENT, unspent)
     )

@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Cell, Chart, axis, layout, legend
-from promopilot.experiments.report.numbers import NONE
+from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.numbers import NONE, percent_sign, percent_text
 from promopilot.experiments.report.section import Page
 
 # What 80 % ranges should hold, give or take: the goal that the project set itself.
@@ -35,9 +36,9 @@ def facts(page: Page) -> list[tuple[str, Markup, str]]:
         key = f"scores:test.coverage.{at}"
         told.append(
             (
-                f"Inside their 80 % range, {name}",
+                tr("Inside their 80 % range, {}").format(tr(name)),
                 page.numbers.share(f"{key}.coverage", part["coverage"]),
-                Markup("of {} line items with at least 20 expected events").format(
+                Markup(tr("of {} line items with at least 20 expected events")).format(
                     page.numbers.count(f"{key}.items", part["items"])
                 ),
             )
@@ -46,9 +47,9 @@ def facts(page: Page) -> list[tuple[str, Markup, str]]:
 
 
 _PROMOTIONS = {
-    "seen": "promotions known from the past",
-    "new": "new promotions of known groups",
-    "unknown_group": "promotions of groups never seen",
+    "seen": later("promotions known from the past"),
+    "new": later("new promotions of known groups"),
+    "unknown_group": later("promotions of groups never seen"),
 }
 _ENOUGH = 10  # line items for a share of them to say something
 
@@ -73,11 +74,11 @@ def _said_and_seen(page: Page) -> Chart:
     shown = [[_CENT * max(rate, floor) for rate in row] for row in rates]
     said, seen, low, high = (list(column) for column in zip(*shown, strict=True))
     scale = {"type": "log", "range": [log10(_CENT * floor), log10(_CENT * top)]}
-    scale |= {"ticksuffix": " %", "dtick": "D2"}
+    scale |= {"ticksuffix": percent_sign(), "dtick": "D2"}
     dots = {
         "type": "scatter",
         "mode": "markers",
-        "name": "a tenth of the exposures",
+        "name": tr("a tenth of the exposures"),
         "x": said,
         "y": seen,
         "marker": {"size": 9, "color": "accent"},
@@ -90,12 +91,12 @@ def _said_and_seen(page: Page) -> Chart:
             "thickness": 2,
             "width": 0,
         },
-        "hovertemplate": "said %{x:.2f} %, seen %{y:.2f} %<extra></extra>",
+        "hovertemplate": tr("said %{x:.2f} %, seen %{y:.2f} %<extra></extra>"),
     }
     line = {
         "type": "scatter",
         "mode": "lines",
-        "name": "seen as said",
+        "name": tr("seen as said"),
         "x": [_CENT * floor, _CENT * top],
         "y": [_CENT * floor, _CENT * top],
         "line": {"color": "before", "width": 1.5, "dash": "dot"},
@@ -103,16 +104,21 @@ def _said_and_seen(page: Page) -> Chart:
     }
     return Chart(
         id="reliability",
-        title="Said and seen",
+        title=tr("Said and seen"),
         traces=[line, dots],
         layout=layout(
-            xaxis=axis(title="said before", **scale),
-            yaxis=axis(title="seen", **scale),
+            xaxis=axis(title=tr("said before"), **scale),
+            yaxis=axis(title=tr("seen"), **scale),
             **legend(),
         ),
         height=340,
         note=_reliability_note(page, bins, ends),
-        columns=("Exposures with like predictions", "Said", "Seen", "95 % interval"),
+        columns=(
+            tr("Exposures with like predictions"),
+            tr("Said"),
+            tr("Seen"),
+            tr("95 % interval"),
+        ),
         rows=[_bin_row(page, at, part, ends[at]) for at, part in enumerate(bins)],
     )
 
@@ -132,10 +138,10 @@ def _bin_row(
     share = page.numbers.share
     low, high = (share(f"{key}.{name}", value, 3) for name, value in zip(names, ends, strict=True))
     return (
-        f"tenth {part['bin'] + 1}, from the lowest",
+        tr("tenth {}, from the lowest").format(part["bin"] + 1),
         share(f"{key}.predicted", part["predicted"], 3),
         share(f"{key}.observed", part["observed"], 3),
-        Markup("{} to {}").format(low, high),
+        Markup(tr("{} to {}")).format(low, high),
     )
 
 
@@ -146,12 +152,14 @@ def _reliability_note(
         low <= part["predicted"] <= high for part, (low, high) in zip(bins, ends, strict=True)
     )
     text = Markup(
-        "Exposures are sorted by what was predicted and cut into {} parts of like size. A dot on "
-        "the line means that “{}” followed as often as said; bars are 95 % intervals, and {} of {} "
-        "of them hold what was said."
+        tr(
+            "Exposures are sorted by what was predicted and cut into {} parts of like "
+            "size. A dot on the line means that “{}” followed as often as said; bars are "
+            "95 % intervals, and {} of {} of them hold what was said."
+        )
     ).format(len(bins), page.run.second_event, hit, len(bins))
     if hit < 0.7 * len(bins):
-        text += Markup(" The level or the spread of the predictions was off in these days.")
+        text += Markup(tr(" The level or the spread of the predictions was off in these days."))
     return text
 
 
@@ -162,26 +170,30 @@ def _where_counts_fell(page: Page) -> Chart:
     shares = [100 * share for share in part["pit"]]
     count = len(shares)
     even = 100 / count
-    names = [f"{100 * i // count} to {100 * (i + 1) // count} %" for i in range(count)]
+    names = [
+        tr("{} to {} %").format(100 * i // count, 100 * (i + 1) // count) for i in range(count)
+    ]
     inside = [0 < i < count - 1 for i in range(count)]
     return Chart(
         id="predicted-range",
-        title="Where the counts fell in their predicted range",
+        title=tr("Where the counts fell in their predicted range"),
         traces=[
             {
                 "type": "bar",
-                "name": "line items",
+                "name": tr("line items"),
                 "x": list(range(count)),
                 "y": shares,
                 "marker": {"color": ["accent" if middle else "warm" for middle in inside]},
                 "text": names,
                 "textposition": "none",
-                "hovertemplate": "%{text} of the range: %{y:.1f} % of line items<extra></extra>",
+                "hovertemplate": tr(
+                    "%{text} of the range: %{y:.1f} % of line items<extra></extra>"
+                ),
             },
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": "if the ranges are honest",
+                "name": tr("if the ranges are honest"),
                 "x": [-0.5, count - 0.5],
                 "y": [even, even],
                 "line": {"color": "muted", "width": 1.5, "dash": "dot"},
@@ -190,21 +202,21 @@ def _where_counts_fell(page: Page) -> Chart:
         ],
         layout=layout(
             xaxis=axis(
-                title="from the low end of the range to the high end",
+                title=tr("from the low end of the range to the high end"),
                 tickvals=[0, (count - 1) / 2, count - 1],
-                ticktext=["low", "middle", "high"],
+                ticktext=[tr("low"), tr("middle"), tr("high")],
                 range=[-0.6, count - 0.4],
             ),
-            yaxis=axis(ticksuffix=" %", rangemode="tozero", nticks=5),
+            yaxis=axis(ticksuffix=percent_sign(), rangemode="tozero", nticks=5),
         ),
         height=260,
         note=_range_note(page, f"scores:test.coverage.{at}", part),
-        columns=("Part of the range", "Line items there", "If honest"),
+        columns=(tr("Part of the range"), tr("Line items there"), tr("If honest")),
         rows=[
             (
                 names[i],
                 page.numbers.share(f"scores:test.coverage.{at}.pit.{i}", part["pit"][i], 1),
-                f"{even:.0f} %",
+                percent_text(even, 0),
             )
             for i in range(count)
         ],
@@ -214,22 +226,29 @@ def _where_counts_fell(page: Page) -> Chart:
 def _range_note(page: Page, key: str, part: dict[str, Any]) -> Markup:
     numbers = page.numbers
     interval = (
-        Markup(" ({} to {})").format(
+        Markup(tr(" ({} to {})")).format(
             numbers.share(f"{key}.low", part["low"]), numbers.share(f"{key}.high", part["high"])
         )
         if part["low"] is not None and part["high"] is not None
         else Markup("")
     )
     text = Markup(
-        "Each prediction comes with a range, and 80 % of line items should end up between its two "
-        "orange ends. {}{} did, of {} with at least 20 expected events: "
+        tr(
+            "Each prediction comes with a range, and 80 % of line items should end up "
+            "between its two orange ends. {}{} did, of {} with at least 20 expected "
+            "events: "
+        )
     ).format(
         numbers.share(f"{key}.coverage", part["coverage"]),
         interval,
         numbers.count(f"{key}.items", part["items"]) if part["items"] else NONE,
     )
     if part["coverage"] < HONEST[0]:
-        return text + Markup("the ranges are too narrow, so the plan is surer than it should be.")
+        return text + Markup(
+            tr("the ranges are too narrow, so the plan is surer than it should be.")
+        )
     if part["coverage"] > HONEST[1]:
-        return text + Markup("the ranges are wider than needed, so the plan is rather cautious.")
-    return text + Markup("about as it should be.")
+        return text + Markup(
+            tr("the ranges are wider than needed, so the plan is rather cautious.")
+        )
+    return text + Markup(tr("about as it should be."))

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.evaluation import Evaluation
+from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.next_test import Fact
 
 _MOST = 0.5  # with more of the log in use it is not its choices that leave evidence short
@@ -21,12 +22,12 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
     if "ess" in seen:
         found.append(
             (
-                "Usable evidence",
+                tr("Usable evidence"),
                 shown.count("diagnostics.ess", seen["ess"]),
-                Markup("{}s' worth, {} of the log{}").format(
+                Markup(tr("{}s' worth, {} of the log{}")).format(
                     unit,
                     shown.share("diagnostics.ess_share", seen["ess_share"]),
-                    f": the rest is too unlike what {shown.policy} would do"
+                    tr(": the rest is too unlike what {} would do").format(shown.policy)
                     if seen["ess_share"] < _MOST
                     else "",
                 ),
@@ -35,38 +36,40 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
     if "max_weight" in seen:
         found.append(
             (
-                "Largest weight",
+                tr("Largest weight"),
                 numbers.decimal(shown.key("diagnostics.max_weight"), seen["max_weight"], 1),
-                f"{unit}s of {shown.policy} stand behind the logged one that counts most",
+                tr("{}s of {} stand behind the logged one that counts most").format(
+                    unit, shown.policy
+                ),
             )
         )
     if seen.get("unsupported_share") is not None:
         found.append(
             (
-                "Never logged",
+                tr("Never logged"),
                 shown.share("diagnostics.unsupported_share", seen["unsupported_share"], 1),
-                f"of {shown.policy}'s choices were never tried in the log",
+                tr("of {}'s choices were never tried in the log").format(shown.policy),
             )
         )
     if (tail := seen.get("pareto_k")) is not None:
         found.append(
             (
-                "Tail of the weights",
+                tr("Tail of the weights"),
                 numbers.decimal(shown.key("diagnostics.pareto_k"), tail, 2),
-                "above 0.7 a few large weights rule, and intervals are too narrow",
+                tr("above 0.7 a few large weights rule, and intervals are too narrow"),
             )
         )
     if (agreed := seen.get("agreement")) and agreed.get("difference") is not None:
         found.append(
             (
-                "Two ways differ by",
+                tr("Two ways differ by"),
                 shown.reward("diagnostics.agreement.difference", agreed["difference"], sign=True),
                 _explained(agreed),
             )
         )
     found.append(
         (
-            f"{unit.capitalize()}s logged",
+            tr("{}s logged").format(unit.capitalize()),
             shown.count("rows", shown.ope["rows"]),
             _groups(shown),
         )
@@ -76,11 +79,13 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
 
 def _explained(agreed: Mapping[str, Any]) -> str:
     """Which two estimates differ, and whether chance explains it."""
-    names = f"{words.estimator(agreed['first'])} against {words.estimator(agreed['second'])}"
+    names = tr("{} against {}").format(
+        words.estimator(agreed["first"]), words.estimator(agreed["second"])
+    )
     if (z := agreed.get("z")) is None:
         return names
     far = abs(z) > 2.0  # standard errors, about one in twenty by chance
-    tail = "more than chance explains" if far else "chance explains it"
+    tail = tr("more than chance explains") if far else tr("chance explains it")
     return f"{names}: {tail}"
 
 
@@ -89,5 +94,9 @@ def _groups(shown: Evaluation) -> str:
     if units is None:
         return ""
     if shown.ope["evidence"] == "simulated":
-        return f"in {units:,} independent groups of simulated flights"
-    return f"in {units:,} independent groups" if units < shown.ope["rows"] else "each on its own"
+        return tr("in {:,} independent groups of simulated flights").format(units)
+    return (
+        tr("in {:,} independent groups").format(units)
+        if units < shown.ope["rows"]
+        else tr("each on its own")
+    )

@@ -8,18 +8,15 @@ from typing import Any
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import (
-    DOT,
     Chart,
     axis,
-    interval_rows,
-    labelled_rows,
     layout,
     legend,
-    padded,
-    upright,
 )
 from promopilot.experiments.report.evaluation import Evaluation
-from promopilot.experiments.report.numbers import bare
+from promopilot.experiments.report.interval_chart import interval_chart
+from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.numbers import bare, percent_sign
 
 _CENT = 100.0
 _TO = "\N{EN DASH}"
@@ -47,26 +44,26 @@ def weights_chart(shown: Evaluation) -> Chart:
             "hovertext": names,
             "y": values,
             "marker": {"color": color},
-            "hovertemplate": "weight %{hovertext}: %{y:.1f} %<extra></extra>",
+            "hovertemplate": tr("weight %{hovertext}: %{y:.1f} %<extra></extra>"),
         }
         for name, values, color in (
-            (f"of the {shown.unit}s", held, "before"),
-            ("of the evidence", carried, "accent"),
+            (tr("of the {}s").format(shown.unit), held, "before"),
+            (tr("of the evidence"), carried, "accent"),
         )
     ]
     return Chart(
         id=f"{shown.id}weights",
-        title=f"How much single {shown.unit}s count",
+        title=tr("How much single {}s count").format(shown.unit),
         traces=traces,
         layout=layout(
-            xaxis=axis(title="weight", type="category", showgrid=False, tickangle=0),
-            yaxis=axis(ticksuffix=" %", rangemode="tozero", nticks=6),
+            xaxis=axis(title=tr("weight"), type="category", showgrid=False, tickangle=0),
+            yaxis=axis(ticksuffix=percent_sign(), rangemode="tozero", nticks=6),
             bargroupgap=0.05,
             **legend(),
         ),
         height=320,
         note=_weights_note(shown, bins, total),
-        columns=("Weight", f"Logged {shown.unit}s", "Share of the evidence"),
+        columns=(tr("Weight"), tr("Logged {}s").format(shown.unit), tr("Share of the evidence")),
         rows=[
             (
                 _range(part),
@@ -84,40 +81,37 @@ def clipping_chart(shown: Evaluation) -> Chart:
     """The estimate with the largest weights lowered to a cap, for several caps."""
     table = shown.seen["clip_sensitivity"]
     rows = [(at, row) for at, row in enumerate(table) if _is_known(row)]
-    labels = [_capped(shown, row) for _, row in rows]
-    values = [row["estimate"] for _, row in rows]
-    ends = [(row["low"], row["high"]) for _, row in rows]
-    lines = labelled_rows(labels, DOT)
     logged, text = shown.ope["logged_value"], shown.rewards.text
-    hover = [
-        f"{text(v)}<br>{text(low)} to {text(high)}"
-        for v, (low, high) in zip(values, ends, strict=True)
+    dots = [
+        (
+            _capped(shown, row),
+            row["estimate"],
+            (row["low"], row["high"]),
+            "muted",
+            tr("{}<br>{} to {}").format(*(text(row[k]) for k in ("estimate", "low", "high"))),
+        )
+        for _, row in rows
     ]
-    return Chart(
-        id=f"{shown.id}clipping",
-        title="If the largest weights were lowered",
-        traces=[interval_rows(lines, values, ends, ["muted"] * len(rows), hover)],
-        layout=layout(
-            yaxis=lines.axis,
-            xaxis=axis(
-                nticks=6,
-                zeroline=False,
-                range=padded([logged, *(v for pair in ends for v in pair)]),
-                **shown.rewards.ticks,
-            ),
-            annotations=lines.names,
-            shapes=[upright(logged, "muted", "dot")],
+    return interval_chart(
+        f"{shown.id}clipping",
+        tr("If the largest weights were lowered"),
+        dots,
+        _clipping_note(shown, [row for _, row in rows]),
+        ticks=shown.rewards.ticks,
+        lines=((logged, "muted", "dot"),),
+        columns=(
+            tr("Largest weight"),
+            tr("Estimate"),
+            tr("{} interval").format(shown.sure),
+            tr("Weights lowered"),
         ),
-        height=lines.height + 40,
-        note=_clipping_note(shown, [row for _, row in rows]),
-        columns=("Largest weight", "Estimate", f"{shown.sure} interval", "Weights lowered"),
-        rows=[
+        figures=[
             (
                 shown.numbers.decimal(
                     shown.key(f"diagnostics.clip_sensitivity.{at}.cap"), row["cap"], 1
                 ),
                 shown.reward(f"diagnostics.clip_sensitivity.{at}.estimate", row["estimate"]),
-                Markup("{} to {}").format(
+                Markup(tr("{} to {}")).format(
                     shown.reward(f"diagnostics.clip_sensitivity.{at}.low", row["low"]),
                     shown.reward(f"diagnostics.clip_sensitivity.{at}.high", row["high"]),
                 ),
@@ -184,22 +178,28 @@ def _short(value: float) -> str:
 def _capped(shown: Evaluation, row: dict[str, Any]) -> str:
     cap = bare(row["cap"], 1)
     if not row["clip_share"]:
-        return f"no weight lowered (the largest is {cap})"
-    return f"at most {cap}: {bare(_CENT * row['clip_share'], 1)} % of the {shown.unit}s lowered"
+        return tr("no weight lowered (the largest is {})").format(cap)
+    return tr("at most {}: {} % of the {}s lowered").format(
+        cap, bare(_CENT * row["clip_share"], 1), shown.unit
+    )
 
 
 def _weights_note(shown: Evaluation, bins: list[dict[str, Any]], total: int) -> Markup:
     text = Markup(
-        "A weight says how many {}s of {} stand behind a logged one: 0 where {} would never do "
-        "what was done, 1 where it would do it as often."
+        tr(
+            "A weight says how many {}s of {} stand behind a logged one: 0 where {} would never do "
+            "what was done, 1 where it would do it as often."
+        )
     ).format(shown.unit, shown.policy, shown.policy)
     if "tail_mass" in shown.seen:
         text += Markup(
-            " The 1 % that count most carry {} of the evidence: the more it is, the more the "
-            "answer hangs on few."
+            tr(
+                " The 1 % that count most carry {} of the evidence: the more it is, the more the "
+                "answer hangs on few."
+            )
         ).format(shown.share("diagnostics.tail_mass", shown.seen["tail_mass"]))
     if bins and bins[0]["to"] == 0:
-        text += Markup(" {} of {} say nothing, as their weight is 0.").format(
+        text += Markup(tr(" {} of {} say nothing, as their weight is 0.")).format(
             shown.count("diagnostics.weight_histogram.0.units", bins[0]["units"]), f"{total:,}"
         )
     return text
@@ -208,16 +208,16 @@ def _weights_note(shown: Evaluation, bins: list[dict[str, Any]], total: int) -> 
 def _clipping_note(shown: Evaluation, rows: list[dict[str, Any]]) -> Markup:
     logged = shown.ope["logged_value"]
     sides = {row["estimate"] > logged for row in rows}
-    head = (
+    head = tr(
         "Lowering the largest weights makes the estimate steadier and pulls it from what the "
         "policy would do. "
     )
     if len(sides) == 1:
-        side = "above" if sides == {True} else "below"
-        tail = f"All stay {side} what was logged (dotted line)."
+        side = tr("above") if sides == {True} else tr("below")
+        tail = tr("All stay {} what was logged (dotted line).").format(side)
     else:
-        tail = (
-            "Here it changes sides of what was logged (dotted line): the answer hangs on the few "
-            f"{shown.unit}s that count most."
-        )
+        tail = tr(
+            "Here it changes sides of what was logged (dotted line): the answer hangs on the "
+            "few {}s that count most."
+        ).format(shown.unit)
     return Markup("{}{}").format(head, tail)

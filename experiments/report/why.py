@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import Cell, Chart, axis, labelled_rows, layout
-from promopilot.experiments.report.numbers import NONE
+from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.numbers import NONE, percent_sign, percent_text
 from promopilot.experiments.report.section import Page, Section
 
 SHOWN = 8  # promotions
@@ -48,26 +49,29 @@ def section(page: Page) -> Section:
             "trusted": test is None or test["holds"],
             "rows": [_reason(page, rate, n) for n in range(min(SHOWN, len(found["promotions"])))],
             "by_word": _word_by_word(page) if test is None or test["holds"] else [],
-            "columns": ("Word", *(words.capital(_asked(page, name)) for name in found["rates"])),
+            "columns": (
+                tr("Word"),
+                *(words.capital(_asked(page, name)) for name in found["rates"]),
+            ),
             "note": _note(page, rate),
         }
-    return Section("why", "Why these predictions", "why.html", view, "Why")
+    return Section("why", tr("Why these predictions"), "why.html", view, tr("Why"))
 
 
 def _asked(page: Page, rate: str) -> str:
     """What a rate is the chance of, in words."""
     first, second = page.run.first_event, page.run.second_event
     return {
-        "ctr": f"“{first}” per exposure",
-        "cvr": f"“{second}” after “{first}”",
-        "ctcvr": f"“{second}” per exposure",
+        "ctr": tr("“{}” per exposure").format(first),
+        "cvr": tr("“{}” after “{}”").format(second, first),
+        "ctcvr": tr("“{}” per exposure").format(second),
     }[rate]
 
 
 def _fields_chart(page: Page, rate: str) -> Chart:
     sizes = {name: float(each[rate]) for name, each in page.run.explanations["fields"].items()}
     order = sorted(sizes, key=lambda name: -sizes[name])
-    names = [words.FIELDS.get(name, words.spaced(name)) for name in order]
+    names = [words.field(name) for name in order]
     rows = labelled_rows(names, 20)
     values = [sizes[name] for name in order]
     cells = {
@@ -75,38 +79,40 @@ def _fields_chart(page: Page, rate: str) -> Chart:
         for name in order
     }
     note = Markup(
-        "How far each field moves the predicted chance of {} away from the average of the "
-        "promotions explained, up or down. Most is set by the {}: {} on average."
+        tr(
+            "How far each field moves the predicted chance of {} away from the average of the "
+            "promotions explained, up or down. Most is set by the {}: {} on average."
+        )
     ).format(_asked(page, rate), names[0], cells[order[0]])
     if len(order) > 1:
-        note += Markup(" Least by the {}: {}.").format(names[-1], cells[order[-1]])
+        note += Markup(tr(" Least by the {}: {}.")).format(names[-1], cells[order[-1]])
     return Chart(
         id="why-fields",
-        title="What sets the promotions apart",
+        title=tr("What sets the promotions apart"),
         traces=[_bars(values, rows.at, ["accent"] * len(values))],
         layout=layout(
             yaxis=rows.axis,
-            xaxis=axis(ticksuffix=" %", range=[0, 1.2 * (max(values) or 1.0)], nticks=6),
+            xaxis=axis(ticksuffix=percent_sign(), range=[0, 1.2 * (max(values) or 1.0)], nticks=6),
             annotations=rows.names,
         ),
         height=rows.height + 40,
         note=note,
-        columns=("Field", "Moves the chance by"),
+        columns=(tr("Field"), tr("Moves the chance by")),
         rows=[(words.capital(name), cells[key]) for name, key in zip(names, order, strict=True)],
     )
 
 
 _TAKEN_OUT = {
-    "raising": "words said to raise it",
-    "random": "as many words at random",
-    "lowering": "words said to lower it",
+    "raising": later("words said to raise it"),
+    "random": later("as many words at random"),
+    "lowering": later("words said to lower it"),
 }
 
 
 def _test_chart(page: Page, rate: str) -> Chart:
     key = f"explanations:comprehensiveness.{rate}"
     test = page.run.explanations["comprehensiveness"][rate]
-    rows = labelled_rows(list(_TAKEN_OUT.values()), 20)
+    rows = labelled_rows([tr(name) for name in _TAKEN_OUT.values()], 20)
     values = [float(test[f"{kind}_pct"]) for kind in _TAKEN_OUT]
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.2 * ((high - low) or 1.0)
@@ -115,7 +121,7 @@ def _test_chart(page: Page, rate: str) -> Chart:
     beyond = {
         kind: (
             percent(f"{key}.{kind}_vs_random_pct", test[f"{kind}_vs_random_pct"]),
-            Markup("{} to {}").format(
+            Markup(tr("{} to {}")).format(
                 *(
                     percent(
                         f"{key}.{kind}_vs_random_ci95.{end}", test[f"{kind}_vs_random_ci95"][end]
@@ -128,19 +134,24 @@ def _test_chart(page: Page, rate: str) -> Chart:
     }
     return Chart(
         id="why-test",
-        title="What happens when words are taken out of the texts",
+        title=tr("What happens when words are taken out of the texts"),
         traces=[_bars(values, rows.at, ["warm", "before", "accent"])],
         layout=layout(
             yaxis=rows.axis,
-            xaxis=axis(ticksuffix=" %", range=[low - room, high + room], nticks=6),
+            xaxis=axis(ticksuffix=percent_sign(), range=[low - room, high + room], nticks=6),
             annotations=rows.names,
         ),
         height=rows.height + 40,
         note=_verdict(page, test, changed),
-        columns=("Taken out", "Changes the chance by", "Against random words", "95 % interval"),
+        columns=(
+            tr("Taken out"),
+            tr("Changes the chance by"),
+            tr("Against random words"),
+            tr("95 % interval"),
+        ),
         rows=[
             (
-                words.capital(name),
+                words.capital(tr(name)),
                 changed[kind],
                 *beyond.get(kind, (NONE, NONE)),
             )
@@ -151,10 +162,12 @@ def _test_chart(page: Page, rate: str) -> Chart:
 
 def _verdict(page: Page, test: dict[str, Any], changed: dict[str, Markup]) -> Markup:
     text = Markup(
-        "Does the predictor go by the words named below? They were taken out of the texts and the "
-        "texts predicted anew. Without the words said to raise it, the chance changes by {}; "
-        "without as many words drawn at random by {}; without those said to lower it by {} (means "
-        "over {} texts). "
+        tr(
+            "Does the predictor go by the words named below? They were taken out of the "
+            "texts and the texts predicted anew. Without the words said to raise it, the "
+            "chance changes by {}; without as many words drawn at random by {}; without "
+            "those said to lower it by {} (means over {} texts). "
+        )
     ).format(
         changed["raising"],
         changed["random"],
@@ -163,13 +176,17 @@ def _verdict(page: Page, test: dict[str, Any], changed: dict[str, Markup]) -> Ma
     )
     if test["holds"]:
         return text + Markup(
-            "Both kinds move it their way by more than random words do, beyond chance: the words "
-            "do tell what the predictor goes by. Whether customers go by them too, only a test of "
-            "two wordings can tell."
+            tr(
+                "Both kinds move it their way by more than random words do, beyond chance: "
+                "the words do tell what the predictor goes by. Whether customers go by them "
+                "too, only a test of two wordings can tell."
+            )
         )
     return text + Markup(
-        "That is not beyond what random words do, so the words must not be trusted, and none is "
-        "named below."
+        tr(
+            "That is not beyond what random words do, so the words must not be trusted, "
+            "and none is named below."
+        )
     )
 
 
@@ -203,15 +220,18 @@ def _note(page: Page, rate: str) -> Markup:
     found = page.run.explanations
     count, shown = len(found["promotions"]), min(SHOWN, len(found["promotions"]))
     text = Markup(
-        "The {} promotions with most planned money. “Against average” holds the chance of {} where "
-        "the plan shows the promotion against the average of the {} promotions explained, and the "
-        "fields say how it comes about. Words are held against the same text without them. Effects "
-        "multiply: two words of +10 % make +21 %. What the wording and a column both tell, a "
-        "discount for instance, is shared between them."
+        tr(
+            "The {} promotions with most planned money. “Against average” holds the "
+            "chance of {} where the plan shows the promotion against the average of the "
+            "{} promotions explained, and the fields say how it comes about. Words are "
+            "held against the same text without them. Effects multiply: two words of +10 "
+            "% make +21 %. What the wording and a column both tell, a discount for "
+            "instance, is shared between them."
+        )
     ).format(shown, _asked(page, rate), page.numbers.count("average:explained", count))
     more = found["promotions_in_plan"] - count
     if more > 0:
-        text += Markup(" The {} promotions with least money are not explained.").format(
+        text += Markup(tr(" The {} promotions with least money are not explained.")).format(
             page.numbers.count("average:not_explained", more)
         )
     return text
@@ -225,7 +245,7 @@ def _bars(values: list[float], at: list[float], colors: list[str]) -> dict[str, 
         "y": at,
         "width": 18,
         "marker": {"color": colors},
-        "text": [f"{value:.1f} %".replace("-", "\N{MINUS SIGN}") for value in values],
+        "text": [percent_text(value, 1) for value in values],
         "textposition": "outside",
         "cliponaxis": False,
         "textfont": {"color": "muted"},
@@ -247,7 +267,7 @@ def _reason(page: Page, rate: str, number: int) -> Reason:
         for index, word in enumerate(found["words"])
     ]
     fields = [
-        (float(effect[rate]), words.FIELDS.get(field, words.spaced(field)), f"fields.{field}")
+        (float(effect[rate]), words.field(field), f"fields.{field}")
         for field, effect in found["fields"].items()
     ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from promopilot.experiments.report.language import tr
+
 # Policies: plain name, and what it does in a few words.
 POLICIES: dict[str, tuple[str, str]] = {
     "current_mix": ("current mix", "what the last four weeks spent on the same weekday"),
@@ -155,6 +157,9 @@ UNITS = {
     "sequential": "episode",
 }
 
+# What a test deals to its groups, where that is nothing that is decided at once.
+DEALT = {"day": "day", "cluster": "cluster"}
+
 # Tests to run next: plain name, and how it goes.
 DESIGNS: dict[str, tuple[str, str]] = {
     "holdout": ("Split at random", "one part gets the policy, another goes on as before"),
@@ -255,56 +260,6 @@ BACKTEST: dict[str, tuple[str, str]] = {
     ),
 }
 
-# Parameters of the market as `market/sources.json` calls them.
-PARAMETERS = {
-    "rates": "response rates",
-    "rates' uncertainty": "uncertainty of the response rates",
-    "rates' random walk": "slow swings of all response rates together",
-    "day-to-day noise of rates": "day-to-day swings of all response rates together",
-    "drift of promotions": "changes of single promotions during the flight",
-    "supply": "exposures that can be bought",
-    "weekday season": "weekday pattern",
-    "supply level": "exposures that there were before the flight",
-    "supply trend": "growth or decline of exposures",
-    "day-to-day noise of supply": "day-to-day swings of exposures",
-    "supply's random walk": "slow swings of all exposures together",
-    "events": "days known to be special",
-    "people per segment": "people per segment",
-    "current mix": "current mix",
-    "saturation": "shape of the response curves",
-    "reach": "share of the exposures that one line item can get",
-    "price noise": "day-to-day swings of media prices",
-    "price level": "level of media prices",
-    "fatigue": "people tiring of what they see",
-    "fatigue carried in": "how tired people are when the flight begins",
-    "delay of conversions": "how late orders are seen",
-    "conversions carried in": "orders still to be seen when the flight begins",
-    "price": "product price",
-    "discount": "discount",
-    "margin": "margin",
-    "incrementality": "share of orders that the promotion caused",
-    "unit_subsidy": "discount that you bear per order",
-    "conversion_value": "what a customer pays per order",
-    "stock": "stock",
-}
-
-# What a parameter's source leaves unsaid.
-MEANINGS = {
-    "saturation": "Each further unit of money buys fewer new exposures; this says how fast.",
-    "price noise": "Prices drift from day to day and come back to their mean.",
-    "fatigue": "What the first event's rate is multiplied by, n the exposures per person so far.",
-    "fatigue carried in": "Exposures of the last days count when the first day is planned.",
-    "weekday season": "How much more or less can be bought on each day of the week.",
-    "supply trend": "Growth or decline a day, carried on through the flight.",
-    "day-to-day noise of supply": "What weekday and trend leave open, anew every day.",
-    "supply's random walk": "Where a season that was never seen may lead; it grows with each day.",
-    "rates' random walk": "All rates may rise or fall together over the weeks.",
-    "drift of promotions": "A promotion's rate may wander, or fall at once and stay low.",
-    "delay of conversions": "Orders come days after the exposure; late ones count for their day.",
-    "events": "Holidays and sales that you have marked; they change what can be bought.",
-    "incrementality": "The other orders would have been placed anyway.",
-}
-
 STAGES = {
     "data": "building the tables",
     "predictor": "training the predictor",
@@ -320,12 +275,54 @@ STAGES = {
 
 def policy(name: str) -> str:
     """Plain name of a policy."""
-    return POLICIES[name][0] if name in POLICIES else spaced(name)
+    return tr(POLICIES[name][0]) if name in POLICIES else spaced(name)
+
+
+def what_policy_does(name: str) -> str:
+    """What a policy does, in a few words; empty where no table says it."""
+    return tr(POLICIES[name][1]) if name in POLICIES else ""
 
 
 def stress(name: str) -> str:
     """Plain name of a market that is not as believed."""
-    return STRESSES[name][0] if name in STRESSES else spaced(name)
+    return tr(STRESSES[name][0]) if name in STRESSES else spaced(name)
+
+
+def baseline(name: str) -> tuple[str, str]:
+    """What the predictor is compared with, and what that knows."""
+    plain, knows = BASELINES[name]
+    return tr(plain), tr(knows)
+
+
+def curve(family: str) -> tuple[str, str]:
+    """Plain name of a family of response curves, and what it says."""
+    plain, meaning = CURVES[family]
+    return tr(plain), tr(meaning)
+
+
+def field(name: str) -> str:
+    """Plain name of what the predictor knows."""
+    return tr(FIELDS[name]) if name in FIELDS else spaced(name)
+
+
+def basis(name: str) -> str:
+    """What a line item's basis means."""
+    return tr(BASIS[name])
+
+
+def unit(kind: str) -> str:
+    """What is decided at once in a kind of log."""
+    return tr(UNITS.get(kind, "decision"))
+
+
+def dealt(name: str) -> str:
+    """What a test deals to its groups."""
+    return tr(DEALT.get(name, UNITS.get(name, spaced(name))))
+
+
+def stage(name: str) -> str:
+    """What a stage of the run does."""
+    return tr(STAGES[name]) if name in STAGES else spaced(name)
 
 
 def told_verdict(
@@ -337,33 +334,33 @@ def told_verdict(
         result: The content of `ope.json`.
         verdicts: Both for each verdict: `VERDICTS` or `POLICY_VERDICTS`.
     """
-    verdict, outlook = result["verdict"], result.get("outlook")
-    if verdict == "test_first" and outlook in OUTLOOKS:
-        return OUTLOOKS[outlook]
-    return verdicts.get(verdict, (spaced(verdict), ""))
+    found = outlook(result)
+    if found is not None:
+        headline, advice = OUTLOOKS[found]
+    else:
+        headline, advice = verdicts.get(result["verdict"], (spaced(result["verdict"]), ""))
+    return tr(headline), tr(advice)
+
+
+def outlook(result: Mapping[str, Any]) -> str | None:
+    """The outlook that is told in place of an evaluation's verdict; None where the verdict is."""
+    found = result.get("outlook")
+    return found if result["verdict"] == "test_first" and found in OUTLOOKS else None
 
 
 def estimator(name: str) -> str:
     """Plain name of a way of estimating."""
-    return ESTIMATORS[name][0] if name in ESTIMATORS else spaced(name)
+    return tr(ESTIMATORS[name][0]) if name in ESTIMATORS else spaced(name)
+
+
+def trusts(name: str) -> str:
+    """What a way of estimating trusts; empty where no table says it."""
+    return tr(ESTIMATORS[name][1]) if name in ESTIMATORS else ""
 
 
 def objective(name: str) -> str:
     """Plain name of what the plan maximises."""
-    return OBJECTIVES.get(name, spaced(name))
-
-
-def parameter(name: str, placements: dict[str, str]) -> str:
-    """Plain name of a market parameter.
-
-    Args:
-        name: As in `market/sources.json`.
-        placements: Text of each placement by its id.
-    """
-    place = name.removeprefix("price of ")
-    if place != name:
-        return f"cost of exposures: {placements.get(place, place)}"
-    return PARAMETERS.get(name, spaced(name))
+    return tr(OBJECTIVES[name]) if name in OBJECTIVES else spaced(name)
 
 
 def spaced(name: str) -> str:
@@ -378,4 +375,6 @@ def capital(text: str) -> str:
 
 def listed(parts: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    if len(parts) == 1:
+        return parts[0]
+    return tr("{} and {}").format(tr(", ").join(parts[:-1]), parts[-1])

@@ -222,7 +222,8 @@ def test_curves_go_through_what_the_response_says(run: Path, figures: Figures) -
             catalog.segment_ids[catalog.segment[i]],
         )
     )
-    curve, plan_point = (figures.charts["curve-0"]["data"][n] for n in (1, 3))
+    traces = {trace["name"]: trace for trace in figures.charts["curve-0"]["data"]}
+    curve, plan_point = traces["response"], traces["plan"]
     reach = 0.4 * world.supply[:, catalog.pool[item]].mean()
     bought = response.impressions(
         np.array(curve["x"]), np.full(60, world.unit_cost[item]), np.full(60, reach)

@@ -12,7 +12,7 @@ import pytest
 
 from promopilot.experiments import market_laws
 from promopilot.experiments.errors import RunFolderError
-from promopilot.experiments.report import render_report, words, write_report
+from promopilot.experiments.report import parameter_names, render_report, words, write_report
 from promopilot.experiments.report.numbers import typeset
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -184,6 +184,7 @@ def test_charts_are_what_plotly_draws(html: str) -> None:
     from plotly.graph_objects import Figure
 
     text = json.dumps(charts(html))
+    text = re.sub(r'("colorscale": )\[\[0, "\w+"\], \[1, "\w+"\]\]', r'\1"Greys"', text)
     painted = re.sub(r'("[a-z]*color": )("[a-z0-9]+"|\[("[a-z]+"(, )?)+\])', r'\1"#123456"', text)
     drawn = [Figure(chart) for chart in json.loads(painted)]  # raises on what is not plotly's
     assert len(drawn) > 10
@@ -458,14 +459,14 @@ def test_parameters_are_grouped_by_what_they_rest_on(html: str) -> None:
 
 def test_every_parameter_that_a_market_may_name_has_a_plain_name(run: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(run, tmp_path / "run"))
-    named = {*words.PARAMETERS, *words.MEANINGS, *market_laws.NAMES.values()}
+    named = {*parameter_names.PARAMETERS, *parameter_names.MEANINGS, *market_laws.NAMES.values()}
     sources = {name: "prior: so it is said" for name in sorted(named)}
     sources |= {"a_name nobody_knows": "estimate: 1 ± 2", "price of nowhere": "data"}
     (copied / "market" / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
     text = read(render_report(copied)).text
-    assert named <= words.PARAMETERS.keys()
-    assert all(plain in text for plain in words.PARAMETERS.values())
-    assert all(meaning in text for meaning in words.MEANINGS.values())
+    assert named <= parameter_names.PARAMETERS.keys()
+    assert all(plain in text for plain in parameter_names.PARAMETERS.values())
+    assert all(meaning in text for meaning in parameter_names.MEANINGS.values())
     assert "a name nobody knows" in text
     assert "cost of exposures: nowhere" in text
 
