@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from promopilot.experiments.bench import agents, market
+from promopilot.experiments.bench import agents, market, studio
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ from promopilot.experiments.bench import agents, market
                 *("ppo_steps_per_second", "replanner_decision_ms"),
                 *("mpc_decision_ms", "ppo_decision_ms"),
             },
+        ),
+        (
+            studio.measure,
+            {*("line_items", "budget_seconds", "limits_seconds", "step_seconds")},
         ),
     ],
 )
