@@ -80,6 +80,12 @@ class BudgetConfig(Section):
     overrun: Literal["close", "book"] = "close"
 
 
+class LimitsConfig(Section):
+    """What a plan must keep to, beside the budget; policies are trained and compared under it."""
+
+    file: Path | None = None  # limits.yaml; a relative path starts at the config file
+
+
 class AssumptionsConfig(Section):
     """What holds where the tables say nothing; each use is marked as an assumption in the report.
 
@@ -113,6 +119,14 @@ class SimulateConfig(Section):
     flights_lookahead: int = Field(default=64, ge=2, le=100_000)
 
 
+class AttributionConfig(Section):
+    """How conversions are credited to the day of the impression, as your platform counts them."""
+
+    # Days after which a conversion no longer counts: 30 by default in Google Ads, 7 in Meta's.
+    # `data check` warns of days younger than that.
+    window_days: int = Field(default=30, ge=1, le=365)
+
+
 class BacktestConfig(Section):
     """The market against the last weeks before the flight, fitted on what was known before them."""
 
@@ -131,6 +145,12 @@ class AgentsConfig(Section):
     dqn: DqnSettings = DqnSettings()
 
 
+class ReportConfig(Section):
+    """The page that a run ends with."""
+
+    language: Literal["en", "zh"] = "en"  # English or Chinese; files and their columns stay English
+
+
 class RunConfig(Section):
     """Everything that decides a run; the same config and version give the same plan."""
 
@@ -139,23 +159,26 @@ class RunConfig(Section):
     flight: FlightConfig = FlightConfig()
     split: SplitConfig = SplitConfig()
     budget: BudgetConfig = BudgetConfig()
+    limits: LimitsConfig = LimitsConfig()
     objective: Literal["net_profit", "profit", "revenue", "conversions"] = "net_profit"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")  # ISO 4217; one for all money
     assumptions: AssumptionsConfig = AssumptionsConfig()
+    attribution: AttributionConfig = AttributionConfig()
     market: MarketSettings = MarketSettings()
     backtest: BacktestConfig = BacktestConfig()
     predictor: PredictorSettings = PredictorSettings()
     agents: AgentsConfig = AgentsConfig()
     ope: OpeSettings = OpeSettings()
     simulate: SimulateConfig = SimulateConfig()
+    report: ReportConfig = ReportConfig()
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Reads a YAML file over the defaults, then `overrides` such as "budget.total=5000".
 
-    A relative folder in it (`data.folder`, `predictor.base_model`) starts at the file's folder, or
-    at the working directory where an override gives it, and is made absolute. A base model "a/b"
-    that is no folder there is a name on the hub and stays as it is.
+    A relative path in it (`data.folder`, `limits.file`, `predictor.base_model`) starts at the
+    file's folder, or at the working directory where an override gives it, and is made absolute. A
+    base model "a/b" that is no folder there is a name on the hub and stays as it is.
 
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value of a wrong type or range.
@@ -242,9 +265,9 @@ def first_difference(before: RunConfig, now: RunConfig) -> tuple[str, object, ob
 
 
 _ABSENT = "absent"
-# Keys that name a folder.
+# Keys that name a folder or file.
 _FOLDERS = (
-    *(("data", "folder"), ("predictor", "base_model")),
+    *(("data", "folder"), ("predictor", "base_model"), ("limits", "file")),
     *(("ope", "predictor"), ("ope", "data")),
 )
 

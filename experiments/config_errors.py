@@ -47,7 +47,8 @@ def path_of(location: Location) -> str:
 def _unknown_key(location: Location, path: str, root: type[BaseModel]) -> str:
     owner = _annotation_at(root, location[:-1])
     model = next((m for m in _members(owner) if _is_model(m)), None)
-    valid = list(model.model_fields) if model is not None else []
+    fields = model.model_fields if model is not None else {}
+    valid = [field.alias or name for name, field in fields.items()]
     near = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"valid here: {', '.join(valid)}"
     return f"unknown key `{path}`; {hint}"
@@ -73,7 +74,7 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
-        return get_args(annotation)
+        return tuple(one for part in get_args(annotation) for one in _members(part))
     return (annotation,)
 
 

@@ -17,6 +17,10 @@ class LogError(ValueError):
     """A decision log, policy file or reward file that offline evaluation cannot use."""
 
 
+class ComparisonError(ValueError):
+    """Plans, runs or what happened that cannot be set side by side."""
+
+
 class MissingPackageError(ValueError):
     """An optional package is not installed; the message names the extra that brings it."""
 

@@ -15,6 +15,7 @@ from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import load_config
 from promopilot.experiments.config_comments import commented_yaml
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.limits.sample import SAMPLE
 
 Ints = NDArray[np.int64]
 
@@ -47,6 +48,7 @@ WEEKDAYS = (0.95, 0.92, 0.94, 1.0, 1.12, 1.15, 0.92)  # season, Monday first
 README = """# A start with promopilot
 
 - `config.yaml`: every key with its unit and default; what you delete falls back to the default.
+- `limits.yaml`: what every plan keeps to; a promotion may change by 20 % a day, the rest is yours.
 - `data/`: MADE-UP tables of a small shop ({days} days, {promotions} promotions, {placements}
   placements, {segments} segments). Replace them with yours, keeping the column names.
 
@@ -74,6 +76,7 @@ def write_example(directory: Path, seed: int = 0) -> list[str]:
         text = frame.to_csv(index=False, lineterminator="\n")
         write_text_atomic(directory / "data" / f"{name}.csv", text)
     write_text_atomic(directory / "README.md", _readme(directory))
+    write_text_atomic(directory / "limits.yaml", SAMPLE)
     write_text_atomic(directory / "config.yaml", _config())
     return sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
 
@@ -133,13 +136,14 @@ def _config() -> str:
     from promopilot.experiments.cli.settings import packaged
 
     config = load_config(packaged("example"))
-    # The folder is the one beside the file, whatever it is called.
+    # Folder and limits are those beside the file, whatever their folder is called.
     body = commented_yaml(
-        config, frozenset({"data.folder", "data.complete_journey", "data.synthetic"})
+        config, frozenset({"data.folder", "data.complete_journey", "data.synthetic", "limits.file"})
     )
     folder = "data:\n  # Folder of the tables; a relative path starts at this file.\n  folder: data"
+    limits = "limits:\n  # A relative path starts here; null: no limits.\n  file: limits.yaml"
     return "# promopilot: every key, with its unit and default. Delete what you do not need.\n" + (
-        body.replace("data:", folder, 1)
+        body.replace("data:", folder, 1).replace("\nlimits:", f"\n{limits}", 1)
     )
 
 

@@ -32,18 +32,21 @@ def versions() -> dict[str, str]:
     return found
 
 
-def input_digests(folder: Path | None) -> dict[str, str]:
+def input_digests(folder: Path | None, limits: Path | None = None) -> dict[str, str]:
     """SHA-256 of every table in a data folder, by "data/<file>"; other files are left out.
 
-    Without a folder the tables are the run's own, and there is no input.
+    And of the file of limits, by "limits/<file>". Without a folder the tables are the run's own.
     """
     from promopilot.experiments.tables.files import SUFFIXES
     from promopilot.experiments.tables.schema import SOURCES_FILE, TABLES
 
+    given = [limits] if limits is not None and limits.is_file() else []
+    found = {f"limits/{file.name}": digest(file) for file in given}
     if folder is None:
-        return {}
+        return found
     names = [table.name + suffix for table in TABLES for suffix in SUFFIXES] + [SOURCES_FILE]
-    return {f"data/{name}": digest(folder / name) for name in names if (folder / name).is_file()}
+    here = [name for name in names if (folder / name).is_file()]
+    return found | {f"data/{name}": digest(folder / name) for name in here}
 
 
 def write_manifest(

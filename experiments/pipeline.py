@@ -24,7 +24,8 @@ def run(config: RunConfig, folder: RunFolder, progress: Progress) -> dict[str, A
             user's input, said in one sentence; finished stages are kept.
     """
     stages = Stages(config, folder, progress)
-    folder.record_inputs(input_digests(config.data.folder))  # before the tables are read
+    inputs = input_digests(config.data.folder, config.limits.file)
+    folder.record_inputs(inputs)  # before they are read
     stages.begin()
     folder.run_stage("data", stages.data, progress)  # data/, where it is built
     folder.run_stage("predictor", stages.predictor, progress)  # predictor/

@@ -31,8 +31,9 @@ FORMAT = "promopilot run folder 1"  # marks a folder as ours: only such a folder
 
 # What a run may write (contract): `--overwrite` deletes these names and no other.
 OUTPUTS = (
-    *("data", "predictor", "market", "policy", "ope", "plans", "simulations.json"),
+    *("data", "predictor", "market", "policy", "ope", "plans", "updates", "simulations.json"),
     *("plan.csv", "plan_summary.csv", "columns.md", "plan_value.json", "scores.json"),
+    *("scenarios.json", "scenarios.csv"),
     *("explanations.json", "backtest.json", "afterwards.json", CHECKPOINT),
     *(f"{COURSE}{agent}" for agent in ("ppo", "dqn")),
     *("metrics.json", "manifest.json", "report.html", "error.log", CONFIG, STAGES),
@@ -148,8 +149,8 @@ class RunFolder:
         """Notes what the run rests on, or, where it goes on, checks that this is still the same.
 
         Args:
-            digests: SHA-256 of every table read from outside, by "data/<file>"; see
-                `manifest.input_digests`. Take them before the tables are read.
+            digests: SHA-256 of every file read from outside, by "data/<file>" and
+                "limits/<file>"; see `manifest.input_digests`. Take them before the tables are read.
 
         Raises:
             RunFolderError: The run was begun with other tables or another promopilot.
@@ -178,10 +179,12 @@ class RunFolder:
                 changed = "is gone"
             elif name not in self.inputs:
                 changed = "is new"
-            file = (self.config.data.folder or Path()) / name.removeprefix("data/")
+            file = self.config.limits.file
+            if file is None or name.startswith("data/"):
+                file = (self.config.data.folder or Path()) / name.removeprefix("data/")
             raise RunFolderError(
                 f"{file} {changed} since the run in {self.path} began, and its finished stages "
-                "rest on the tables as they were; start anew with --overwrite, or put the file "
+                "rest on it as it was; start anew with --overwrite, or put the file "
                 "back as it was"
             )
 

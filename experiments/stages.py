@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Rollout
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import RunConfig
+from promopilot.experiments.currency import require_currency
 from promopilot.experiments.dates import (
     Dates,
     require_conversions,
@@ -22,6 +24,9 @@ from promopilot.experiments.dates import (
     resolve_dates,
 )
 from promopilot.experiments.explanations import EXPLANATIONS, explain_run
+from promopilot.experiments.limits.file import read_limits
+from promopilot.experiments.limits.of_run import save_unlimited
+from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.manifest import write_manifest
 from promopilot.experiments.metrics import METRICS, SCORES, SOURCES
 from promopilot.experiments.parts import parts_before, rows_of
@@ -97,8 +102,11 @@ class Stages:
 
         resolve(self.config.predictor.base_model)
         if self.config.data.folder is not None:
+            require_currency(self.config, self.read)
             require_conversions(self.tables, self.dates)  # reads and checks tables and dates
             require_history(self.tables.performance, self.dates.start)
+        if self.config.limits.file is not None:
+            read_limits(self.config.limits.file)
 
     def data(self, work: Path) -> None:
         """Build the tables, where the config asks for it."""
@@ -114,8 +122,10 @@ class Stages:
 
     def predictor(self, work: Path) -> None:
         """Fine-tune the predictor on the fitting days; the choosing days stop it."""
+        from promopilot.experiments.limits.beforehand import check_beforehand
         from promopilot.predictors import fit
 
+        check_beforehand(self.tables, self.config, self.dates)
         parts = parts_before(self.tables, self.dates, self.config)
         fit(
             parts.fit,
@@ -137,6 +147,7 @@ class Stages:
         out.mkdir()
         built = build_world(self.tables, self.host, self.config, self.dates)
         save_world(built.world, out)
+        save_unlimited(built, self.config.limits.file, out)
         built.items.to_csv(out / LINE_ITEMS, index=False, lineterminator="\n")
         built.rates.to_csv(out / "rates.csv", index=False, float_format="%.8g", lineterminator="\n")
         write_text_atomic(out / SOURCES, json.dumps(built.sources, indent=1) + "\n")
@@ -199,16 +210,21 @@ class Stages:
         from promopilot.experiments.plan.judgement import write_judgement
 
         simulations = read_simulations(self.run)
-        policy = make_policy(simulations["recommended"], self.world, self.run / "policy")
+        flights = self.config.simulate.flights_test
+
+        def make(world: World) -> Policy:
+            return make_policy(simulations["recommended"], world, self.run / "policy")
+
+        world = aimed(self.world, make, self.seeds.test, flights)
         plan = make_plan(
-            policy,
-            self.world,
+            make(world),
+            world,
             read_items(self.run / "market"),
             self.seeds.test,
-            self.config.simulate.flights_test,
+            flights,
             self.progress,
         )
-        write_plan(plan, self.world, work / "plan.csv")
+        write_plan(plan, world, work / "plan.csv")
         write_judgement(plan, simulations, self.seeds.bootstrap, work)
 
     def ope(self, work: Path) -> None:

@@ -26,6 +26,8 @@ from promopilot.experiments.economics import Economics, Sources, economics
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import line_items, live_days, promotions_in_flight
 from promopilot.experiments.flight_rates import ITEM, flight_rates
+from promopilot.experiments.limits.apply import limited
+from promopilot.experiments.limits.file import read_limits
 from promopilot.experiments.market_laws import overridden
 from promopilot.experiments.recent_weeks import WEEK, current_mix, recent_roas
 from promopilot.experiments.supply import (
@@ -48,7 +50,8 @@ _COVERS = {"spend": ("spend",), "spend_and_subsidy": ("spend", "subsidy")}
 class BuiltWorld:
     """A market and what an analyst wants to know of its line items."""
 
-    world: World
+    world: World  # under the limits of `config.limits.file`
+    unlimited: World  # the same without them
     items: pd.DataFrame  # L rows: promotion_id, placement_id, segment_id, name, campaign_id, basis
     rates: pd.DataFrame  # contract rates.csv, by date
     sources: Sources
@@ -60,7 +63,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     Nothing dated in the flight is read but known events.
 
     Raises:
-        ConfigError: No promotion runs in the flight, or there is nothing to buy or no budget.
+        ConfigError: No promotion runs in the flight, or there is nothing to buy or no budget; or
+            the file of limits cannot be read, or names what the flight has not.
+        InfeasibleError: Its limits cannot all hold.
         MarketError: The history is too short to calibrate on, or a number breaks a rule.
     """
     assumptions, days = config.assumptions, config.flight.days
@@ -152,7 +157,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         "people per segment": size_source,
         "current mix": mix_source,
     }
-    return BuiltWorld(world, items, rates_frame, sources)
+    file, basis = config.limits.file, items["basis"].tolist()
+    under = world if file is None else limited(world, read_limits(file), basis)
+    return BuiltWorld(under, world, items, rates_frame, sources)
 
 
 def _catalog(

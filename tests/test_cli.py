@@ -22,9 +22,10 @@ README = Path(__file__).parent.parent / "README.md"
 COMMANDS = (
     *("demo", "init", "run", "doctor", "data build complete-journey", "data build synthetic"),
     "data build open-bandit",
-    "data check",
+    *("data check", "data import"),
     *("predictor fit", "predictor predict", "predictor evaluate"),
-    *("train", "simulate", "ope", "plan", "report", "bench"),
+    *("train", "simulate", "ope", "plan", "report", "update", "scenarios", "compare", "studio"),
+    "bench",
 )
 runner = CliRunner()
 
@@ -47,7 +48,7 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
     result = runner.invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0
     assert f"Example: promopilot {command}" in " ".join(result.stdout.split())
-    common = {"--json", "--seed", "--out"} - ({"--out"} if command == "init" else set())
+    common = {"--json", "--seed", "--out"} - ({"--out"} if command in ("init", "studio") else set())
     assert all(option in result.stdout for option in common)
 
 
@@ -185,7 +186,9 @@ def test_a_command_that_was_refused_may_be_given_again_with_its_mistake_mended(
 def test_a_place_that_cannot_be_written_is_one_sentence_and_exit_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promopilot.experiments.report.render_report", lambda run: "<html>")
+    monkeypatch.setattr(
+        "promopilot.experiments.report.render_report", lambda run, language: "<html>"
+    )
     RunFolder.open(tmp_path / "run", RunConfig())
     before = sorted(p.name for p in (tmp_path / "run").iterdir())
     runner.invoke(app, ["init", str(tmp_path / "shop")])

@@ -354,6 +354,7 @@ def test_unknown_columns_are_kept_and_other_files_reported(tmp_path: Path) -> No
     content = content.replace("b,Bread,,,", "b,Bread,,low,,")
     folder = write(tmp_path, promotions=content)
     (folder / "budget.xlsx").write_bytes(b"")
+    (folder / "mapping.yaml").write_bytes(b"")  # of `data import`
     report = check_tables(folder)
     assert report.notes == [
         "promotions.csv: column shelf is not part of the contract; it is kept",
@@ -411,7 +412,9 @@ ROWS = st.lists(
 ).filter(lambda rows: any(row[3] for row in rows))  # what was never shown is refused
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rows=ROWS)
 def test_csv_and_parquet_read_alike(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
     columns = ["date", "promotion_id", "placement_id", "impressions", "spend"]

@@ -13,7 +13,7 @@ from promopilot.envs.errors import MarketError
 from promopilot.experiments.backtest.actual import actual_days
 from promopilot.experiments.backtest.judge import judge
 from promopilot.experiments.backtest.replay import replay
-from promopilot.experiments.config import RunConfig
+from promopilot.experiments.config import LimitsConfig, RunConfig
 from promopilot.experiments.dates import resolve_dates
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.parts import parts_before
@@ -150,6 +150,7 @@ def _as_of(config: RunConfig, start: date, cut: date, days: int) -> RunConfig:
             "flight": config.flight.model_copy(update={"start": cut, "days": days}),
             "split": split,
             "budget": config.budget.model_copy(update={"total": 1.0}),
+            "limits": LimitsConfig(),  # what was spent then kept to none
             "assumptions": config.assumptions.model_copy(update={"panel_projection": 1.0}),
         }
     )

@@ -23,6 +23,8 @@ MODULES = {
     "allocator": ("allocator",),
     "agents": ("agents",),
     "ope": ("ope",),
+    "import": ("importing",),
+    "studio": ("studio",),
 }
 # Studies of minutes, `measure(folder, progress)`; what they keep lies beside bench.json.
 STUDIES = {

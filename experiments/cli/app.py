@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from promopilot.experiments.cli import bench, data, doctor, ope, predictor, results, run, train
+from promopilot.experiments.cli import (
+    bench,
+    compare,
+    data,
+    doctor,
+    ope,
+    predictor,
+    results,
+    run,
+    scenarios,
+    studio,
+    train,
+    update,
+)
 
 app = typer.Typer(
     name="promopilot",
@@ -33,7 +46,7 @@ def _root(
     pass
 
 
-for module in (run, train, results, ope, doctor, bench):
+for module in (run, train, results, update, scenarios, compare, studio, ope, doctor, bench):
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(predictor.app, name="predictor")

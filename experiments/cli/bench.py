@@ -21,8 +21,8 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]…",
-            help="Of market, predictor, agents, allocator (default: these; agents takes forty "
-            "minutes, and goes on where it was stopped), peers.",
+            help="Of market, predictor, agents, allocator, ope, import, studio (default: these; "
+            "agents takes forty minutes, and goes on where it was stopped), peers.",
         ),
     ] = None,
     out: Annotated[

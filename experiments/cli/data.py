@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promopilot.experiments.cli import options
+from promopilot.experiments.cli import data_import, options
 from promopilot.experiments.cli.outcome import USER, Outcome, guarded
 
 SYNTHETIC_EXAMPLE = (
@@ -18,7 +18,7 @@ OPEN_BANDIT_EXAMPLE = (
     "Example: promopilot data build open-bandit --from unpacked/ --out data/open-bandit "
     "--policy-table all=bts_all.csv"
 )
-SHOWN = 20  # problems printed for a person; --json and --out give all
+LARGE = 20_000_000  # bytes of tables that take seconds to check
 
 app = typer.Typer(
     help="Build and check folders of tables.",
@@ -33,6 +33,7 @@ build = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(build, name="build")
+data_import.register(app)
 
 
 @build.command(
@@ -130,37 +131,36 @@ def open_bandit(
     )
 
 
-@app.command(epilog="Example: promopilot data check my-shop/data")
+@app.command(epilog="Example: promopilot data check my-shop/data --config my-shop/config.yaml")
 @guarded
 def check(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")],
+    config: options.Config = None,
+    sets: options.Sets = None,
     out: options.SummaryOut = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
-    """Check tables and list every problem with file, row, column, value and rule."""
-    from dataclasses import asdict
+    """Check tables: every problem with file, row, column, value and rule, and what looks odd.
+
+    Problems must be mended, and exit with 2. Warnings need not be: days whose conversions are
+    still coming in, too little history, money without impressions, other units. They go by the
+    config's dates and assumptions.
+    """
+    from contextlib import nullcontext
 
     from promopilot.experiments.atomic import write_text_atomic
+    from promopilot.experiments.cli.settings import configured
+    from promopilot.experiments.progress import Progress
     from promopilot.experiments.tables import check_tables
+    from promopilot.experiments.tables.telling import sentences_of, summary_of, verdict_of
 
-    report = check_tables(directory)
-    problems = [asdict(problem) for problem in report.problems]
-    summary: dict[str, Any] = {
-        "data": str(directory),
-        "ok": not problems,
-        "problems": problems,
-        "notes": [str(note) for note in report.notes],
-    }
+    settings = configured(config, sets)
+    large = directory.is_dir() and sum(p.stat().st_size for p in directory.glob("*.*")) > LARGE
+    with Progress() as progress, progress.stage("data check") if large else nullcontext():
+        report = check_tables(directory, config=settings, progress=progress)
+    summary: dict[str, Any] = {"data": str(directory), **summary_of(report)}
     if out is not None:
         write_text_atomic(out, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    lines = [f"problem: {problem}" for problem in report.problems[:SHOWN]]
-    if len(problems) > SHOWN:
-        lines.append(f"and {len(problems) - SHOWN} more; --json or --out lists all")
-    lines += [f"note: {note}" for note in report.notes]
-    found = (
-        "is fine"
-        if not problems
-        else f"has {len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    )
-    return Outcome("\n".join([*lines, f"{directory} {found}"]), summary, USER if problems else 0)
+    lines = [*sentences_of(report), f"{directory} {verdict_of(report)}"]
+    return Outcome("\n".join(lines), summary, USER if report.problems else 0)

@@ -1,6 +1,7 @@
 """`simulate`, `plan` and `report`: what a finished run has to say."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,12 +100,37 @@ def plan(
     budget: Annotated[
         float | None, typer.Option("--budget", help="Money for the flight (default: the run's).")
     ] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            "--start",
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="First day of another window, the run's own or later, e.g. 2025-06-01.",
+        ),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, max=366, help="Length of the window (default: the run's)."),
+    ] = None,
+    limits: Annotated[
+        Path | None,
+        typer.Option("--limits", metavar="FILE", help="Limits (YAML) in place of the run's own."),
+    ] = None,
     by: Annotated[Literal["day", "week"], typer.Option("--by", help="Rows are per …")] = "day",
     level: Annotated[
         Literal["line_item", "promotion"], typer.Option("--level", help="Rows are per day and …")
     ] = "line_item",
+    file_format: Annotated[
+        Literal["csv", "xlsx", "google-ads", "meta-ads"],
+        typer.Option(
+            "--format",
+            help="A table, an Excel workbook, or a platform's bulk files of campaigns' budgets.",
+        ),
+    ] = "csv",
     out: Annotated[
-        Path | None, typer.Option("--out", help="The CSV to write (default: in RUN).")
+        Path | None,
+        typer.Option("--out", help="The file to write, or the folder of bulk files (in RUN)."),
     ] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
@@ -118,18 +144,36 @@ def plan(
         check_budget(budget, "--budget")
     folder = RunFolder.existing(run)
     under_way.folder = run
+    from promopilot.experiments.plan.asked import Asked
     from promopilot.experiments.plan.export import export_plan
 
     used_seed = folder.config.seed if seed is None else seed
+    first = None if start is None else start.date()
+    asked = Asked(budget, first, days, limits, by, level, file_format, out)
     with Progress() as progress, progress.stage("plan"):
-        result = export_plan(run, budget, by, level, out, used_seed, progress)
-    money = folder.config.currency
+        result = export_plan(run, asked, used_seed, progress)
+    return Outcome(_planned(result, folder.config.currency), result)
+
+
+def _planned(result: dict[str, Any], money: str) -> str:
+    """What a plan came to."""
     spent = f"{result['planned_budget']:,.2f} of {result['budget']:,.2f} {money} planned"
     if result["held_for_subsidy"] > 0:
         spent += f"; {result['held_for_subsidy']:,.2f} more are held for discounts"
     if result["kept"] >= 0.01 * result["budget"]:
-        spent += "; the rest is kept, since more would not pay or finds no impressions"
-    return Outcome(f"Wrote {result['plan']}: {result['rows']} rows, {spent}", result)
+        spent += "; the rest is kept, since more would not pay, finds no impressions or is limited"
+    lines = [f"Wrote {result['plan']}: {result['rows']} rows, {spent}"]
+    if len(result["files"]) > 1:
+        lines[0] = (
+            f"Wrote {len(result['files']) - 1} files and README.txt to {result['plan']}: {spent}. "
+            "Platforms may spend more than a daily budget on a day; README.txt says how much"
+        )
+    if result["unchanged_because"]:
+        lines.append(f"Nothing changes: {result['unchanged_because']}")
+    else:
+        counts = ", ".join(f"{rows:,} {word}" for word, rows in result["changes"].items())
+        lines.append(f"Rows: {counts}")
+    return "\n".join([*lines, *(f"Note: {note}" for note in result["notes"])])
 
 
 @guarded
@@ -137,6 +181,10 @@ def report(
     run: options.Run,
     out: Annotated[
         Path | None, typer.Option("--out", help="The page to write (default: RUN/report.html).")
+    ] = None,
+    language: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option("--language", help="English or Chinese (default: report.language)."),
     ] = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
@@ -150,7 +198,7 @@ def report(
     from promopilot.experiments.report import render_report
 
     page = out if out is not None else run / "report.html"
-    write_text_atomic(page, render_report(run))
+    write_text_atomic(page, render_report(run, language))
     return Outcome(f"Wrote {page}", {"report": str(page)})
 
 

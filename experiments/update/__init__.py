@@ -1,0 +1,1 @@
+"""Tomorrow: what really happened is taken in, and the rest of the flight is planned again."""

@@ -1,0 +1,145 @@
+"""Reading the file of what happened: rows in `performance` columns, checked against the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from promopilot.experiments.errors import DataError, Problem
+from promopilot.experiments.tables.files import SUFFIXES, find_file, read_file
+from promopilot.experiments.tables.ids import check_line_items
+from promopilot.experiments.tables.parse import DATE_TYPE, Parsed, parse
+from promopilot.experiments.tables.readings import AS_OF, KEY
+from promopilot.experiments.tables.rules import check_performance
+from promopilot.experiments.tables.schema import (
+    ALL,
+    PERFORMANCE,
+    PLACEMENTS,
+    PROMOTIONS,
+    SEGMENTS,
+)
+
+COUNTS = ("impressions", "clicks", "conversions")
+AMOUNTS = (*COUNTS, "spend", "conversion_value", "subsidy")
+COLUMNS = (*KEY, *AMOUNTS, AS_OF)
+
+
+@dataclass(frozen=True)
+class Actuals:
+    """The rows of a file that are dated in the flight."""
+
+    readings: pd.DataFrame  # R rows of `COLUMNS`; amounts float64, NaN where not recorded
+    notes: list[str]  # what was left out, and what was assumed
+
+
+def read_actuals(path: Path, data: Path, start: date, last: date, clicks: bool) -> Actuals:
+    """Read and check a file of what happened.
+
+    Args:
+        path: CSV or Parquet, rows in `performance` columns.
+        data: The run's data folder, for the ids that there are.
+        start: First day of the flight.
+        last: Last day of the flight.
+        clicks: Whether the run's market counts clicks, so that they are needed.
+
+    Raises:
+        DataError: listing every problem.
+    """
+    if path.suffix not in SUFFIXES:
+        rule, mend = "must end in .csv or .parquet", "save it as CSV UTF-8"
+        raise DataError([Problem(path.name, None, None, None, rule, mend)])
+    raw, problems = read_file(path)
+    if raw is None:
+        raise DataError(problems)
+    parsed, found = parse(raw, PERFORMANCE)
+    problems += [_translated(problem) for problem in found]
+    known = {table.name: _table(data, table.name) for table in (PROMOTIONS, PLACEMENTS, SEGMENTS)}
+    for table in (PROMOTIONS, PLACEMENTS, SEGMENTS):
+        problems += check_line_items(parsed, known[table.name], table)
+    # A whole day on which nothing was shown is news as any other.
+    problems += [p for p in check_performance(parsed, True) if p.row is not None]
+    problems += _needed(parsed, clicks)
+    if problems:
+        raise DataError(problems)
+    return _in_flight(_whole(parsed.frame, known), path.name, start, last)
+
+
+def _table(data: Path, name: str) -> Parsed | None:
+    path, _ = find_file(data, name)
+    raw = read_file(path)[0] if path is not None else None
+    tables = {table.name: table for table in (PROMOTIONS, PLACEMENTS, SEGMENTS)}
+    return None if raw is None else parse(raw, tables[name])[0]
+
+
+def _translated(problem: Problem) -> Problem:
+    """Of a column that is missing, perhaps since it has a platform's name, also the way out."""
+    if problem.row is not None or problem.rule != "is a required column":
+        return problem
+    mend = f"{problem.mend}; `promopilot data import` brings a platform's export into these columns"
+    return replace(problem, mend=mend)
+
+
+def _needed(parsed: Parsed, clicks: bool) -> list[Problem]:
+    """Columns that `performance` may lack and an update may not; spend in all rows or in none."""
+    problems = []
+    for name in ("conversions", "clicks") if clicks else ("conversions",):
+        if name not in parsed.frame or parsed.frame[name].isna().all():
+            rule = "must be filled: the run's plan rests on it, and so does what an update learns"
+            mend = f"add the column {name}, with 0 where there were none"
+            problems.append(Problem(parsed.file, None, name, None, rule, mend))
+    if "spend" in parsed.frame:
+        empty = parsed.raw["spend"].isna().to_numpy(dtype=bool)
+        if not empty.all():
+            rule = "must be filled where other rows are: money left is budget less spend"
+            mend = "write 0 where nothing was spent"
+            problems += parsed.problems(empty, ("spend",), rule, mend)
+    return problems
+
+
+def _whole(frame: pd.DataFrame, known: dict[str, Parsed | None]) -> pd.DataFrame:
+    """Every column of `COLUMNS`: ids that a folder with only one need not write, and empty ones."""
+    frame = frame.copy()
+    for table in (PLACEMENTS, SEGMENTS):
+        if table.key not in frame:
+            parsed = known[table.name]
+            frame[table.key] = ALL if parsed is None else str(parsed.frame[table.key].iloc[0])
+    for name in AMOUNTS:
+        values = frame[name] if name in frame else np.nan
+        frame[name] = pd.Series(values, index=frame.index, dtype="float64")
+    if AS_OF not in frame:
+        frame[AS_OF] = pd.Series(pd.NaT, index=frame.index, dtype=DATE_TYPE)
+    return frame[list(COLUMNS)]
+
+
+def _in_flight(frame: pd.DataFrame, file: str, start: date, last: date) -> Actuals:
+    """Rows of days of the flight that were over when they were read."""
+    notes = []
+    days = frame["date"]
+    outside = (days < pd.Timestamp(start)) | (days > pd.Timestamp(last))
+    if outside.any():
+        notes.append(f"{file}: {int(outside.sum()):,} rows outside {start} to {last} left out")
+    inside = frame[~outside]
+    begun = inside[AS_OF] == inside["date"]
+    if begun.any():
+        notes.append(
+            f"{file}: {int(begun.sum()):,} rows read on their own day (as_of) left out: the day "
+            "was not over"
+        )
+    inside = inside[~begun]
+    if inside.empty:
+        rule = f"must have days of the flight, {start} to {last}, that are over"
+        mend = "export the days since the flight began"
+        raise DataError([Problem(file, None, "date", None, rule, mend)])
+    undated = inside[AS_OF].isna()
+    if undated.any():
+        read = inside["date"].max().date() + timedelta(days=1)
+        inside = inside.assign(as_of=inside[AS_OF].fillna(pd.Timestamp(read)))
+        notes.append(
+            f"{file}: {int(undated.sum()):,} rows without as_of are taken to have been read on "
+            f"{read}, the day after the file's last"
+        )
+    return Actuals(inside.reset_index(drop=True), notes)
