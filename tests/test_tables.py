@@ -347,6 +347,13 @@ def test_byte_order_mark_quotes_and_blank_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_a_column_like_one_that_is_missing_is_asked_about(tmp_path: Path) -> None:
+    content = GOOD["promotions.csv"].replace("discount", "discuont")
+    notes = check_tables(write(tmp_path, promotions=content)).notes
+    said = "column discuont is not part of the contract; it is kept; did you mean discount?"
+    assert f"promotions.csv: {said}" in notes
+
+
 def test_unknown_columns_are_kept_and_other_files_reported(tmp_path: Path) -> None:
     content = (
         GOOD["promotions.csv"].replace("discount", "discount,shelf").replace(",0.1", ",0.1,top")

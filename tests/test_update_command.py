@@ -239,6 +239,10 @@ Change = Callable[[pd.DataFrame], pd.DataFrame | bytes]
             lambda rows: rows.assign(spend=[None, *rows["spend"].iloc[1:]]),
             "export.csv, row 2, column spend must be filled where other rows are",
         ),
+        (
+            lambda rows: rows.rename(columns={"spend": "spnd"}),
+            "export.csv, column spnd is not known here, and spend is missing; write spend, or drop",
+        ),
         (lambda rows: rows.assign(spend=-1.0), "row 2, column spend: '-1.0' must be a finite"),
         (
             lambda rows: rows.drop(columns="conversions"),

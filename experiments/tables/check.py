@@ -102,6 +102,7 @@ def check_folder(
         report.rows[table.name] = len(raw.cells)
         report.notes.extend(
             f"{raw.file}: column {name} is not part of the contract; it is kept"
+            + (f"; did you mean {near}?" if (near := table.meant(name, raw.cells.columns)) else "")
             for name in raw.cells.columns
             if name not in table.columns
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
+
+_NEAR = 0.8  # of 1: names at least so alike are slips of one another
 
 
 class Kind(Enum):
@@ -43,6 +47,12 @@ class Table:
     def columns(self) -> dict[str, Kind]:
         """Every column that the contract knows."""
         return self.required | self.optional
+
+    def meant(self, column: str, there: Collection[str]) -> str | None:
+        """The known column, not among those `there`, that an unknown one was likely meant for."""
+        lacking = [name for name in self.columns if name not in there]
+        near = get_close_matches(column.strip().lower(), lacking, n=1, cutoff=_NEAR)
+        return near[0] if near and column not in self.columns else None
 
     def mend(self, column: str) -> str:
         """What to do about a cell of `column` that breaks its rule."""

@@ -86,6 +86,12 @@ def _translated(problem: Problem) -> Problem:
 def _needed(parsed: Parsed, clicks: bool) -> list[Problem]:
     """Columns that `performance` may lack and an update may not; spend in all rows or in none."""
     problems = []
+    for column in parsed.raw.columns:
+        if near := PERFORMANCE.meant(column, parsed.raw.columns):
+            rule = f"is not known here, and {near} is missing"
+            problems.append(
+                Problem(parsed.file, None, column, None, rule, f"write {near}, or drop the column")
+            )
     for name in ("conversions", "clicks") if clicks else ("conversions",):
         if name not in parsed.frame or parsed.frame[name].isna().all():
             rule = "must be filled: the run's plan rests on it, and so does what an update learns"
