@@ -65,7 +65,16 @@ def economics(
         return np.where(there, given, otherwise)
 
     discount = column("discount", assumptions.discount)
+    value_seen = _per_conversion(promotions, history, "conversion_value")
     price = column("price", assumptions.price)
+    # What customers paid was price x (1 - discount): it tells a price that the table leaves out.
+    before = np.where(np.isnan(_given(promotions, "price")) & (discount < 1), value_seen, np.nan)
+    price = instead(
+        "price",
+        before / np.where(discount < 1, 1 - discount, 1.0),
+        price,
+        "estimate: value per conversion observed before the flight / (1 - discount)",
+    )
     share = assumptions.unit_subsidy_share
     sources["unit_subsidy"] = (
         f"assumption: you pay {share:.0%} of price x discount (config, "
@@ -86,7 +95,7 @@ def economics(
     sources["conversion_value"] = "estimate: price x (1 - discount)"
     value = instead(
         "conversion_value",
-        _per_conversion(promotions, history, "conversion_value"),
+        value_seen,
         price * (1 - discount),
         "data: value per conversion observed before the flight",
     )

@@ -184,6 +184,16 @@ def test_an_observed_value_per_conversion_overrides_the_price() -> None:
     assert built.sources["conversion_value"].startswith("data")
 
 
+def test_a_price_that_is_not_given_is_told_by_what_customers_paid() -> None:
+    performance = tables().performance.assign(conversion_value=45.0)
+    promotions = tables().promotions.drop(columns="price").assign(discount=[0.25, 0.0, 0.0])
+    built = build(tables(performance=performance, promotions=promotions), assumptions={"price": 7})
+    np.testing.assert_allclose(built.world.catalog.price, [12.0, 9.0, 7.0])
+    said = built.sources["price"]
+    assert said.startswith("estimate: value per conversion")
+    assert said.endswith("assumption: 7 (config, assumptions.price) where missing")
+
+
 def test_dates_of_a_promotion_decide_when_it_is_live() -> None:
     promotions = tables().promotions.assign(
         start_date=pd.to_datetime([None, "2025-03-05", None]),
