@@ -118,7 +118,21 @@ FAULTS = [
     (GOOD.replace("90,4", "90"), "a.csv, row 3"),
     (GOOD + "2026-03-02,Spring,90,4,2.10\n", "a.csv, row 4 is the same as row 3 in every cell"),
     (GOOD.replace("Spring,90", "TOTAL,90"), "must not be TOTAL or none"),
+    (
+        "Day,Campaign,Impr.,Clicks,Cost\n2026-03-02,Spring,0,0,0.00\n",
+        "a.csv, column impressions must be above 0 in some row: nothing was shown, clicked or",
+    ),
 ]
+
+
+def test_a_day_on_which_nothing_happened_stays_a_day(folder: Path) -> None:
+    rows = [f"2026-03-0{day},Spring,{shown},0,0.00\n" for day, shown in ((1, 80), (2, 0), (3, 70))]
+    text = "Day,Campaign,Impr.,Clicks,Cost\n" + "".join(rows)
+    (folder / "a.csv").write_text(text, encoding="utf-8")
+    done = invoke("promopilot data import --platform google-ads a.csv --out o")
+    assert done.exit_code == 0, done.stderr
+    seen = read_tables(folder / "o").performance.groupby("date")["impressions"].sum()
+    assert seen.tolist() == [80, 0, 70]
 
 
 @pytest.mark.parametrize(("text", "message"), FAULTS)

@@ -53,7 +53,8 @@ def read_rows(
         mapping: Complete.
 
     Raises:
-        DataError: Cells that are no date or number, or rows that stand there twice; each is listed.
+        DataError: Cells that are no date or number, or rows that stand there twice, each listed; or
+            nothing happened in any row.
         ConfigError: `as_of` wants a day of a file's name that has none.
     """
     problems: list[Problem] = []
@@ -70,7 +71,13 @@ def read_rows(
         )
         if problems:
             raise DataError(problems)
-    return _together(parts, mapping)
+    rows = _together(parts, mapping)
+    if not len(rows.date):
+        files = ", ".join(export.file for export in exports)
+        rule = "must be above 0 in some row: nothing was shown, clicked or spent"
+        mend = "export days on which ads ran, or say in a mapping which column is which"
+        raise DataError([Problem(files, None, "impressions", None, rule, mend)])
+    return rows
 
 
 @dataclass(frozen=True)
