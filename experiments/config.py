@@ -14,7 +14,13 @@ from promopilot.agents.dqn_settings import DqnSettings
 from promopilot.agents.settings import PpoSettings
 from promopilot.envs.settings import MarketSettings
 from promopilot.experiments.config_errors import explain
-from promopilot.experiments.config_yaml import read_override, read_yaml, to_json, to_yaml
+from promopilot.experiments.config_yaml import (
+    read_override,
+    read_yaml,
+    to_json,
+    to_yaml,
+    yaml_text,
+)
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.sources.complete_journey_settings import CompleteJourneySettings
@@ -183,13 +189,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value of a wrong type or range.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read the config {path}: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the config {path} is not UTF-8 text (byte {error.start})") from error
+    text = yaml_text(path, "config")
     tree = read_yaml(text, str(path))
     _anchor_folders(tree, path.parent)
     return make_config(tree, overrides, str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -95,6 +96,24 @@ def to_json(tree: dict[str, Any], source: str) -> str:
     """
     _refuse_non_finite(tree, "$", source)
     return json.dumps(tree)
+
+
+def yaml_text(path: Path, what: str) -> str:
+    """The text of a YAML file, with or without a byte order mark; `what` it is, for messages.
+
+    Raises:
+        ConfigError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot read the {what} {path}: {reason}") from error
+    except UnicodeDecodeError as error:
+        verb = "are" if what.endswith("s") else "is"
+        raise ConfigError(
+            f"the {what} {path} {verb} not UTF-8 text (byte {error.start})"
+        ) from error
 
 
 def to_yaml(tree: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from promopilot.experiments.config_errors import explain
-from promopilot.experiments.config_yaml import read_yaml, to_json, to_yaml
+from promopilot.experiments.config_yaml import read_yaml, to_json, to_yaml, yaml_text
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.importing.headers import Platform
 from promopilot.experiments.importing.mapping import Mapping
@@ -31,13 +31,7 @@ def read_mapping(path: Path, platform: Platform) -> Mapping:
         ConfigError: No such file, not YAML, an unknown key, a value of a wrong type or range, or a
             mapping for another platform.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read the mapping {path}: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the mapping {path} is not UTF-8 text (byte {error.start})") from error
+    text = yaml_text(path, "mapping")
     tree = read_yaml(text, str(path))
     try:
         mapping = Mapping.model_validate_json(to_json(tree, str(path)), strict=True)

@@ -21,7 +21,7 @@ from pydantic import (
 
 from promopilot.experiments.config import Section
 from promopilot.experiments.config_errors import explain
-from promopilot.experiments.config_yaml import read_yaml, to_json
+from promopilot.experiments.config_yaml import read_yaml, to_json, yaml_text
 from promopilot.experiments.errors import ConfigError
 
 Amount = Annotated[float, Field(ge=0)]  # money
@@ -203,13 +203,7 @@ def read_limits(path: Path) -> LimitsFile:
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value of a wrong type or range.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read the limits {path}: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the limits {path} are not UTF-8 text (byte {error.start})") from error
+    text = yaml_text(path, "limits")
     return parse_limits(text, str(path))
 
 

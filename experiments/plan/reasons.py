@@ -30,6 +30,7 @@ TOO_SMALL = "the change is too small to matter"
 _UNKNOWN = "little is known yet"
 _ELSEWHERE = "its money does more on other days"
 _CENT = 0.005
+_CLEARLY = 0.01  # of a margin: so much less is less
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ def _raised(row: Row, goal: str, charge: float) -> str:
     return f"{text}; {at}" if at else text
 
 
-def _below(margin: float, gaining: float, clearly: float = 0.01) -> bool:
+def _below(margin: float, gaining: float) -> bool:
     """Whether money brings clearly less here than where the plan puts more of it."""
-    return margin < gaining * (1 - clearly)  # false for nan
+    return margin < gaining * (1 - _CLEARLY)  # false for nan
 
 
 def number(value: float, goal: str) -> str:

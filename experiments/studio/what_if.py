@@ -17,7 +17,7 @@ import pandas as pd
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats
 from promopilot.envs.world import World
-from promopilot.experiments.config_yaml import read_yaml
+from promopilot.experiments.config_yaml import read_yaml, yaml_text
 from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.of_run import COPY, unlimited_world
 from promopilot.experiments.plan.asked import read_items
@@ -127,7 +127,7 @@ def open_shop(run: Path) -> Shop:
         RunFolderError: It is no run folder, or has not got as far as a recommendation.
     """
     planner, limits = open_planner(run), run / "market" / COPY
-    own = read_yaml(limits.read_text(encoding="utf-8-sig"), str(limits)) if limits.is_file() else {}
+    own = read_yaml(yaml_text(limits, "limits"), str(limits)) if limits.is_file() else {}
     return Shop(planner, read_items(run / "market"), unlimited_world(run), own)
 
 
