@@ -11,6 +11,7 @@ from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration.history import History, Readings
 from promopilot.envs.priors import PRIORS
 from promopilot.envs.settings import MarketSettings
+from promopilot.experiments.own_supply import own_placements
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.tables.readings import AS_OF, KEY
 
@@ -73,6 +74,7 @@ def history_of(
             np.asarray(given_supply, dtype=np.float64).reshape(shape) / projection
         ),
         reach_share=reach_share,
+        own_supply=own_placements(tables),
         events=event_factors(tables.events, first.date(), days),
         readings=_readings(tables, start),
         family=laws.saturation,

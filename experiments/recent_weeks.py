@@ -24,7 +24,8 @@ def current_mix(
         history: Rows of the flight's promotions before the flight.
         recorded: First and last day that the data covers before the flight.
         weekdays: Weekday of each day of the flight `[D]`, Monday 0.
-        unit_cost: Cost of an impression by placement, used where no spend was recorded.
+        unit_cost: Cost of an impression by promotion, placement and segment, used where no spend
+            was recorded.
         projection: People in the business per panel member, applied to assumed spend.
 
     Returns:
@@ -52,7 +53,8 @@ def recent_roas(
     Args:
         history: Rows of the flight's promotions before the flight.
         recorded: First and last day that the data covers before the flight.
-        unit_cost: Cost of an impression by placement, used where no spend was recorded.
+        unit_cost: Cost of an impression by promotion, placement and segment, used where no spend
+            was recorded.
         projection: People in the business per panel member, applied to conversions and to assumed
             spend.
         value: What a conversion pays, by promotion.
@@ -81,7 +83,7 @@ def _with_money(
 ) -> tuple[pd.DataFrame, str]:
     """Rows of the window with the `money` spent on each, and where it comes from."""
     recent = history[history["date"] >= window[0]].copy()
-    cost = recent["placement_id"].map(unit_cost).astype(float)
+    cost = unit_cost.reindex(pd.MultiIndex.from_frame(recent[_ITEM])).to_numpy(dtype=float)
     assumed = recent["impressions"] * cost * projection
     source = f"assumption: exposures of the last {len(window)} days x cost per exposure"
     if "spend" in recent and recent["spend"].notna().any():

@@ -1,4 +1,4 @@
-"""How many impressions there are to buy, and at what cost."""
+"""How many impressions there are to buy, and how many people to show them to."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from promopilot.envs.calibration import Calibration
 from promopilot.experiments.config import AssumptionsConfig
-from promopilot.experiments.economics import Sources
-from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.tables import Tables
 
 Floats = NDArray[np.float64]
@@ -75,11 +73,20 @@ def pool_supply(
     if calibrated.measured.any():
         source = f"{calibrated.sources['supply level']}; elsewhere {source}"
     if given.notna().any():
-        source = f"{_given(tables, 'daily_supply')}; else {source}"
+        source = f"{given_source(tables, 'daily_supply')}; else {source}"
     return given.where(given.notna(), derived), source
 
 
-def _given(tables: Tables, column: str) -> str:
+def stated_supply(tables: Tables) -> pd.Series[float]:
+    """Impressions a day of each placement as somebody says; not a number where it is estimated."""
+    index = pd.Index(tables.placements["placement_id"])
+    column = "daily_supply"
+    if column not in tables.placements or given_source(tables, column).startswith("estimate"):
+        return pd.Series(np.nan, index=index)
+    return pd.Series(tables.placements[column].to_numpy(dtype=np.float64), index=index)
+
+
+def given_source(tables: Tables, column: str) -> str:
     """Where a column of placements comes from: what its importer says, else the table itself."""
     return tables.sources.get(f"placements.{column}", f"data (placements.{column})")
 
@@ -105,44 +112,3 @@ def segment_sizes(tables: Tables, assumptions: AssumptionsConfig) -> tuple[Float
     if assumptions.panel_projection != 1:
         said += f" x {assumptions.panel_projection:g} (assumption: panel_projection)"
     return np.asarray(size.fillna(assumed), dtype=np.float64), said
-
-
-def cost_per_impression(
-    tables: Tables,
-    spent: pd.Series[float],
-    ctr: pd.Series[float] | None,
-    assumptions: AssumptionsConfig,
-) -> tuple[pd.Series[float], Sources]:
-    """Mean cost of an impression by placement: `cpm`, else `cpc` x CTR, else spend, else assumed.
-
-    Args:
-        tables: The contract's tables.
-        spent: Money per first impression by placement, as calibrated on spend; or not a number.
-        ctr: Predicted clicks per impression by placement; None where no clicks are recorded.
-        assumptions: `cpm` by placement id, `*` for the rest.
-
-    Raises:
-        ConfigError: A placement has only a price per click, and no clicks are recorded.
-    """
-    cost: dict[str, float] = {}
-    sources: Sources = {}
-    for row in tables.placements.to_dict("records"):
-        name = str(row["placement_id"])
-        cpm, cpc = row.get("cpm"), row.get("cpc")
-        if cpm is not None and not pd.isna(cpm):
-            cost[name], source = float(cpm) / 1000, _given(tables, "cpm")
-        elif cpc is not None and not pd.isna(cpc) and ctr is not None and name in ctr:
-            cost[name] = float(cpc) * float(ctr[name])
-            source = f"{_given(tables, 'cpc')} x predicted click-through"
-        elif spent.get(name, 0.0) > 0:
-            cost[name], source = spent[name], "data: spend before the flight, saturation taken off"
-        elif cpc is not None and not pd.isna(cpc) and ctr is None:
-            raise ConfigError(
-                f"the placement {name!r} has a price per click (cpc {float(cpc):g}), but "
-                "`performance` records no clicks: give it a `cpm`, or record clicks or spend"
-            )
-        else:
-            assumed = assumptions.cpm.get(name, assumptions.cpm.get("*", 5.0))
-            cost[name], source = assumed / 1000, "assumption: config, assumptions.cpm"
-        sources[f"price of {name}"] = f"{1000 * cost[name]:.2f} per 1000; {source}"
-    return pd.Series(cost), sources

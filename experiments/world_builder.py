@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs.catalog import Catalog
-from promopilot.envs.memory import require_world
 from promopilot.envs.rates import Rates
 from promopilot.envs.world import InitialState, World
+from promopilot.experiments.buyable import buyable
 from promopilot.experiments.calibrated import (
     calibrated,
     flight_supply,
@@ -24,18 +24,14 @@ from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates
 from promopilot.experiments.economics import Economics, Sources, economics
 from promopilot.experiments.errors import ConfigError
-from promopilot.experiments.flight_items import line_items, live_days, promotions_in_flight
+from promopilot.experiments.flight_items import live_days, promotions_in_flight
 from promopilot.experiments.flight_rates import ITEM, flight_rates
 from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.file import read_limits
 from promopilot.experiments.market_laws import overridden
+from promopilot.experiments.prices import prices
 from promopilot.experiments.recent_weeks import WEEK, current_mix, recent_roas
-from promopilot.experiments.supply import (
-    cost_per_impression,
-    given_supply,
-    pool_supply,
-    segment_sizes,
-)
+from promopilot.experiments.supply import given_supply, segment_sizes
 from promopilot.experiments.tables import Tables
 
 if TYPE_CHECKING:
@@ -77,20 +73,14 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     sizes, size_source = segment_sizes(tables, assumptions)
     given = given_supply(tables, ours, assumptions)
     found = calibrated(tables, dates.start, sizes, given, assumptions, config.market)
-    level, supply_source = pool_supply(tables, history, ours, given, found, assumptions)
-    require_world(days, len(promotions) * int((level > 0).sum()))
-    items = line_items(promotions, level, before)
+    bought = buyable(tables, promotions, before, history, given, found, assumptions, days)
+    items = bought.items
     stages, has_clicks, rates_frame = flight_rates(tables, host, items, config, dates)
-    by_placement = pd.Series(stages[0].week.mean(axis=0)).groupby(items["placement_id"].to_numpy())
-    cost, cost_sources = cost_per_impression(
-        tables,
-        pd.Series(found.unit_cost / projection, index=tables.placements["placement_id"]),
-        by_placement.mean() if has_clicks else None,
-        assumptions,
-    )
+    ctr = stages[0].week.mean(axis=0) if has_clicks else None
+    paid = prices(tables, bought, found, before, ctr, assumptions)
     weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(days)])
     recorded = pd.DatetimeIndex([before["date"].min(), before["date"].max()])
-    mix, mix_source = current_mix(ours, recorded, weekdays.tolist(), cost, projection)
+    mix, mix_source = current_mix(ours, recorded, weekdays.tolist(), paid.usual, projection)
     columns = pd.MultiIndex.from_frame(items[ITEM])
     index = pd.Index(tables.promotions["promotion_id"]).get_indexer(promotions["promotion_id"])
     money, caused_sd = with_lift(
@@ -101,12 +91,11 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     )
     catalog = _catalog(tables, promotions, items, money)
     value = pd.Series(money.conversion_value, index=promotions["promotion_id"])
-    roas = recent_roas(ours, recorded, cost, projection, value)
+    roas = recent_roas(ours, recorded, paid.usual, projection, value)
     live = live_days(promotions, dates, days)[:, catalog.promotion]
     current = mix.reindex(columns=columns).fillna(0.0).to_numpy() * live
     laws = replace(found.dynamics(catalog.pools, index, dates.start), incrementality_sd=caused_sd)
-    unit_cost = np.asarray(items["placement_id"].map(cost), dtype=np.float64)
-    ordered = current / unit_cost * stages[0].week[weekdays] * stages[1].week[weekdays]
+    ordered = current / paid.first * stages[0].week[weekdays] * stages[1].week[weekdays]
     discounts = float((ordered * catalog.unit_subsidy[catalog.promotion]).sum())
     dynamics, law_sources = overridden(laws, config.market, found.sources)
     recent, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
@@ -123,9 +112,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         ),
         start=dates.start,
         budget=_budget(config, float(current.sum()), discounts),
-        supply=flight_supply(found, catalog.pools, level, tables.events, dates.start, days),
-        unit_cost=unit_cost,
-        reach_share=found.reach_share[catalog.placement, catalog.segment],
+        supply=flight_supply(found, catalog.pools, bought.level, tables.events, dates.start, days),
+        unit_cost=paid.first,
+        reach_share=bought.reach_share,
         segment_size=sizes,
         live=live,
         max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
@@ -142,9 +131,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         "rates": "data: predicted by the model fitted on `performance`",
         "rates' uncertainty": "data: spread of promotions and line items on the choosing days",
         **money.sources,
-        **cost_sources,
+        **paid.sources,
         **law_sources,
-        "supply": supply_source,
+        **bought.sources,
         "events": "data: events; their factors multiply supply"
         if len(tables.events)
         else "data: no event is known",

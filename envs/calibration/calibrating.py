@@ -77,6 +77,9 @@ def prior_only(history: History) -> Calibration:
         price_sd=believed("price_sd", kinds),
         price_persistence=believed("price_persistence", kinds),
         price_deviation=Estimate(np.full(kinds, np.nan), np.full(kinds, np.nan), "plain", False),
+        flat=np.ones(kinds, dtype=bool),
+        items=history.items,
+        own_price=np.zeros(len(history.items)),
         saturation=Saturation(),
         fatigue_exponent=believed("fatigue_exponent"),
         rate_walk_sd=believed("rate_walk_sd"),
@@ -144,6 +147,8 @@ def with_prices(found: Calibration, history: History, fit: ReachFit) -> Calibrat
         price_sd=judged("price_sd", series.log_sd, series.log_sd_sd),
         price_persistence=judged("price_persistence", series.persistence, series.persistence_sd),
         price_deviation=Estimate(series.deviation, series.deviation_sd, "plain", True),
+        flat=~fit.priced,
+        own_price=daily.own,
     )
 
 

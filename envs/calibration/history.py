@@ -11,13 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
-from promopilot.envs.arrays import Floats, Ints
+from promopilot.envs.arrays import Bools, Floats, Ints
 from promopilot.envs.errors import MarketError
 from promopilot.envs.priors import PRIORS
 
 WEEK = 7
 # Older days say little of the next flight, and cost time with the third power of their number.
 MAX_DAYS = 400
+_NOT_ROWS = ("people", "daily_supply", "own_supply", "events")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ class History:
     # [K, S] impressions a day that a pool has, in recorded ones, where the user said so, else NaN
     daily_supply: Floats | None = None
     reach_share: float = 1.0  # believed share of a pool that one line item can reach
+    # [K] placements whose line items have impressions of their own: prices tell nothing of a reach
+    # that they share. None: no placement
+    own_supply: Bools | None = None
     events: Floats | None = None  # [T] factor of each day's supply that is known beforehand
     readings: Readings | None = field(default=None, repr=False)
     # What the user says of the laws, under which all else is fitted; None: to be found.
@@ -106,6 +110,8 @@ class History:
             _require_shape("daily_supply", self.daily_supply, self.pools_shape)
             given = self.daily_supply[~np.isnan(self.daily_supply)]
             _refuse("daily_supply", given, (given > 0) & np.isfinite(given), "above 0")
+        if self.own_supply is not None:
+            _require_shape("own_supply", self.own_supply, (self.num_placements,))
         if self.events is not None:
             _require_shape("events", self.events, (self.num_days,))
             _refuse("events", self.events, self.events > 0, "above 0")
@@ -123,6 +129,17 @@ class History:
         if self.daily_supply is None:
             return np.full(self.pools_shape, np.nan)
         return self.daily_supply
+
+    @cached_property
+    def items(self) -> Ints:
+        """[I, 3] promotion, placement and segment of the line items that occur."""
+        first = np.unique(self.line_item, return_index=True)[1]
+        return np.stack([self.promotion, self.placement, self.segment], axis=1)[first]
+
+    @cached_property
+    def shared_supply(self) -> Bools:
+        """[K] placements whose line items share what there is."""
+        return np.ones(self.num_placements, bool) if self.own_supply is None else ~self.own_supply
 
     @cached_property
     def pool(self) -> Ints:
@@ -160,7 +177,7 @@ class History:
         rows = {
             name: value[kept]
             for name, value in rows.items()
-            if isinstance(value, np.ndarray) and name not in ("people", "daily_supply", "events")
+            if isinstance(value, np.ndarray) and name not in _NOT_ROWS
         }
         rows["day"] = rows["day"] - cut
         first = date.fromordinal(self.first_day.toordinal() + cut)
@@ -168,7 +185,7 @@ class History:
         return replace(self, first_day=first, num_days=days, events=events, **rows)
 
 
-def _require_shape(name: str, values: Floats | Ints, shape: tuple[int, ...]) -> None:
+def _require_shape(name: str, values: Floats | Ints | Bools, shape: tuple[int, ...]) -> None:
     if values.shape != shape:
         raise MarketError(f"{name} has shape {values.shape}; it must be {shape}.")
 

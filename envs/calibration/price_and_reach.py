@@ -39,6 +39,7 @@ class PricedRows:
     log_impressions: Floats  # [R']
     block: Ints  # [R'] which placement-day
     cell: Ints  # [R'] block * S + segment
+    item: Ints  # [R'] number of the line item, as the history has it
     day: Ints  # [B]
     placement: Ints  # [B]
     event: Floats  # [B] log of the day's known factor of supply
@@ -78,6 +79,7 @@ def priced_rows(history: History, placements: Bools | None = None) -> PricedRows
         log_impressions=log_impressions,
         block=block.astype(np.int64),
         cell=cell,
+        item=history.line_item[good],
         day=day,
         placement=placement,
         event=event,

@@ -35,14 +35,19 @@ class Calibration:
     supply_sd: Estimate  # [K, S] day-to-day noise of log supply, each pool's own
     supply_day_sd: Estimate  # and that of all pools together
     supply_walk_sd: Estimate  # of one day's step of the walk that all pools share
-    # Cost of an impression, saturation taken off: the median day. Not a number where there is no
-    # price; sd of the log.
+    # Cost of an impression, saturation taken off (but where it is flat): the median day. Not a
+    # number where there is no price; sd of the log.
     price: Estimate  # [K]
     price_sd: Estimate  # [K]
     price_persistence: Estimate  # [K]
     # Log of the last day's price over the median. Errors of both cancel: their sum, the last price
     # itself, is better known than either.
     price_deviation: Estimate  # [K] not a number where there is no price
+    flat: Bools  # [K] placements whose price is as paid: none of it could be told to be saturation
+    # Line items of the history, and the log of each one's price over its placement's: 0 where it is
+    # the placement's.
+    items: Ints  # [I, 3] promotion, placement, segment
+    own_price: Floats  # [I]
     saturation: Saturation
     fatigue_exponent: Estimate
     rate_walk_sd: Estimate  # of one day's step of the first stage's log-odds, all together
@@ -117,7 +122,7 @@ class Calibration:
 
     @property
     def unit_cost(self) -> Floats:
-        """[K] mean cost of an impression, saturation taken off; not a number where unknown."""
+        """[K] mean of `price`; not a number where unknown."""
         return np.asarray(
             self.price.value * np.exp((self.price_sd.value**2 + self.price.sd**2) / 2)
         )

@@ -5,6 +5,7 @@ import numpy as np
 from promopilot.envs.arrays import Bools
 from promopilot.envs.calibration.flat_prices import flat_evidence, may_bend
 from promopilot.envs.calibration.history import History
+from promopilot.envs.calibration.own_prices import own_prices
 from promopilot.envs.calibration.price_and_reach import priced_rows
 from promopilot.envs.calibration.reach_fit import ReachFit, fit_reach
 from promopilot.envs.response import FAMILIES, Saturation
@@ -17,11 +18,11 @@ CLEAR = 20.0
 def fit_supply(history: History) -> ReachFit:
     """Fit with the prior's family, and with another where the evidence for that is clear.
 
-    Placements whose prices do not rise with impressions, or have too few rows to tell, count as
-    those without prices.
+    Placements whose prices do not rise with impressions, or differ rather by line item, or have
+    too few rows to tell, count as those without prices; so do those without a shared supply.
     """
     size = history.num_placements
-    bent = may_bend(priced_rows(history), size)
+    bent = may_bend(priced_rows(history), size) & history.shared_supply
     best = _best(history, bent)
     if not best.settled:
         return _best(history, np.zeros_like(bent))
@@ -30,7 +31,8 @@ def fit_supply(history: History) -> ReachFit:
         days = np.maximum(np.bincount(best.rows.placement, minlength=size), 1)
         penalty = 0.5 * pools / days * np.log(days)  # a level for each pool
         by_placement = np.bincount(best.rows.placement, best.log_likelihood, size) - penalty
-        flat = best.priced & (by_placement < flat_evidence(best.rows, size))
+        own = own_prices(best.rows, size, len(history.items)).log_evidence
+        flat = best.priced & (by_placement < np.maximum(flat_evidence(best.rows, size), own))
         if flat.any():
             best = _best(history, bent & ~flat)
     return best

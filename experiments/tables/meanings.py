@@ -49,6 +49,11 @@ MEANINGS: Final = {
             "what can be bought on a day in all segments together; 0 where nothing can",
             "impressions per day",
         ),
+        "own_supply": (
+            "whether each promotion has impressions of its own there, which no other can be given, "
+            "as in paid search; else all share them",
+            "",
+        ),
         "channel": ("the medium, for people", ""),
     },
     "segments": {
@@ -71,6 +76,11 @@ MEANINGS: Final = {
         "spend": ("what the impressions cost", "money"),
         "conversion_value": ("what customers paid for the conversions, after discount", "money"),
         "subsidy": ("what you paid of their discounts", "money"),
+        "eligible_impressions": (
+            "what it could have been shown at most: impressions / impression share; used where "
+            "`own_supply` holds",
+            "impressions",
+        ),
         "as_of": (
             "the day on which the row was read; a day read several times counts as it was read "
             "last, and late conversions are allowed for",

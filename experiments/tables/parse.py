@@ -105,6 +105,8 @@ def typed(cells: pd.Series, kind: Kind) -> tuple[pd.Series, NDArray[np.bool_]]:
         return _text(cells)
     if kind is Kind.DATE:
         return _dates(cells)
+    if kind is Kind.FLAG:
+        return _flags(cells)
     return _numbers(cells, kind)
 
 
@@ -116,6 +118,14 @@ def _text(cells: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     text = cells.astype("str")
     blank = text.str.strip().eq("").to_numpy(dtype=bool, na_value=False)
     return text.mask(blank), np.zeros(len(cells), dtype=np.bool_)
+
+
+def _flags(cells: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """1 for true, 0 for false."""
+    words = cells.astype("str").str.strip().str.lower()
+    flags = words.map({"true": 1.0, "false": 0.0}).astype("float64")
+    filled = (cells.notna() & words.ne("")).to_numpy(dtype=bool, na_value=False)
+    return flags, filled & flags.isna().to_numpy(dtype=bool)
 
 
 def _dates(cells: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:

@@ -28,6 +28,7 @@ _KINDS = {
     Kind.SHARE: "share",
     Kind.AMOUNT: "number",
     Kind.SIZE: "number above 0",
+    Kind.FLAG: "true or false",
 }
 
 

@@ -45,7 +45,11 @@ def check_performance(parsed: Parsed, outcomes: bool) -> list[Problem]:
 
     Without `outcomes` only line items and dates are of interest, and counts are not looked at.
     """
-    problems = [*_check_shown(parsed), *_check_funnel(parsed)] if outcomes else []
+    problems = (
+        [*_check_shown(parsed), *_check_funnel(parsed), *_check_eligible(parsed)]
+        if outcomes
+        else []
+    )
     return problems + _check_readings(parsed)
 
 
@@ -83,6 +87,17 @@ def _check_funnel(parsed: Parsed) -> list[Problem]:
             problems += parsed.problems(bad, (below, above), rule, mend)
             compared |= filled[above]
     return problems
+
+
+def _check_eligible(parsed: Parsed) -> list[Problem]:
+    """What could have been shown is not less than what was."""
+    frame = parsed.frame
+    if "eligible_impressions" not in frame or "impressions" not in frame:
+        return []
+    less = (frame["eligible_impressions"] < frame["impressions"]).to_numpy(dtype=bool)
+    rule = "must not be less than impressions"
+    columns = ("eligible_impressions", "impressions")
+    return parsed.problems(less, columns, rule, "check which column is which")
 
 
 def _check_readings(parsed: Parsed) -> list[Problem]:

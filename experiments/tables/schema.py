@@ -20,6 +20,7 @@ class Kind(Enum):
     SHARE = "must be a number from 0 to 1"
     AMOUNT = "must be a finite number of at least 0"
     SIZE = "must be a finite number above 0"
+    FLAG = "must be true or false"
 
 
 MENDS = {
@@ -30,6 +31,7 @@ MENDS = {
     Kind.SHARE: "write 0.2 for 20 %",
     Kind.AMOUNT: "write a plain number, without separators or currency",
     Kind.SIZE: "write a plain number, without separators or currency",
+    Kind.FLAG: "write true or false, or leave the cell empty",
 }
 
 
@@ -88,6 +90,7 @@ PLACEMENTS = Table(
         "cpm": Kind.SIZE,  # nothing is bought for nothing: an empty price is derived or assumed
         "cpc": Kind.SIZE,
         "daily_supply": Kind.AMOUNT,  # impressions; 0 where it cannot be bought
+        "own_supply": Kind.FLAG,  # whether a promotion cannot take what another is shown
         "channel": Kind.TEXT,
     },
     key="placement_id",
@@ -109,13 +112,17 @@ PERFORMANCE = Table(
         "spend": Kind.AMOUNT,
         "conversion_value": Kind.AMOUNT,
         "subsidy": Kind.AMOUNT,
+        "eligible_impressions": Kind.AMOUNT,  # at least the impressions
         "as_of": Kind.DATE,
     },
     # Clicks and conversions may be empty in some rows: not every source records them.
     filled=frozenset({"placement_id", "segment_id"}),
 )
 # What was shown and what came of it: not looked at where rows are only to be scored.
-COUNTED = ("impressions", "clicks", "conversions", "spend", "conversion_value", "subsidy")
+COUNTED = (
+    *("impressions", "clicks", "conversions"),
+    *("spend", "conversion_value", "subsidy", "eligible_impressions"),
+)
 OUTCOMES = ("clicks", "conversions")  # what a source may record in all rows, in some or in none
 # One row per randomised test that held a promotion or a placement back from some of the people.
 LIFT_TESTS = Table(
