@@ -43,7 +43,7 @@ def test_every_command_of_the_docs_runs(line: str, folder: Path) -> None:
         assert (out / "budgets.csv").read_text() == (
             "campaign_id,campaign,date,daily_budget,currency\n"
             '11111111101,"Spring, 20% off",2026-04-01,250.10,USD\n'
-            "11111111102,Bundle - 3 for 2,2026-04-01,14.05,USD\n"
+            "11111111102,Bundle - 3 for 2,2026-04-01,0.00,USD\n"  # paused
         )
     else:
         assert read_tables(out).sources["about"]
@@ -85,7 +85,8 @@ def test_the_summary_accounts_for_every_column_and_row(folder: Path) -> None:
     became = {row["column"]: row["became"] for row in summary["columns"]}
     assert len(became) == 14
     assert became["Cost"] == "used"
-    assert became["CTR"] == became["Search impr. share"] == "dropped"
+    assert became["Search impr. share"] == "used"
+    assert became["CTR"] == "dropped"
     assert summary["rows"] == {
         "read": 8,
         "dropped": {"nothing was shown, clicked or spent": 1},
@@ -111,7 +112,10 @@ FAULTS = [
     (GOOD.replace("2026-03-02", "03.2026"), "a.csv, row 3, column Day: '03.2026' is no date"),
     (GOOD.replace(",90,", ",ninety,"), "a.csv, row 3, column Impr.: 'ninety' is no number"),
     (GOOD.replace(",90,", ",-90,"), "column Impr.: '-90' must be at least 0; check which column"),
-    (GOOD.replace("Impr.", "Seen"), "row 1, column impressions is needed, but none of the columns"),
+    (
+        GOOD.replace("Impr.", "Seen"),
+        "a.csv, column impressions must be there (how often ads were shown), but no column",
+    ),
     (GOOD.replace(",90,4", ",90,4000"), "must not exceed impressions"),
     (GOOD.replace("Campaign", "Name of it"), "none of the columns names a campaign or an ad"),
     (GOOD.replace("Campaign", "E-mail"), "holds personal data"),
@@ -175,7 +179,7 @@ def test_a_folder_that_holds_something_is_left_alone(folder: Path) -> None:
     (folder / "o" / "mine.txt").write_text("keep")
     done = invoke("promopilot data import --platform criteo criteo.csv --out o")
     assert done.exit_code == 2
-    assert "is not an empty folder" in done.stderr
+    assert "holds files that are no import; choose another --out" in done.stderr
     assert [path.name for path in (folder / "o").iterdir()] == ["mine.txt"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -72,14 +73,40 @@ def test_what_exceeds_a_day_goes_to_days_before_it_first() -> None:
     assert within(np.array([3.0, 5.0, 2.0, 1.0]), most, one).tolist() == [3.0, 5.0, 0.0, 3.0]
 
 
-@given(st.lists(st.floats(0, 1000), max_size=50))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1000)), max_size=50),
+    st.lists(st.floats(0, 0.999), min_size=4, max_size=4),
+)
 @settings(max_examples=60, deadline=None)
-def test_whole_counts_keep_every_running_sum(values) -> None:
-    exact = np.array(values, dtype=np.float64)
-    rounded = whole(exact)
+def test_whole_counts_keep_every_running_sum_of_a_line_item(rows, starts) -> None:
+    start = np.array(starts)
+    rows = sorted(rows, key=lambda row: row[0])
+    item = np.array([row[0] for row in rows], dtype=np.int64)
+    exact = np.array([row[1] for row in rows], dtype=np.float64)
+    rounded = whole(exact, item, np.arange(len(item)), start[item])
     assert (rounded == np.rint(rounded)).all()
     assert (np.abs(rounded - exact) < 1 + 1e-6).all()
-    assert (np.abs(np.cumsum(rounded) - np.cumsum(exact)) <= 0.5 + 1e-6 * (1 + len(exact))).all()
+    for one in np.unique(item):
+        apart = np.cumsum(rounded[item == one]) - np.cumsum(exact[item == one])
+        assert (np.abs(apart) <= 1 + 1e-6 * (1 + len(exact))).all()
+
+
+def test_a_day_more_changes_no_day_before_it(tmp_path: Path) -> None:
+    """Conversions are fractions, and day 29 of an ad stands before the next ad."""
+
+    def rows(days: int) -> str:
+        lines = [
+            f"2026-03-{day:02d},{ad},{n},S,100,50,5.00,{(7 * day + 3 * n) % 10 / 9:.2f}\n"
+            for n, ad in enumerate("ABCDE")
+            for day in range(1, days + 1)
+        ]
+        return HEADER + "".join(lines)
+
+    before, _ = imported(tmp_path / "28", rows(28))
+    after, summary = imported(tmp_path / "29", rows(29))
+    assert any("fractions are made whole" in note for note in summary["notes"])
+    old = after.performance[after.performance["date"] <= "2026-03-28"]
+    pd.testing.assert_frame_equal(old.reset_index(drop=True), before.performance)
 
 
 def test_ids_join_what_is_filled_and_texts_are_sentences() -> None:
@@ -135,6 +162,15 @@ def test_campaigns_of_one_name_are_told_apart_by_id(tmp_path: Path) -> None:
     assert tables.promotions["promotion_id"].tolist() == ["1", "2"]
     assert tables.promotions["name"].tolist() == ["A", "A"]
     assert tables.promotions["campaign_id"].tolist() == ["1", "2"]
+
+
+def test_names_outlast_the_texts_that_an_analyst_writes(tmp_path: Path) -> None:
+    tables, _ = imported(tmp_path, HEADER + "2026-03-01,Trail Shoes,1,S,100,2,5.0,1\n")
+    tables.promotions.assign(text="Made for mud").to_csv(
+        tmp_path / "out" / "promotions.csv", index=False
+    )
+    written = read_tables(tmp_path / "out").promotions
+    assert written[["text", "name"]].to_numpy().tolist() == [["Made for mud", "Trail Shoes"]]
 
 
 def test_rules_make_placements_segments_and_constants(tmp_path: Path) -> None:
@@ -207,3 +243,25 @@ def test_the_export_of_the_bench_is_read_in_full(tmp_path: Path) -> None:
     assert len(summary["columns"]) == 15
     assert len(tables.placements) == 3
     assert tables.performance["conversions"].sum() > 0
+
+
+def test_many_line_items_with_less_than_one_conversion_keep_their_sum(tmp_path: Path) -> None:
+    lines = [f"2026-03-02,Ad {n},{n},S,100,50,5.00,0.30\n" for n in range(1000)]
+    tables, _ = imported(tmp_path, HEADER + "".join(lines))
+    assert abs(tables.performance["conversions"].sum() - 300) < 50
+
+
+@given(st.lists(st.floats(0, 9), min_size=2, max_size=30), st.floats(0, 0.999), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_later_reading_is_rounded_as_the_first_one_was(first, start, data) -> None:
+    grown = [data.draw(st.sampled_from([0.0, 0.0, 0.3, 2.0])) for _ in first]
+    later = [count + more for count, more in zip(first, grown, strict=True)]
+    days = np.tile(np.arange(len(first)), 2)
+    both = whole(
+        np.array([*first, *later]), np.zeros(len(days), int), days, np.full(len(days), start)
+    )
+    once, again = both[: len(first)], both[len(first) :]
+    assert (again >= once).all()
+    assert (again[np.array(grown) == 0] == once[np.array(grown) == 0]).all()
+    apart = np.abs(np.cumsum(once) - np.cumsum(first))
+    assert (apart <= 1 + 1e-6 * (1 + len(first))).all()

@@ -144,8 +144,8 @@ def check(
     """Check tables: every problem with file, row, column, value and rule, and what looks odd.
 
     Problems must be mended, and exit with 2. Warnings need not be: days whose conversions are
-    still coming in, too little history, money without impressions, other units. They go by the
-    config's dates and assumptions.
+    still coming in, days that a campaign lacks, too little history, money without impressions,
+    other units or currencies. They go by the config's dates, currency and assumptions.
     """
     from contextlib import nullcontext
 
@@ -158,7 +158,8 @@ def check(
     settings = configured(config, sets)
     large = directory.is_dir() and sum(p.stat().st_size for p in directory.glob("*.*")) > LARGE
     with Progress() as progress, progress.stage("data check") if large else nullcontext():
-        report = check_tables(directory, config=settings, progress=progress)
+        given = settings if config is not None or sets else None
+        report = check_tables(directory, config=given, progress=progress)
     summary: dict[str, Any] = {"data": str(directory), **summary_of(report)}
     if out is not None:
         write_text_atomic(out, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")

@@ -54,6 +54,7 @@ def import_(
         Literal["performance", "budgets"],
         typer.Option("--kind", help="What the files hold: what happened, or campaigns' budgets."),
     ] = "performance",
+    overwrite: options.Replace = False,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -74,9 +75,9 @@ def import_(
     given = Mapping() if mapping is None else read_mapping(mapping, source)
     with Progress() as progress, progress.stage("data import"):
         if kind == "budgets":
-            summary = import_budgets(files, source, given, out, progress)
+            summary = import_budgets(files, source, given, out, progress, overwrite)
             return Outcome(f"{as_text(summary)}\nWrote {out / 'budgets.csv'}", summary)
-        summary = import_performance(files, source, given, out, progress)
+        summary = import_performance(files, source, given, out, progress, overwrite)
         checked, lines = _checked(out)
     summary |= checked
     text = "\n".join([as_text(summary), *lines, f"next: {summary['next']}"])

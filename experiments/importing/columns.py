@@ -7,7 +7,7 @@ from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from promopilot.experiments.errors import ConfigError, DataError, Problem
+from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.importing.headers import Platform, recognise
 from promopilot.experiments.importing.mapping import Mapping, Rule
 from promopilot.experiments.importing.raw import RawExport
@@ -80,24 +80,6 @@ def check_columns(mapping: Mapping, columns: Sequence[FileColumns]) -> None:
         raise ConfigError(
             f"the mapping's columns.{field} is {wanted}, but {files} has no such column; {hint}"
         )
-
-
-def require(columns: FileColumns, needed: Sequence[str], platform: Platform) -> None:
-    """Checks that fields without which nothing can be made are there.
-
-    Raises:
-        DataError: One is not; the message lists the headers and an example mapping for them.
-    """
-    lacking = [name for name in needed if name not in columns.fields]
-    if not lacking:
-        return
-    listed = ", ".join(map(repr, columns.headers))
-    taken = set(columns.fields.values())
-    free = iter([header for header in columns.headers if header not in taken])
-    example = ", ".join(f"{name}: {next(free, '…')!r}" for name in lacking)
-    rule = f"is needed, but none of the columns is known as it on {platform}: {listed}"
-    mend = f"say which it is with --mapping FILE that holds: columns: {{{example}}}"
-    raise DataError([Problem(columns.file, 1, name, None, rule, mend) for name in lacking])
 
 
 def check_rule(rule: Rule, columns: Sequence[FileColumns], where: str) -> None:

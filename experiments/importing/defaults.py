@@ -15,7 +15,7 @@ from promopilot.experiments.tables.schema import ALL
 
 # Google's networks as reports name them in English, German, French, Spanish and Chinese: search is
 # sold by the click. Without that column a Google export is taken for one of search.
-_SEARCH = ("*search*", "*suche*", "*recherche*", "*búsqueda*", "*搜索*", ALL)
+_SEARCH = ("*search*", "*suche*", "*suchnetz*", "*recherche*", "*búsqueda*", "*搜索*", ALL)
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class _Usual:
     promotion: tuple[str, ...] = ("campaign", "adset", "ad")
     segment: tuple[str, ...] = ("segment",)
     clicks_priced: tuple[str, ...] = ()
+    own_supply: tuple[str, ...] = ()
     empty_is_zero: tuple[str, ...] = ()
 
 
 _USUAL = {
-    Platform.GOOGLE_ADS: _Usual(clicks_priced=_SEARCH),
+    # A campaign of Google's cannot be moved to another network, and its keywords are its own.
+    Platform.GOOGLE_ADS: _Usual(clicks_priced=_SEARCH, own_supply=("*",)),
     # An ad set is an audience. Meta leaves cells empty where there were no clicks or purchases.
     Platform.META_ADS: _Usual(
         promotion=("campaign", "ad"),
@@ -95,6 +97,7 @@ def completed(
         "micros": tuple(sorted(micros)),
         "empty_is_zero": _or(mapping.empty_is_zero, usual.empty_is_zero),
         "clicks_priced": _or(mapping.clicks_priced, usual.clicks_priced),
+        "own_supply": _or(mapping.own_supply, usual.own_supply),
         **rules,
     }
     return mapping.model_copy(update=filled)

@@ -9,12 +9,15 @@ import pandas as pd
 
 from promopilot.experiments.fast_csv import significant
 from promopilot.experiments.importing.line_items import UNKNOWN, LineItems
-from promopilot.experiments.importing.mapping import Mapping
-from promopilot.experiments.importing.rows import FloatArray, Rows
+from promopilot.experiments.importing.mapping import Mapping, Supply
+from promopilot.experiments.importing.measures import FloatArray
+from promopilot.experiments.importing.performance import ELIGIBLE
+from promopilot.experiments.importing.rows import Rows
 from promopilot.experiments.tables.readings import latest_readings
 from promopilot.experiments.tables.schema import ALL
 
 _DIGITS = 6  # significant ones of a price: an average of noisy days has no more to say
+_ENOUGH_TOLD = 0.5  # of a placement's impressions: then shares tell what it could have had
 _TEXTS = {ALL: "All placements", UNKNOWN: "Placement not told"}
 _SEGMENT_TEXTS = {ALL: "All customers", UNKNOWN: "Audience not told"}
 
@@ -23,7 +26,8 @@ def placements_of(performance: pd.DataFrame, items: LineItems, mapping: Mapping)
     """One row per placement with its price and its supply.
 
     cpm = 1000 x spend / impressions, or cpc = spend / clicks where `clicks_priced` names the
-    placement, both over all days; daily_supply = headroom x the quantile of its days' impressions.
+    placement, both over all days. daily_supply is the quantile of its days' eligible impressions
+    where at least half of its impressions tell of them, else headroom x that of those it had.
 
     Args:
         performance: `Performance.frame`.
@@ -49,9 +53,10 @@ def placements_of(performance: pd.DataFrame, items: LineItems, mapping: Mapping)
             price = _price(units * spend, counted)
             if np.isfinite(price[chosen]).any():
                 frame[column] = np.where(chosen, price, np.nan)
-    days = latest.groupby(["placement", "date"])["impressions"].sum()
-    usual = days.groupby(level=0).quantile(mapping.supply.quantile).reindex(every).to_numpy()
-    frame["daily_supply"] = pd.Series(np.ceil(usual * mapping.supply.headroom)).astype("Int64")
+    frame["daily_supply"] = _supply(latest, mapping.supply).reindex(every).to_numpy()
+    own = [_matches(name, mapping.own_supply or ()) for name in names]
+    if any(own):
+        frame["own_supply"] = ["true" if one else "false" for one in own]
     return frame
 
 
@@ -65,6 +70,18 @@ def segments_of(rows: Rows, items: LineItems) -> pd.DataFrame:
         if (size > 0).any():
             frame["size"] = pd.Series(np.where(size > 0, np.ceil(size), np.nan)).astype("Int64")
     return frame
+
+
+def _supply(latest: pd.DataFrame, supply: Supply) -> pd.Series:
+    """Impressions of a day by placement, whole."""
+    of = latest["placement"]
+    shown = latest["impressions"]
+    could = latest.get(ELIGIBLE, pd.Series(np.nan, latest.index))
+    share = shown.where(could.notna(), 0).groupby(of).sum() / shown.groupby(of).sum()
+    known = share >= _ENOUGH_TOLD
+    daily = could.where(of.map(known)).fillna(shown).groupby([of, latest["date"]]).sum()
+    usual = daily.groupby(level=0).quantile(supply.quantile)
+    return pd.Series(np.ceil(usual.where(known, usual * supply.headroom))).astype("Int64")
 
 
 def _latest(performance: pd.DataFrame) -> pd.DataFrame:

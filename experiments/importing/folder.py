@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping as Table
 from pathlib import Path
 
@@ -12,44 +13,68 @@ import pandas as pd
 from promopilot.experiments.atomic import atomic_folder
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.fast_csv import significant
-from promopilot.experiments.tables.schema import SOURCES_FILE
+from promopilot.experiments.own_folder import require_own
+from promopilot.experiments.tables.files import SUFFIXES
+from promopilot.experiments.tables.schema import EVENTS, LIFT_TESTS, MAPPING_FILE, SOURCES_FILE
 
 # Up to here a spreadsheet opens the table with ease; above it Parquet is read several times faster.
 MOST_CSV_ROWS = 100_000
+# Tables that imports write, and tables beside them that only people do.
+_WRITTEN = ("promotions", "placements", "segments", "performance", "budgets")
+_KEPT = (EVENTS.name, LIFT_TESTS.name)
 _DIGITS = 15  # significant ones of fractions, which every double has
 
 
-def check_new(out: Path) -> None:
-    """Checks that nothing would be overwritten.
+def check_free(out: Path, overwrite: bool) -> None:
+    """Checks that nothing but an earlier import would be replaced, and that only where asked.
+
+    Args:
+        out: The folder to write, there or not.
+        overwrite: Whether an earlier import may be replaced.
 
     Raises:
-        RunFolderError: `out` is there and is not an empty folder.
+        RunFolderError: `out` is a file, holds an import that may not be replaced, or something
+            else.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    require_own(out, MAPPING_FILE, "an import", overwrite)
+    if not out.is_dir():
+        return
+    tables = {f"{name}{suffix}" for name in (*_WRITTEN, *_KEPT) for suffix in SUFFIXES}
+    known = {*tables, MAPPING_FILE, SOURCES_FILE}
+    if others := sorted(path.name for path in out.iterdir() if path.name not in known):
         raise RunFolderError(
-            f"{out} exists and is not an empty folder; name another --out or remove it first"
+            f"{out} holds {others[0]} besides an import; move it away, or choose another --out"
         )
 
 
 def write_folder(
-    out: Path, tables: Table[str, pd.DataFrame], texts: Table[str, str], sources: Table[str, str]
+    out: Path,
+    tables: Table[str, pd.DataFrame],
+    texts: Table[str, str],
+    sources: Table[str, str],
+    overwrite: bool,
 ) -> list[str]:
     """Writes tables and texts; the folder appears when it is complete.
 
     Args:
-        out: A new or empty folder.
+        out: A new or empty folder, or one of an earlier import; its events and lift tests, which
+            no import writes, are kept.
         tables: By name, without suffix.
         texts: By file name.
         sources: What `sources.json` says; no such file where it says nothing.
+        overwrite: Whether an earlier import may be replaced.
 
     Returns:
         The names of the files, sorted.
 
     Raises:
-        RunFolderError: `out` is not empty, or cannot be written.
+        RunFolderError: `out` may not be replaced, or cannot be written.
     """
-    check_new(out)
+    check_free(out, overwrite)
+    own = [out / f"{name}{suffix}" for name in _KEPT for suffix in SUFFIXES]
     with atomic_folder(out) as folder:
+        for path in filter(Path.is_file, own):
+            shutil.copy2(path, folder)
         for name, exact in tables.items():
             table = _rounded(exact)
             if len(table) > MOST_CSV_ROWS:

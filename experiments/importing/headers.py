@@ -25,6 +25,12 @@ class Platform(StrEnum):
     GENERIC = "generic"
 
 
+NAMES: Final = {
+    Platform.GOOGLE_ADS: "Google Ads",
+    Platform.META_ADS: "Meta Ads",
+    Platform.CRITEO: "Criteo",
+    Platform.GENERIC: "a table of your own",
+}
 _OWN: Final = {
     Platform.GOOGLE_ADS: GOOGLE_ADS,
     Platform.META_ADS: META_ADS,
@@ -57,6 +63,8 @@ CURRENCIES: Final = frozenset(
 _SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "$": None, "¥": None}
 _IN_BRACKETS = re.compile(r"^(?P<name>.+?)\s*\((?P<inside>[^()]{1,8})\)$")
 _AT_THE_END = re.compile(r"^(?P<name>.+?)[ _](?P<inside>[A-Za-z]{3})$")
+# "Netzwerk (mit Suchnetzwerk-Partnern)", "Red (con socios de búsqueda)".
+_EXPLAINED = re.compile(r"^(?P<name>.+?)\s*\([^()]+\)$")
 _MICROS = re.compile(r"^(?P<name>.+?)[ _]?\(?micros\)?$", re.IGNORECASE)
 
 
@@ -122,6 +130,11 @@ def is_ratio(header: str) -> bool:
     return _RATIO.fullmatch(_plain(header)) is not None
 
 
+def named_on(platform: Platform, field: str) -> str:
+    """What a platform calls a field; the field itself where it has none such."""
+    return _OWN[platform].get(field, (field,))[0]
+
+
 @lru_cache(maxsize=4096)
 def is_known(header: str) -> bool:
     """Whether any platform has a column of this name."""
@@ -141,6 +154,9 @@ def _meaning(header: str, platform: Platform) -> _Meaning | None:
         before = names.get(_key(split["name"]))
         if before and before[0] in _MONEY and (inside in CURRENCIES or inside in _SIGNS):
             found, currency = before, _SIGNS.get(inside, inside)
+    if found is None and (split := _EXPLAINED.match(name)):
+        before = names.get(_key(split["name"]))
+        found = before if before and before[0] == "network" else None
     if found is None or (micros and found[0] not in _MONEY):
         return None
     return _Meaning(*found, currency, micros is not None)

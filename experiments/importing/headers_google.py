@@ -48,10 +48,8 @@ GOOGLE_ADS: Final[dict[str, tuple[str, ...]]] = {
     "network": (
         *("Network (with search partners)", "Network", "segments.ad_network_type"),
         # From memory.
-        *("Werbenetzwerk (mit Suchnetzwerk-Partnern)", "Werbenetzwerk", "Netzwerk"),
-        *("Réseau (avec partenaires du Réseau de Recherche)", "Réseau"),
-        *("Red (con partners de búsqueda)", "Red", "投放网络（含搜索网络合作伙伴）", "投放网络"),
-        *("广告网络", "Campaign type", "Kampagnentyp", "Type de campagne", "Tipo de campaña"),
+        *("Werbenetzwerk", "Netzwerk", "Réseau", "Red", "投放网络", "广告网络", "网络"),
+        *("Campaign type", "Kampagnentyp", "Type de campagne", "Tipo de campaña"),
         "广告系列类型",
     ),
     "device": (
@@ -89,6 +87,21 @@ GOOGLE_ADS: Final[dict[str, tuple[str, ...]]] = {
         *("Cost", "metrics.cost", "Spend", "Kosten", "Coût", "Coste", "Costo", "费用", "花费"),
         *("Cost (Converted currency)", "Kosten (umgerechnete Währung)"),
         *("Coste (moneda convertida)", "Coût (devise convertie)"),
+    ),
+    # Of the impressions that an ad could have had, those that it had.
+    "impression_share": (
+        *("Search impr. share", "Search impression share", "metrics.search_impression_share"),
+        # From memory.
+        *("Anteil an möglichen Impressionen im Suchnetzwerk", "Anteil an Suchimpressionen"),
+        *("Anteil an möglichen Impr. im Suchnetzwerk", "Anteil an mögl. Impr. (Suche)"),
+        *("Suchnetzwerk: Anteil an möglichen Impressionen", "Anteil an möglichen Impressionen"),
+        *("Taux d'impressions sur le Réseau de Recherche", "Taux d'impr. sur le Rés. de Recherche"),
+        *("Taux d'impr. (Réseau de Recherche)", "Taux d'impr. Rés. Rech.", "Taux d'impressions"),
+        *("Cuota de impresiones de búsqueda", "Cuota de impr. de búsqueda"),
+        *("Porcentaje de impresiones de búsqueda", "% de impr. de búsqueda"),
+        *("Cuota de impresiones", "搜索网络展示次数份额", "搜索展示次数份额", "展示次数份额"),
+        *("搜索网络的展示次数份额", "Impr. share", "Impression share", "Display impr. share"),
+        *("Display impression share", "metrics.content_impression_share"),
     ),
     "budget": (
         *("Budget", "Campaign daily budget", "Daily budget", "campaign_budget.amount"),

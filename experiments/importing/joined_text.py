@@ -35,10 +35,11 @@ def read_texts(settings: Texts, platform: Platform) -> TextsById:
         ConfigError: It lacks a column that the mapping names.
     """
     export = read_export(Path(settings.file))
-    refuse_personal(export)
     columns = columns_of(export, platform, Mapping())
+    words = [columns.find(name, "texts.columns") for name in settings.columns]
+    refuse_personal(export, words)
     ids = coded(export.cells[columns.find(settings.by, "texts.by")])
-    parts = [coded(export.cells[columns.find(n, "texts.columns")]) for n in settings.columns]
+    parts = [coded(export.cells[header]) for header in words]
     texts = joined(parts, as_text)
     both = (ids.codes >= 0) & (texts.codes >= 0)
     if not both.any():

@@ -19,8 +19,8 @@ from promopilot.experiments.importing.headers_meta import META_ADS
 # Counted or paid: these can be added up over rows; `reach` cannot, and only tells sizes.
 MEASURES = ("impressions", "clicks", "conversions", "spend", "conversion_value")
 WHOLE = ("impressions", "clicks")  # platforms count them one by one; conversions may be shared out
+SHARE = "impression_share"  # of the impressions that a row could have had
 EMPTY = ("clicks", "conversions", "spend", "conversion_value")  # may stand empty in a row
-MONEY = ("spend", "conversion_value", "budget")
 FIELDS = tuple(sorted({*GOOGLE_ADS, *META_ADS, *CRITEO, *GENERIC}))  # and text_1, text_2, …
 PART_OF_TEXT = re.compile(r"text(?:_(\d+))?")
 # How the parts of an id are joined; a text's parts are joined as sentences.
@@ -135,6 +135,7 @@ class Mapping(Section):
     # The day on which rows were read: a date, or that in each file's name; null: the field as_of.
     as_of: str | None = Field(default=None, pattern=r"^(file-name|\d{4}-\d{2}-\d{2})$")
     clicks_priced: tuple[str, ...] | None = None  # placements bought by the click; * matches any
+    own_supply: tuple[str, ...] | None = None  # placements where each promotion has its own supply
     supply: Supply = Supply()
     repeats: Literal["refuse", "sum"] = "refuse"  # rows that stand there twice
 

@@ -11,8 +11,8 @@ from promopilot.experiments.config_yaml import read_yaml, to_json, to_yaml, yaml
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.importing.headers import Platform
 from promopilot.experiments.importing.mapping import Mapping
+from promopilot.experiments.tables.schema import MAPPING_FILE
 
-FILE = "mapping.yaml"
 _HEAD = """\
 # How the rows of the export became promotions, placements and segments.
 # Edit it and import again: promopilot data import --platform {platform} --mapping {file} …
@@ -50,5 +50,5 @@ def read_mapping(path: Path, platform: Platform) -> Mapping:
 
 def mapping_text(mapping: Mapping) -> str:
     """The mapping as YAML with a word on how to use it."""
-    head = _HEAD.format(platform=mapping.platform, file=FILE)
+    head = _HEAD.format(platform=mapping.platform, file=MAPPING_FILE)
     return head + to_yaml(mapping.tree())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from promopilot.experiments.importing.headers import CURRENCIES
 from promopilot.experiments.importing.number_style import NumberStyle, number_style
 
-__all__ = ["NumberStyle", "bounds", "number_style", "numbers"]
+__all__ = ["NumberStyle", "bounds", "number_style", "numbers", "without_bounds"]
 
 # What stands in a cell where a platform has nothing to say.
 _MISSING: Final = pa.array(
@@ -21,16 +21,17 @@ _MISSING: Final = pa.array(
 _GROUP_MARKS: Final = "\u00a0\u2007\u2008\u2009\u202f '’"  # group thousands in any file
 # Left out before anything else, so that most cells are plain.
 _AROUND: Final = " \t\u00a0\u2009\u202f$€£¥￥₹₩"
-_BOUND: Final = r"^\s*[<>≤≥＜＞]"
+_BLANKS: Final = r"[\s\x{00a0}\x{2007}\x{2008}\x{2009}\x{202f}]*"  # RE2's \s is ASCII alone
+_BOUND: Final = rf"^{_BLANKS}[<>≤≥＜＞]{_BLANKS}"
 # What stands before or behind an amount: "$", "US$", "CN¥", "EUR", "kr", "元".
 _CURRENCY: Final = (
     rf"(?:[A-Za-z]{{0,3}}[\p{{Sc}}￥]|{'|'.join(sorted(CURRENCIES))}"
     r"|Fr\.?|kr\.?|zł|Kč|Ft|lei|Rs\.?|元|円|圆)?"
 )
 _UNUSUAL: Final = (
-    rf"^(?P<open>\()?\s*(?P<before>[-+−])?\s*{_CURRENCY}\s*(?P<between>[-+−])?\s*"
+    rf"^(?P<open>\()?{_BLANKS}(?P<before>[-+−])?{_BLANKS}{_CURRENCY}{_BLANKS}(?P<between>[-+−])?{_BLANKS}"
     rf"(?P<core>[0-9.,{_GROUP_MARKS}]*[0-9](?:[eE][-+]?[0-9]+)?)"
-    rf"\s*(?P<per_cent>[%％])?\s*{_CURRENCY}\s*(?P<behind>[-−])?\s*(?P<close>\))?$"
+    rf"{_BLANKS}(?P<per_cent>[%％])?{_BLANKS}{_CURRENCY}{_BLANKS}(?P<behind>[-−])?{_BLANKS}(?P<close>\))?$"
 )
 
 
@@ -64,6 +65,11 @@ def numbers(
     values[bad] = np.nan
     at = codes.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
     return values[at], bad[at]
+
+
+def without_bounds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The cells with "< 10%" as "10%": each bound taken for the number."""
+    return pc.replace_substring_regex(column, _BOUND, "")
 
 
 def bounds(column: pa.ChunkedArray) -> int:

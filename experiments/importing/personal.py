@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import numpy as np
@@ -15,11 +15,13 @@ from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.importing.raw import RawExport
 
 _MEND: Final = "leave the column out of the export: a plan needs no personal data"
+_WORDS: Final = "if it is an ad's words, say `text: [COLUMN]` in a mapping"
 # Letters and digits of headers that hold persons' data: English, German, French, Spanish, Chinese.
 # A bare "name" is none of them: campaigns have names.
 _WHOSE: Final = (
     r"(customers?|clients?|users?|contacts?|recipients?|buyers?|leads?|billing|shipping|persons?"
-    r"|kunden|nutzer|empfanger|kontakt|usuario|cliente|contacto|客户|用户|联系人|收件人)?"
+    r"|members?|subscribers?|employees?|guests?|kunden|nutzer|empfanger|kontakt|mitarbeiter"
+    r"|usuario|cliente|contacto|客户|用户|联系人|收件人|收货人|会员|员工)?"
 )
 _PERSONAL_HEADER: Final = re.compile(
     _WHOSE + r"(firstname|lastname|fullname|surname|familyname|givenname|middlename|maidenname"
@@ -27,21 +29,25 @@ _PERSONAL_HEADER: Final = re.compile(
     r"|prenom|nomdefamille|nomcomplet|nometprenom|prenometnom"
     r"|nombrecompleto|nombreyapellidos?|apellidos?|primerapellido"
     r"|姓名|名字|姓氏|真实姓名"
-    r"|email|emailaddress|mailaddress|emailadresse|adresseemail|adressemail|courriel"
+    r"|emails?|emailaddress|mailaddress|emailadresse|adresseemail|adressemail|courriel"
     r"|correo|correoelectronico|direcciondecorreo|邮箱|电子邮箱|电子邮件|邮件地址"
     r"|phone|phonenumber|phoneno|telephone|telephonenumber|mobilenumber|mobilephone|cellphone"
-    r"|telefon|telefonnummer|handynummer|mobilnummer|numerodetelephone"
+    r"|tel|telno|telefon|telefonnr|telefonnummer|rufnummer|handynummer|mobilnummer"
+    r"|numerodetelephone|ipaddress|ipadresse|adresseip|direccionip|ip地址"
     r"|telefono|numerodetelefono|movil|celular|电话|电话号码|手机|手机号|手机号码|联系电话"
     r"|streetaddress|postaladdress|birthdate|dateofbirth|geburtsdatum|datedenaissance"
     r"|fechadenacimiento|出生日期|身份证号?)"
-    r"|(customer|client|user|contact|recipient|buyer|person)s?name"
-    r"|kundenname|namedeskunden|nutzername|nomduclient|nomdelutilisateur"
-    r"|nombredelcliente|nombredelusuario|nombredeusuario|客户名称|客户名|用户名|联系人"
+    r"|(customer|client|user|contact|recipient|buyer|person|lead|member|subscriber|employee|guest)"
+    r"s?name|contactperson|ansprechpartner(in)?|namedeskunden|nom(du)?client|nomdelutilisateur"
+    r"|(kunden|be?nutzer|empfanger|kontakt|mitarbeiter)name|nombre(del)?cliente"
+    r"|nombredelusuario|nombredeusuario|客户名称|客户名|用户名|联系人|收货人|收件人"
 )
-_MAIL: Final = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9](?:[A-Za-z0-9\-]*\.)+[A-Za-z]{2,24}"
+_HOST: Final = r"[^\s@.,;:<>()\"'/%]"  # letters of any script: müller@füße.de
+_MAIL: Final = rf"[A-Za-z0-9._%+\-]+@(?:{_HOST}+\.)+[^\s@.,;:<>()\"'/%0-9]{{2,24}}"
 # A telephone number in a text: with the sign for abroad, or behind a word that says so.
 _CALLED: Final = (
-    r"(?:^|[^\w+])\+[1-9][0-9]{0,2}[ .\-/]?(?:\(0?\))?(?:[ .\-/]?\(?[0-9]{1,5}\)?){2,6}"
+    r"(?:^|[^\w+])[+＋][1-9][0-9]{0,2}[ .\-/]?(?:\(0?\))?(?:[ .\-/]?\(?[0-9]{1,5}\)?){2,6}"
+    r"|(?:^|[^\w+])00[1-9][0-9]{0,2}[ .\-/](?:\(0?\))?(?:[ .\-/]?\(?[0-9]{1,5}\)?){2,6}"
     r"|(?:(?i:(?:^|[^a-z])(?:tel|telefon|telephone|telefono|fon|call))|电话|手机)"
     r"[.:：]* *\+?\(?[0-9][0-9 .\-/()]{5,18}[0-9]"
 )
@@ -53,7 +59,7 @@ _NUMBER_ONLY: Final = (
     r"|[2-9][0-9]{2}[ .\-][0-9]{3}[ .\-][0-9]{4}"  # 555-123-4567
     r"|1[3-9][0-9][ \-][0-9]{4}[ \-][0-9]{4})\s*$"  # 138 1234 5678
 )
-_DIGITS: Final = range(8, 16)  # of a telephone number; E.164 allows 15
+_DIGITS: Final = range(9, 16)  # of a telephone number with its area; E.164 allows 15
 # Ids may be written in groups, as Google's account numbers are: 576-909-9795.
 _ID_HEADER: Final = re.compile(
     r".*(id|编号|nummer|number|kundennummer)|.*(customer|account|konto|compte|cuenta|账户|账号|帐户).*"
@@ -64,12 +70,16 @@ _DAY: Final = re.compile(
 )
 
 
-def refuse_personal(export: RawExport) -> None:
+def refuse_personal(export: RawExport, advertising: Collection[str] = ()) -> None:
     """Refuses an export with persons' data.
 
     Columns are told by their headers (persons' names, addresses, telephone numbers), cells by
     their form: an e-mail address or a telephone number anywhere in a text. A bare row of digits is
-    an id, not a number to call.
+    an id, not a number to call; a number in an ad's words is there to be called by everybody.
+
+    Args:
+        export: The file.
+        advertising: Its columns with the words of ads.
 
     Raises:
         DataError: One problem per column; what was found is masked.
@@ -79,21 +89,23 @@ def refuse_personal(export: RawExport) -> None:
         if _PERSONAL_HEADER.fullmatch(_key(name)):
             rule = "holds personal data by its name"
             problems.append(Problem(export.file, None, name, None, rule, _MEND))
-        elif found := _first(export, name):
+        elif found := _first(export, name, name in advertising):
             problems.append(found)
     if problems:
         raise DataError(problems)
 
 
-def _first(export: RawExport, name: str) -> Problem | None:
+def _first(export: RawExport, name: str, advertising: bool) -> Problem | None:
     """The first cell of a column that looks like an address or a number, masked."""
     codes = pc.dictionary_encode(export.cells[name]).combine_chunks()
-    found = _mail(codes.dictionary) or _number(codes.dictionary, name)
+    found, mend = _mail(codes.dictionary), _MEND
+    if found is None and not advertising:
+        found, mend = _number(codes.dictionary, name), f"{_MEND}; {_WORDS}"
     if found is None:
         return None
     place, text, what = found
     row = int(export.rows[pc.index(codes.indices, place).as_py()])
-    return Problem(export.file, row, name, masked(text), f"looks like {what}", _MEND)
+    return Problem(export.file, row, name, masked(text), f"looks like {what}", mend)
 
 
 _Found = tuple[int, str, str]  # place among the cells, what stands there, what it looks like

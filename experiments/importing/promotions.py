@@ -47,10 +47,9 @@ def promotions_of(
         text = joined_text.fillna(text)
     id_text = pd.Series(ids.names, dtype="str")
     name = name.fillna(id_text)
-    wordless = text.isna() | (text == name) | (text == id_text)
-    frame = pd.DataFrame({"promotion_id": id_text, "text": text.fillna(name)})
-    if not (name == id_text).all():
-        frame["name"] = name
+    wordless = text.isna()
+    # Always with a name: an analyst may write the ads' texts over `text`, whose name it was.
+    frame = pd.DataFrame({"promotion_id": id_text, "text": text.fillna(name), "name": name})
     campaigns = by_rule(mapping.campaign_id or Rule(), rows)
     campaign, shared = _most_shown(ids, campaigns, rows)
     campaign[shared] = None
@@ -93,7 +92,7 @@ def _discounts(discount: Discount, frame: pd.DataFrame, rows: Rows, ids: Coded) 
     """The share [P] that the first number found in the text names; missing where it names none."""
     (where, *_) = discount.source.fields or ("text",)
     if where in ("text", "name"):
-        texts = frame["name" if where == "name" and "name" in frame else "text"]
+        texts = frame[where]
     else:
         texts, _ = _most_shown(ids, by_rule(discount.source, rows), rows)
     pattern = re.compile(discount.pattern)

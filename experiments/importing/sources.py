@@ -7,17 +7,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from promopilot.experiments.importing.headers import Platform
-from promopilot.experiments.importing.mapping import MEASURES, Mapping, Rule
+from promopilot.experiments.importing.headers import NAMES, Platform
+from promopilot.experiments.importing.mapping import MEASURES, SHARE, Mapping, Rule
+from promopilot.experiments.importing.performance import ELIGIBLE
 from promopilot.experiments.importing.promotions import Promotions
 from promopilot.experiments.tables.schema import CURRENCY
-
-NAMES = {
-    Platform.GOOGLE_ADS: "Google Ads",
-    Platform.META_ADS: "Meta Ads",
-    Platform.CRITEO: "Criteo",
-    Platform.GENERIC: "a table of your own",
-}
 
 
 def sources_of(
@@ -45,8 +39,7 @@ def sources_of(
         if field in mapping.columns:
             micros = ", in millionths" if field in (mapping.micros or ()) else ""
             empty = ", empty cells count as 0" if field in (mapping.empty_is_zero or ()) else ""
-            headers = " or ".join(repr(header) for header in mapping.columns[field])
-            said[f"performance.{field}"] = f"data: column {headers}{micros}{empty}"
+            said[f"performance.{field}"] = f"data: column {_headers(mapping, field)}{micros}{empty}"
     written = {f"{name}.{column}" for name, table in tables.items() for column in table.columns}
     kept = {name: text for name, text in said.items() if name == "about" or name in written}
     return kept | ({CURRENCY: mapping.currency} if mapping.currency else {})
@@ -54,14 +47,16 @@ def sources_of(
 
 def derived(mapping: Mapping, tables: Table[str, pd.DataFrame]) -> dict[str, str]:
     """Columns that the export does not have, by "table.column", and how each was told."""
-    supply = mapping.supply
     discount = mapping.discount.pattern if mapping.discount is not None else ""
     said = {
         "promotions.discount": f"estimate: the first number in the text that fits {discount!r}",
         "placements.cpm": "estimate: 1000 x spend / impressions over all days",
         "placements.cpc": "estimate: spend / clicks over all days, where clicks are what is paid",
-        "placements.daily_supply": f"estimate: {supply.headroom:g} (assumption: supply.headroom) x "
-        f"the {supply.quantile:g} quantile of the days' impressions",
+        "placements.daily_supply": _of_supply(mapping, ELIGIBLE in tables["performance"]),
+        "placements.own_supply": "assumption: own_supply of the mapping: a promotion cannot take "
+        "over what another has there",
+        f"performance.{ELIGIBLE}": f"estimate: impressions / column {_headers(mapping, SHARE)}; "
+        "'< 10%' counts as 10%, '> 90%' as 90%, a row without a share as what it had",
         "segments.size": "estimate: the most people that one row reached: there are at least these",
     }
     return {
@@ -71,13 +66,29 @@ def derived(mapping: Mapping, tables: Table[str, pd.DataFrame]) -> dict[str, str
     }
 
 
+def _headers(mapping: Mapping, field: str) -> str:
+    return " or ".join(repr(header) for header in mapping.columns.get(field, (field,)))
+
+
+def _of_supply(mapping: Mapping, shares: bool) -> str:
+    """How daily_supply was told; `shares`: whether shares of impressions are known."""
+    days = f"the {mapping.supply.quantile:g} quantile of the days'"
+    times = f"{mapping.supply.headroom:g} (assumption: supply.headroom) x"
+    if not shares:
+        return f"estimate: {times} {days} impressions"
+    return (
+        f"estimate: {days} eligible impressions where half of the impressions tell of them, else "
+        f"{times} {days} impressions"
+    )
+
+
 def _of_rule(rule: Rule | None, mapping: Mapping) -> str:
     if rule is None or (not rule.fields and rule.constant is None):
         return "assumption: all, because the mapping names no column for it"
     if rule.constant is not None:
         return f"assumption: {rule.constant!r}, as the mapping says"
-    headers = [" or ".join(map(repr, mapping.columns.get(f, (f,)))) for f in rule.fields]
-    return f"data: column {' and '.join(headers)}"
+    headers = " and ".join(_headers(mapping, field) for field in rule.fields)
+    return f"data: column {headers}"
 
 
 def _of_text(mapping: Mapping, promotions: Promotions) -> str:

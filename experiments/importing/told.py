@@ -1,4 +1,4 @@
-"""What became of each column and each row of an import, for people and for programs."""
+"""The summary of an import, for people and for programs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from promopilot.experiments.importing.columns import FileColumns
-from promopilot.experiments.importing.headers import is_ratio
+from promopilot.experiments.importing.fates import column_fates
 from promopilot.experiments.importing.joined_text import TextsById
-from promopilot.experiments.importing.mapping import MEASURES, Mapping, rules_of
+from promopilot.experiments.importing.mapping import MEASURES, Mapping
+from promopilot.experiments.importing.notes import notes_of
 from promopilot.experiments.importing.performance import Performance
 from promopilot.experiments.importing.promotions import Promotions
 from promopilot.experiments.importing.raw import RawExport
 from promopilot.experiments.importing.rows import Rows
 from promopilot.experiments.importing.sources import derived
-from promopilot.experiments.tables.readings import count_earlier
 
 
 def summary_of(
@@ -35,10 +34,7 @@ def summary_of(
     sized = "size" in tables["segments"]
     return {
         "currency": mapping.currency,
-        "files": [
-            {"file": one.file, "rows": one.cells.num_rows, "notes": list(one.notes)}
-            for one in exports
-        ],
+        "files": files_of(exports),
         "columns": [row for one in columns for row in column_fates(one, mapping, sized)],
         "rows": {
             "read": sum(one.cells.num_rows for one in exports),
@@ -50,51 +46,16 @@ def summary_of(
         "tables": {name: len(table) for name, table in tables.items()},
         "derived": derived(mapping, tables),
         "left_out": performance.left_out,
-        "notes": _notes(rows, performance, promotions, texts, mapping),
+        "notes": notes_of(rows, performance, promotions, texts, mapping),
         "mapping": mapping.tree(),
     }
 
 
-def column_fates(columns: FileColumns, mapping: Mapping, sized: bool) -> list[dict[str, str]]:
-    """What each column of a file became.
-
-    Args:
-        columns: Those of the file.
-        mapping: Complete.
-        sized: Whether reach tells sizes of segments.
-    """
-    used = {name for rule in rules_of(mapping) for name in rule.fields}
-    taken = {"date", "as_of", "currency", *MEASURES, *used} | ({"reach"} if sized else set())
-    field_of = {header: field for field, header in columns.fields.items()}
-    fates = []
-    for header in columns.headers:
-        field = field_of.get(header)
-        if field in taken:
-            fate, text = "used", f"used as {field}"
-            text += " (in millionths)" if field in columns.micros else ""
-        elif header in used:
-            fate, text = "used", "used by a rule of the mapping"
-        elif header in columns.instead:
-            other = columns.instead[header]
-            fate, text = "dropped", f"dropped, {columns.fields[other]!r} is taken as {other}"
-        elif field is None and is_ratio(header):
-            fate, text = "dropped", "dropped, rates and shares are not needed"
-        elif field is None:
-            fate, text = "unknown", "left out, not known on this platform"
-        else:
-            fate, text = "dropped", f"dropped, {_WHY.get(field, f'no rule uses {field}')}"
-        fates.append({"file": columns.file, "column": header, "became": fate, "text": text})
-    return fates
-
-
-_WHY = {
-    "reach": "people cannot be added up over days",
-    "budget": "it is no performance: import it with --kind budgets",
-    "budget_type": "it is no performance: import it with --kind budgets",
-    "date_end": "each row is of one day",
-    "device": "rows are added up over devices, unless a rule names device",
-    "network": "rows are added up over networks, unless a rule names network",
-}
+def files_of(exports: Sequence[RawExport]) -> list[dict[str, Any]]:
+    """Each file with its rows and how it was read."""
+    return [
+        {"file": one.file, "rows": one.cells.num_rows, "notes": list(one.notes)} for one in exports
+    ]
 
 
 def totals_of(frame: pd.DataFrame) -> dict[str, float]:
@@ -111,75 +72,6 @@ def _days(date: pd.Series[pd.Timestamp]) -> dict[str, Any]:
         "count": count,
         "without_rows": count - int(date.nunique()),
     }
-
-
-def _notes(
-    rows: Rows,
-    performance: Performance,
-    promotions: Promotions,
-    texts: TextsById | None,
-    mapping: Mapping,
-) -> list[str]:
-    notes = list(rows.notes)
-    for name, count in performance.moved.items():
-        above = "impressions" if name == "clicks" else "clicks or impressions"
-        notes.append(
-            f"{name} that stood on days with fewer {above} ({count:,.6g} in all) are counted on "
-            "the nearest days of the same line item that have room"
-        )
-    for name, count in performance.left_out.items():
-        more = (
-            "more conversions than clicks, or more clicks than impressions,"
-            if name == "clicks"
-            else "more conversions than impressions"
-        )
-        notes.append(
-            f"{name} of line items that have {more} over all days are left empty ({count:,.6g} in "
-            "all)"
-        )
-    if performance.rounded:
-        notes.append(
-            "conversions that are fractions are made whole so that every running sum stays within "
-            f"a half (rows: {performance.rounded:,})"
-        )
-    if promotions.nameless:
-        notes.append(
-            f"{promotions.nameless:,} of {len(promotions.frame):,} promotions have no text of an "
-            "ad; their name stands for it"
-        )
-    if promotions.several_texts:
-        notes.append(
-            f"{promotions.several_texts:,} promotions have several texts; the most shown one counts"
-        )
-    if promotions.several_campaigns:
-        notes.append(
-            f"{promotions.several_campaigns:,} promotions run in several campaigns; their "
-            "campaign_id is left empty"
-        )
-    if texts is not None and texts.others:
-        by = mapping.texts.by if mapping.texts is not None else ""
-        notes.append(
-            f"{texts.export.file}: {texts.others:,} rows have another text of a {by} that has one; "
-            "the first one counts"
-        )
-    frame = performance.frame
-    ids = frame.rename(columns={c: f"{c}_id" for c in ("promotion", "placement", "segment")})
-    if earlier := count_earlier(ids):
-        notes.append(f"{earlier:,} rows are earlier readings; the latest one of each day counts")
-    if mapping.currency is None:
-        notes.append("no currency is told; say `currency:` in a mapping and in the config")
-    if rows.reach is None:
-        notes.append("sizes of audiences are not told; the config's assumptions.segment_size holds")
-    missing = {
-        name: int(np.isnan(values).sum())
-        for name, values in rows.measures.items()
-        if np.isnan(values).any()
-    }
-    notes += [
-        f"{name} is empty in some rows ({count:,}); it counts as unknown there, not as 0"
-        for name, count in missing.items()
-    ]
-    return notes
 
 
 def as_text(summary: Table[str, Any]) -> str:

@@ -6,6 +6,8 @@ nothing was shown: a click after midnight, a conversion two days later.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -56,15 +58,27 @@ def _earlier(counts: FloatArray, most: FloatArray, item: IntArray) -> FloatArray
     return np.asarray(served[::-1], dtype=np.float64)
 
 
-def whole(counts: FloatArray) -> FloatArray:
-    """Rounds each count down or up so that every running sum is within a half of the exact one.
+def whole(counts: FloatArray, item: IntArray, day: NDArray[Any], start: FloatArray) -> FloatArray:
+    """Rounds counts so that every running sum of a line item is within one of the exact one.
 
-    Whole counts stay as they are, and so does the total up to the rounding of its own fraction.
+    Each running sum is rounded down after `start`, of any value between 0 and 1, is added: with
+    starts spread evenly over line items the total is kept too, however many have less than one.
+    Whole counts stay as they are. What a row becomes depends on the days before it alone, so that
+    days which an export adds change none that were there. Later readings of a day are rounded as
+    its first one was: what did not change stays, and what grew does not fall.
 
     Args:
-        counts: [n] at least 0, in an order in which neighbours belong together; none is missing.
+        counts: [n] at least 0, none missing.
+        item: [n] the line item of each row.
+        day: [n] its day; of several rows of a day the first is its first reading.
+        start: [n] of its line item, at least 0 and below 1.
     """
+    one = round(1 / FRACTION)
     floor = np.floor(counts + FRACTION / 2)
-    parts = np.rint((counts - floor) / FRACTION).astype(np.int64).cumsum()
-    whole_parts = np.floor_divide(parts + round(0.5 / FRACTION), round(1 / FRACTION))
-    return np.asarray(floor + np.diff(whole_parts, prepend=0), dtype=np.float64)
+    part = np.rint((counts - floor) / FRACTION).astype(np.int64)
+    rows = pd.DataFrame({"item": item, "day": day, "part": part})
+    first = rows.drop_duplicates(["item", "day"]).sort_values(["item", "day"])
+    first["before"] = first.groupby("item")["part"].cumsum() - first["part"]
+    before = rows[["item", "day"]].merge(first, how="left")["before"].to_numpy(dtype=np.int64)
+    carried = (before + np.floor(start * one).astype(np.int64)) % one
+    return np.asarray(floor + (part + carried) // one, dtype=np.float64)
