@@ -303,7 +303,144 @@ def test_one_mistake_is_no_warning_too(tmp_path: Path) -> None:
     assert (len(report.problems), report.warnings) == (1, [])
 
 
+# --- days that one campaign lacks ---
+
+CAMPAIGNS = PROMOTIONS.replace("promotion_id,", "promotion_id,campaign_id,")
+for _promotion, _campaign in (("a", "spring"), ("b", "spring"), ("c", "fair")):
+    CAMPAIGNS = CAMPAIGNS.replace(f"\n{_promotion},", f"\n{_promotion},{_campaign},")
+
+
+def lacking(names: str, first: int, last: int, every: int = 1) -> Callable[[Frame], Frame]:
+    """Without the rows of some promotions on the days `first` to `last` from 2026-01-01."""
+
+    def change(frame: Frame) -> Frame:
+        days = pd.date_range("2026-01-01", periods=last).strftime("%Y-%m-%d")[first - 1 :: every]
+        gone = frame["promotion_id"].isin(list(names)) & frame["date"].isin(days)
+        return frame[~gone]
+
+    return change
+
+
+GAPS = {  # change, promotions, and what is said
+    "three days": (
+        lacking("b", 20, 22),
+        PROMOTIONS,
+        "3 days without a row of a campaign that ran before and after: b 2026-01-20 to 2026-01-22",
+    ),
+    "one day": (lacking("b", 20, 20), PROMOTIONS, "1 day without a row of a campaign"),
+    "two weeks": (lacking("b", 20, 33), PROMOTIONS, "b 2026-01-20 to 2026-02-02"),
+    "all of a campaign": (lacking("ab", 20, 22), CAMPAIGNS, "after: spring 2026-01-20 to"),
+    "a part of a campaign": (lacking("a", 20, 22), CAMPAIGNS, None),
+    "before it began": (lacking("b", 1, 22), PROMOTIONS, None),
+    "after it ended": (lacking("b", 40, 60), PROMOTIONS, None),
+    "a day a week off": (lacking("b", 3, 60, 7), PROMOTIONS, None),
+    "others pause for weeks, too": (
+        lambda frame: lacking("a", 8, 21)(lacking("b", 20, 33)(frame)),
+        PROMOTIONS,
+        None,
+    ),
+    "hardly ever shown": (
+        lambda frame: lacking("b", 20, 22)(
+            frame.assign(
+                impressions=frame["impressions"].where(frame["promotion_id"].ne("b"), 9),
+                clicks=0,
+                conversions=0,
+                conversion_value=0,
+                spend=0.0,
+            )
+        ),
+        PROMOTIONS,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "promotions", "said"), GAPS.values(), ids=GAPS)
+def test_days_that_one_campaign_lacks(
+    tmp_path: Path, change: Callable[[Frame], Frame], promotions: str, said: str | None
+) -> None:
+    report = checked(tmp_path, change(history()), promotions)
+    found = [w for w in report.warnings if w.kind == "campaign_days_missing"]
+    assert len(found) == (said is not None)
+    if said is not None:
+        assert said in str(found[0])
+        assert found[0].items[0]["first_day"] == "2026-01-20"
+
+
+# --- more than one currency ---
+
+
+def test_a_currency_that_a_run_refuses_is_told_where_a_config_is_given(tmp_path: Path) -> None:
+    write(tmp_path, history())
+    (tmp_path / "sources.json").write_text('{"currency": "EUR"}')
+    assert checked(tmp_path).warnings == []
+    (warning,) = checked(tmp_path, config=make_config({}, ["currency=USD"])).warnings
+    assert (warning.kind, warning.file) == ("currency_unlike_config", "sources.json")
+    assert "the tables are in EUR, and the config's currency is USD" in str(warning)
+    assert "Set `currency: EUR`" in str(warning)
+    assert checked(tmp_path, config=make_config({}, ["currency=EUR"])).warnings == []
+    done = CliRunner().invoke(app, ["data", "check", str(tmp_path), "--set", "currency=USD"])
+    assert "A run will refuse them" in done.stdout
+
+
+@pytest.mark.parametrize("column", ["currency", "Currency code"])
+def test_a_column_of_several_currencies_is_told(tmp_path: Path, column: str) -> None:
+    one = history().assign(**{column: "EUR"})
+    assert checked(tmp_path, one).warnings == []
+    (warning,) = checked(tmp_path, put(9, **{column: "usd"})(one)).warnings
+    assert (warning.kind, warning.column) == ("several_currencies", column)
+    assert "money in 2 currencies: EUR, USD" in str(warning)
+
+
 # --- conversions that are still coming in ---
+
+
+def arriving(days: int, *seen: int) -> Frame:
+    """A history whose last days have only so many of 6 conversions in each row."""
+    frame = history(days)
+    frame["conversions"] = 6 + np.arange(len(frame)) // 6 % 3 - 1  # 5, 6, 7 from day to day
+    for day, count in zip(sorted(frame["date"].unique())[-len(seen) :], seen, strict=True):
+        frame.loc[frame["date"].eq(day), "conversions"] = count
+    return frame
+
+
+FALLING = {  # the last days, and how many of them are told
+    "as usual": ((6, 5), 0),
+    "one bad day": ((2,), 0),
+    "fewer, within chance": ((4, 4), 0),
+    "still coming in": ((4, 3, 2, 1), 4),
+    "the last two": ((5, 6, 3, 1), 2),
+    "hardly fewer": ((5, 4), 0),
+}
+
+
+@pytest.mark.parametrize(("seen", "told"), FALLING.values(), ids=FALLING)
+def test_last_days_below_all_that_is_usual_are_told_without_as_of(
+    tmp_path: Path, seen: tuple[int, ...], told: int
+) -> None:
+    frame = arriving(60, *seen)
+    found = checked(tmp_path, frame).warnings  # weeks after the last day
+    assert [w.kind for w in found] == ["conversions_falling"] * bool(told)
+    if told:
+        days = sorted(frame["date"].unique())[-told:]
+        assert (str(found[0].first_day), str(found[0].last_day)) == (days[0], days[-1])
+        assert [item["date"] for item in found[0].items] == days
+        assert "as if they were still coming in" in found[0].found
+    dated = checked(tmp_path, frame.assign(as_of="2026-04-14")).warnings
+    assert dated == []  # it says itself when it was read
+    early = make_config({}, [f"flight.start={sorted(frame['date'].unique())[-len(seen)]}"])
+    assert checked(tmp_path, frame, config=early).warnings == []
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.integers(0, 10_000))
+def test_chance_alone_is_no_warning(tmp_path: Path, seed: int) -> None:
+    frame = history()
+    rng = np.random.default_rng(seed)
+    frame["conversions"] = np.minimum(rng.poisson(3, len(frame)), frame["clicks"])
+    assert [w for w in checked(tmp_path, frame).warnings if w.kind == "conversions_falling"] == []
 
 
 def seen(days: float, fast: float, fast_days: float, slow_days: float) -> float:

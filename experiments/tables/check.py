@@ -54,16 +54,16 @@ def check_tables(
     Args:
         folder: A data folder.
         outcomes: Whether what happened is looked at; without it there are no warnings.
-        config: Of the run that is to come; warnings go by its dates, laws and assumptions. None:
-            the defaults.
+        config: Of the run that is to come; warnings go by its dates, laws, assumptions and
+            currency. None: the defaults, and any currency.
         today: The day of the check (default: this computer's).
         progress: Told what is going on.
     """
     from promopilot.experiments.tables.warnings.find import find_warnings
 
-    parsed, _, report = check_folder(folder, outcomes, progress)
+    parsed, sources, report = check_folder(folder, outcomes, progress)
     if outcomes:
-        report.warnings.extend(find_warnings(parsed, config or RunConfig(), today or date.today()))
+        report.warnings.extend(find_warnings(parsed, sources, config, today or date.today()))
     return report
 
 
