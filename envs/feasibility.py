@@ -36,7 +36,7 @@ def check_limits(world: World) -> None:
     if clash:
         day = clash[0].day
         when = "" if day is None else f" on {world.dates[day].isoformat()}"
-        named = "; ".join(one.text for one in clash)
+        named = "; ".join(one.told for one in clash)
         raise InfeasibleError(
             f"These limits cannot all hold{when}: {named}. Loosen or drop one of them."
         )
@@ -55,7 +55,7 @@ def contradiction(world: World) -> list[Named]:
     by_day: dict[int | None, list[Named]] = {}
     for one in limits_of_days(world, world.limits):
         by_day.setdefault(one.day, []).append(one)
-    budget = budget_of_flight(world)
+    budget = budget_of_flight(world, world.limits)
     for own in by_day.values():
         if not feasible([*own, budget], sums):
             clash = irreducible([*own, budget], sums)

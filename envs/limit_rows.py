@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array, hstack, kron, vstack
 
 from promopilot.envs.arrays import Floats
+from promopilot.envs.least_subsidy import least_subsidy
 from promopilot.envs.limits import Limits, money_text
 from promopilot.envs.named_rows import Named
 from promopilot.envs.step_rows import steps
@@ -32,26 +33,34 @@ def limits_of_flight(world: World, limits: Limits, like: Floats | None = None) -
         limits: The world's.
         like: A plan `[D, L]` whose side of every step is taken (`step_rows`); none where absent.
     """
-    by_text: dict[str, list[Named]] = {}
+    by_text: dict[tuple[str, str], list[Named]] = {}
     for one in limits_of_days(world, limits):
-        by_text.setdefault(one.text, []).append(one)
+        by_text.setdefault((one.entry, one.text), []).append(one)
     whole = [
         Named(
             text,
             csr_array(vstack([part.matrix for part in parts])),
             np.concatenate([part.high for part in parts]),
+            entry=entry,
         )
-        for text, parts in by_text.items()
+        for (entry, text), parts in by_text.items()
     ]
-    return [*whole, *_sums(world, limits), budget_of_flight(world), *steps(world, limits, like)]
+    return [
+        *whole,
+        *_sums(world, limits),
+        budget_of_flight(world, limits),
+        *steps(world, limits, like),
+    ]
 
 
-def budget_of_flight(world: World) -> Named:
-    """What is left of the flight's budget; subsidy aside, which it may cover too."""
+def budget_of_flight(world: World, limits: Limits) -> Named:
+    """What is left of the flight's budget; where it covers subsidy, the least that spend causes."""
     left = max(world.budget - world.initial.spent, 0.0)
-    spend, totals = np.zeros((1, world.days * world.catalog.num_line_items)), np.ones(world.days)
-    row = np.concatenate([spend, totals[None]], axis=1)
+    subsidy = least_subsidy(world, limits)
+    row = np.concatenate([subsidy.reshape(1, -1), np.ones((1, world.days))], axis=1)
     text = f"the budget leaves {money_text(left)} for the flight"
+    if subsidy.any():
+        text += ", discounts included"
     return Named(text, csr_array(row), np.array([left]))
 
 
@@ -67,7 +76,14 @@ def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
     one, none = np.eye(items), np.zeros(items)
     found: list[Named] = []
 
-    def add(text: str, rows: Floats, total: Floats | float, high: Floats | float) -> None:
+    def add(
+        text: str,
+        rows: Floats,
+        total: Floats | float,
+        high: Floats | float,
+        entry: str = "",
+        amount: str = "",
+    ) -> None:
         """Rows of  rows x + total T <= high  for the day's spend x and its sum T."""
         count = len(rows)
         parts = np.concatenate([rows, np.broadcast_to(total, count)[:, None]], axis=1)
@@ -75,10 +91,11 @@ def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
         wide = np.append(day * items + np.arange(items), world.days * items + day)
         shape = (count, world.days * (items + 1))
         matrix = csr_array((parts[at, column], (at, wide[column])), shape=shape)
-        found.append(Named(text, matrix, np.broadcast_to(high, count).astype(float), day))
+        ends = np.broadcast_to(high, count).astype(float)
+        found.append(Named(text, matrix, ends, day, entry, amount))
 
     if not live.all():
-        text = "line items get nothing on days on which they may not be funded"
+        text = "what does not run on a day, or is blacked out, gets nothing"
         add(text, one[~live], 0.0, 0.0)
     if np.isfinite(world.per_day_max):
         text = f"a day may spend at most {money_text(world.per_day_max)}"
@@ -90,31 +107,34 @@ def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
             ("has line items with a maximum of", np.isfinite(world.max_spend), 1, world.max_spend),
             ("has line items with a minimum of", limits.min_spend > 0, -1, limits.min_spend),
         ):
-            chosen = own & which & (limits.locked if sign == 0 else ~limits.locked)
+            # The mix that a lock keeps is within maxima; a minimum above it contradicts the lock.
+            chosen = own & which & ~limits.locked if sign > 0 else own & which
             if not chosen.any():
                 continue
             rows, high = one[chosen], amount[chosen]
+            money = money_text(float(high.sum()))
             if sign == 0:
                 rows, high = np.concatenate([rows, -rows]), np.concatenate([high, -high])
+                add(f"promotion {promotion} {text}", rows, 0.0, high, "locks", money)
             else:
-                rows, high = sign * rows, sign * high
-                text = f"{text} {money_text(float(amount[chosen].sum()))} a day in total"
-            add(f"promotion {promotion} {text}", rows, 0.0, high)
+                text = f"promotion {promotion} {text} {money} a day in total"
+                add(text, sign * rows, 0.0, sign * high)
     for group in limits.groups:
         members = (group.items & live).astype(float)[None]
         if group.whole_flight or not members.any():
             continue
         least, most = (np.broadcast_to(end, world.days)[day] for end in (group.min, group.max))
+        worded = (money_text(float(end)) if any(group.words) else "" for end in (least, most))
         if least > 0:
-            add(group.least_text, -members, 0.0, -least)
+            add(group.least_text, -members, 0.0, -least, group.entry, next(worded))
         if np.isfinite(most):
-            add(group.most_text, members, 0.0, most)
+            add(group.most_text, members, 0.0, most, group.entry, next(worded))
         if group.max_share < 1:
-            add(group.share_text, members, -group.max_share, 0.0)
+            add(group.share_text, members, -group.max_share, 0.0, group.entry)
     explored = live & limits.explored & ~limits.locked
     if limits.exploration > 0 and explored.any():
-        text = f"{limits.exploration:.1%} of a day's spend is for exploration"
-        add(text, -one[explored], limits.exploration / explored.sum(), 0.0)
+        text = f"{limits.exploration:.1%} of a day's spend is for testing what is not known yet"
+        add(text, -one[explored], limits.exploration / explored.sum(), 0.0, "exploration")
     return found
 
 
@@ -132,5 +152,5 @@ def _sums(world: World, limits: Limits) -> list[Named]:
         ):
             if np.isfinite(high) and (sign > 0 or high < 0):
                 row = np.concatenate([sign * members, np.full((1, world.days), total)], axis=1)
-                found.append(Named(text, csr_array(row), np.array([high])))
+                found.append(Named(text, csr_array(row), np.array([high]), entry=group.entry))
     return found

@@ -25,6 +25,7 @@ class Group:
     whole_flight: bool = False  # whether limits are on the flight's sum
     # Minimum and maximum in words, where they follow from something else than a number of money.
     words: tuple[str, str] = ("", "")
+    entry: str = ""  # where an analyst wrote it, "bounds[2]"
 
     @property
     def least_text(self) -> str:
@@ -61,7 +62,7 @@ class Limits:
     locked: Bools  # [L] spends exactly what the current mix spends that day
     explored: Bools  # [L] line items that `exploration` is spread over
     groups: tuple[Group, ...] = ()
-    # Largest change of a promotion's spend against the day before (day one: the current mix),
+    # Largest change of a promotion's spend against the day before (day one: `World.day_before`),
     # relative to the larger of that spend and the promotion's equal share of the day's budget;
     # inf where off.
     max_step: float = float("inf")

@@ -26,11 +26,10 @@ _ROUNDS = 6  # of minima that are shares of what is spent, and of subsidy that s
 def equal_share(world: World) -> Floats:
     """[D] a promotion's equal share of the day's budget, among those that may be funded that day.
 
-    The day's budget is an even share of the flight's, or the day's own maximum where that is less.
+    The day's budget is `World.even_day`.
     """
     live = world.catalog.by_promotion.sum(world.live.astype(np.float64)) > 0
-    money = min((world.budget - world.initial.spent) / world.days, world.per_day_max)
-    return np.asarray(max(money, 0.0) / np.maximum(live.sum(axis=1), 1))
+    return np.asarray(world.even_day / np.maximum(live.sum(axis=1), 1))
 
 
 class LimitsToday:

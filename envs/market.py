@@ -110,7 +110,7 @@ class Market:
         self.num_flights = len(self.flights)
         self.day = 0
         first, second = world.rates.stages
-        self._last = np.tile(catalog.by_promotion.sum(world.current_mix[0]), (self.num_flights, 1))
+        self._last = np.tile(catalog.by_promotion.sum(world.day_before), (self.num_flights, 1))
         groups = () if world.limits is None else world.limits.groups
         self._group_spend = np.zeros((self.num_flights, len(groups)))
         self._state = state = initial_state(world, self.num_flights, sampled=not self.expected)
@@ -167,7 +167,7 @@ class Market:
 
     @property
     def last_spend(self) -> Floats:
-        """[N, P] planned spend of the day before; before the first day that of the current mix."""
+        """[N, P] planned spend of the day before; on the first day `World.day_before`."""
         return self._last
 
     @property

@@ -17,3 +17,11 @@ class Named:
     matrix: csr_array  # [rows, D x L + D]
     high: Floats  # [rows]
     day: int | None = None  # where it is of one day alone
+    entry: str = ""  # where an analyst wrote it, "bounds[2]"
+    amount: str = ""  # money that the text only speaks of
+
+    @property
+    def told(self) -> str:
+        """The limit with its place in the file and its money."""
+        text = f"{self.entry}: {self.text}" if self.entry else self.text
+        return f"{text} ({self.amount})" if self.amount else text

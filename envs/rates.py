@@ -47,6 +47,14 @@ class Stage:
         Args:
             promotion: Promotion of each line item `[L]`.
         """
+        # Every market of a world asks anew, and the steps take longer than a day's split.
+        known: dict[bytes, Floats] = self.__dict__.setdefault("_centres", {})
+        key = promotion.tobytes()
+        if key not in known:
+            known[key] = self._centre(promotion)
+        return known[key]
+
+    def _centre(self, promotion: Ints) -> Floats:
         rate = np.clip(self.rate, _EDGE, 1 - _EDGE)
         variance = self.shared_sd[promotion] ** 2 + self.own_sd**2
         target = logit(rate)

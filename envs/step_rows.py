@@ -34,38 +34,41 @@ def steps(world: World, limits: Limits, like: Floats | None = None) -> list[Name
         members = catalog.promotion == p
         if (members & limits.locked).any():
             continue
-        rows, high = _of_promotion(world, limits.max_step, members, like)
+        matrix, high = _of_promotion(world, limits.max_step, members, like)
         text = f"promotion {promotion} may change by at most {limits.max_step:.1%} from day to day"
-        kept = np.isfinite(high)
-        wide = np.concatenate([rows[kept], np.zeros((kept.sum(), world.days))], axis=1)
-        found.append(Named(text, csr_array(wide), high[kept]))
+        kept = np.flatnonzero(np.isfinite(high))
+        found.append(Named(text, csr_array(matrix[kept]), high[kept], entry="step"))
     return found
 
 
 def _of_promotion(
     world: World, step: float, members: Bools, like: Floats | None
-) -> tuple[Floats, Floats]:
-    """Rows `[2 x D, D x L]` and their ends, one up and one down a day; an end is inf where free."""
+) -> tuple[csr_array, Floats]:
+    """Rows `[2 x D, D x L + D]` and their ends, one up and one down a day; inf where free."""
     share = equal_share(world)
-    before = float(world.current_mix[0, members].sum())
+    before = float(world.day_before[members].sum())
     most = min(world.budget - world.initial.spent, world.per_day_max)
-    rows, high = [], []
-    for day in range(world.days):
-        row = np.zeros(world.live.shape)
-        row[day, members & world.live[day]] = 1.0
-        last = np.zeros_like(row)
+    days, items = world.live.shape
+    live = [day * items + np.flatnonzero(members & world.live[day]) for day in range(days)]
+    columns, values, sizes, high = [], [], [], list[float]()
+    for day in range(days):
+        now, last = live[day], live[day - 1] if day else live[0][:0]
         if day == 0:
             start, slope, change = before, 0.0, step * max(before, share[0])
         else:
-            last[day - 1, members & world.live[day - 1]] = 1.0
             amount = None if like is None else float(like[day - 1, members].sum())
             slope, change = _change(step, min(share[day], most), most, amount)
             start = 0.0
-        rows += [(row - (1 + slope) * last).ravel(), ((1 - slope) * last - row).ravel()]
+        columns += [now, last, last, now]
+        for factor, of in ((1.0, now), (-1 - slope, last), (1 - slope, last), (-1.0, now)):
+            values.append(np.full(len(of), factor))
+        sizes += [len(now) + len(last)] * 2
         high += [change + start, change - start]
-        if not _may_be_as_much(world, members, day):
+        if not may_be_as_much(world, members, day):
             high[-1] = np.inf
-    return np.array(rows), np.array(high)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    entries = (np.concatenate(values), np.concatenate(columns), starts)
+    return csr_array(entries, shape=(2 * days, days * (items + 1))), np.array(high)
 
 
 def _change(step: float, share: float, most: float, like: float | None) -> tuple[float, float]:
@@ -75,7 +78,7 @@ def _change(step: float, share: float, most: float, like: float | None) -> tuple
     return (step * (1 - share / most) if most > 0 else 0.0), step * share
 
 
-def _may_be_as_much(world: World, members: Bools, day: int) -> bool:
+def may_be_as_much(world: World, members: Bools, day: int) -> bool:
     """Whether none of a promotion's line items ends on this day: a step down is then its choice."""
     before = world.live[max(day - 1, 0)]
     return bool((world.live[day] | ~before | ~members).all() and (world.live[day] & members).any())

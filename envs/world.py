@@ -82,6 +82,17 @@ class World:
         left = max(self.budget - self.initial.spent, 0.0)
         return np.asarray(spend * min(1.0, left / max(float(spend.sum()), 1e-300)))
 
+    @property
+    def day_before(self) -> Floats:
+        """[L] spend of the day before the first, from which steps start: that of the mix."""
+        return np.asarray(self.current_mix[0])
+
+    @property
+    def even_day(self) -> float:
+        """An even share of the money for the flight, or what a day may spend where that is less."""
+        left = max(self.budget - self.initial.spent, 0.0)
+        return min(left / self.days, self.per_day_max)
+
     def with_budget(self, budget: float) -> "World":
         """The same world with another budget for the flight."""
         return replace(self, budget=budget)

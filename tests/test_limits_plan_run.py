@@ -76,7 +76,7 @@ def test_a_run_without_limits_keeps_one_market(tmp_path: Path) -> None:
         (
             "bounds: [{promotion: a, min: 90}, {placement: home, max: 80}]",
             InfeasibleError,
-            "promotion a needs at least 90 a day; placement home may spend at most 80 a day",
+            r"bounds\[0\]: promotion a needs at least 90 a day; bounds\[1\]: placement home",
         ),
     ],
 )

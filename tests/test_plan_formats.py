@@ -65,7 +65,8 @@ def test_bulk_files_hold_the_plan_s_money(plan: Plan, platform: str, tmp_path: P
     assert all(tuple(row) == PLATFORMS[platform].columns for row in rows)
     budget = "Budget" if platform == "google-ads" else "Campaign Daily Budget"
     changes = [
-        (row["Start date"], row["Campaign ID"], round(float(row[budget]) * 100)) for row in rows
+        (row["Start date"], row["Campaign ID"], round(float(row[budget] or 0) * 100))
+        for row in rows
     ]
     days = sorted(plan.frame["date"].unique())
     assert carried(changes, days) == round(plan.frame["planned_budget"].sum() * 100)
@@ -92,9 +93,61 @@ def test_data_import_reads_back_the_same_money(plan: Plan, platform: str, tmp_pa
 def test_only_campaigns_whose_budget_changes_are_written(plan: Plan) -> None:
     flat = plan.frame.copy()
     flat["planned_budget"] = np.where(flat["campaign_id"] == "7", 2.0, flat["planned_budget"])
-    begin, *later = budget_changes(flat)
+    begin, *later = budget_changes(flat, 1)
     assert begin.campaigns == ("100200300400500600", "7")
+    assert later
     assert all("7" not in change.campaigns for change in later)
+
+
+STATUS = {"google-ads": "Campaign status", "meta-ads": "Campaign Status"}
+BUDGET = {"google-ads": "Budget", "meta-ads": "Campaign Daily Budget"}
+
+
+def with_days(plan: Plan, of_seven: list[float]) -> pd.DataFrame:
+    """The plan with other money on each day of campaign 7."""
+    frame = plan.frame.copy()
+    first = frame[frame["campaign_id"] == "7"].groupby("date").head(1).index
+    frame.loc[frame["campaign_id"] == "7", "planned_budget"] = 0.0
+    frame.loc[first, "planned_budget"] = of_seven
+    return frame
+
+
+def of_seven(files: list[Path], platform: str) -> list[tuple[str, str]]:
+    """Budget and status of campaign 7 in every file that has it."""
+    rows = [row for file in files for row in rows_of(file) if row["Campaign ID"] == "7"]
+    return [(row[BUDGET[platform]], row[STATUS[platform]]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("platform", "paused", "active"),
+    [("google-ads", "Paused", "Enabled"), ("meta-ads", "PAUSED", "ACTIVE")],
+)
+def test_a_campaign_pauses_on_days_without_money_and_runs_again_after(
+    plan: Plan, platform: str, paused: str, active: str, tmp_path: Path
+) -> None:
+    frame = with_days(plan, [5.0, 0.0, 0.0, 7.5, 7.5])
+    *files, readme = write_platform_files(frame, platform, tmp_path / "up")
+    assert of_seven(files, platform) == [("5.00", ""), ("", paused), ("7.50", active)]
+    assert f"paused (status {paused})" in readme.read_text(encoding="utf-8")
+    import_budgets(files, Platform(platform), Mapping(), tmp_path / "back")
+    back = pd.read_csv(tmp_path / "back" / "budgets.csv", dtype=str)
+    assert back.loc[back["campaign_id"] == "7", "daily_budget"].tolist() == ["5.00", "0.00", "7.50"]
+
+
+def test_a_budget_that_may_be_refused_pauses_and_its_money_is_told(
+    plan: Plan, tmp_path: Path
+) -> None:
+    frame = with_days(plan, [5.0, 0.01, 5.0, 0.99, 1.0])
+    *files, readme = write_platform_files(frame, "meta-ads", tmp_path / "meta")
+    assert of_seven(files, "meta-ads") == [
+        *(("5.00", ""), ("", "PAUSED"), ("5.00", "ACTIVE"), ("", "PAUSED"), ("1.00", "ACTIVE")),
+    ]
+    told = " ".join(readme.read_text(encoding="utf-8").split())
+    assert "1.00 USD of the plan are not in these files" in told
+    assert f"{frame['planned_budget'].sum() - 1:.2f} USD in all" in told
+    *files, readme = write_platform_files(frame, "google-ads", tmp_path / "google")
+    assert ("0.01", "") in of_seven(files, "google-ads")
+    assert "not in these files" not in readme.read_text(encoding="utf-8")
 
 
 def test_promotions_without_a_campaign_are_named(plan: Plan, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from promopilot.envs.target import Target
 from promopilot.envs.world import World
 from promopilot.experiments.plan.aggregate import EVENS_OUT, aggregate
 from promopilot.experiments.plan.export import make_plan
-from promopilot.experiments.plan.flight_limits import flight_rows, steps_on
+from promopilot.experiments.plan.flight_limits import Steps, flight_rows
 from promopilot.experiments.plan.reference import reference_table
 from promopilot.experiments.plan.told import changes, why_unchanged
 from promopilot.experiments.plan.whole_cents import mix_in_cents, table_in_cents
@@ -117,6 +117,16 @@ def test_what_keeps_a_row_from_less_is_named(world: World, named: str, told: str
     held = rows[rows["binding_limit"] == named]
     assert len(held) > 0
     assert held["reason"].str.contains(told, regex=False).any()
+
+
+def test_a_row_that_makes_room_for_others_at_their_largest_share_names_it() -> None:
+    rich = replace(WORLD, budget=50 * WORLD.budget)
+    frame = planned(under(rich, groups=(Group("first", FIRST, max_share=0.2),)))
+    others = frame[frame["promotion_id"] != "promotion-0"]
+    room = others[others["binding_limit"] == "first"]
+    assert len(room) > 0
+    assert (room["marginal_poas"] < 1).all()  # they would not pay by themselves
+    assert room["reason"].str.endswith("makes room for first, at its largest share").all()
 
 
 def test_a_target_that_stops_spend_is_named() -> None:
@@ -244,13 +254,11 @@ def test_limits_that_hold_still_hold_in_whole_cents(world: World, seed: int) -> 
     assert (cents == table_in_cents(table.exact, world)).all()
     locked = np.broadcast_to(world.limits.locked, cents.shape)
     assert (cents[locked] == mix_in_cents(world)[locked]).all()
-    rows = flight_rows(world, world.limits)
     # What is locked is so to the cent, and has its own rows: those of other limits are looked at.
-    free = abs(rows.matrix) @ np.append((~locked).ravel(), np.ones(world.days)) > 0
-    held = rows.used(table.exact * 100) <= rows.high + 1e-4
-    over = rows.used(cents.astype(float)) - rows.high
-    assert over[held & free].max() <= 1e-3  # of a cent
+    rows = flight_rows(world, world.limits).kept_by(table.exact * 100).beyond(locked)
+    assert (rows.used(cents) - rows.high).max() <= 1e-3  # of a cent
+    steps, last = Steps.of(world, world.limits, table.exact), world.day_before * 100
     for day in range(world.days):
-        last = cents[day - 1].astype(float) if day else world.current_mix[0] * 100
-        steps = steps_on(day, last, table.exact[day] * 100, world, world.limits)
-        assert not steps.of(~steps.settled_by(locked[day])).broken(cents[day], 1e-3)
+        own = steps.on(day, last).beyond(locked[day : day + 1])
+        assert not own.broken(cents[day : day + 1], 1e-3)
+        last = cents[day]

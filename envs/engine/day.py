@@ -112,6 +112,9 @@ def _respond(begin, end, fixed, books, rates, cursors):  # type: ignore[no-untyp
         shown, clicks, conversions = books.impressions[n], books.clicks[n], books.conversions[n]
         if fixed.sampled:
             for i in range(len(shown)):
+                if shown[i] < 1:  # most line items of a day: no call, and no number drawn
+                    clicks[i] = conversions[i] = 0.0
+                    continue
                 clicks[i] = binomial(cursors[n - begin], shown[i], rates[n - begin, 0, i])
                 conversions[i] = binomial(cursors[n - begin], clicks[i], rates[n - begin, 1, i])
         else:
@@ -202,7 +205,8 @@ def _see(delay, booked, seen, pending_fast, pending_slow, sampled, cursor):  # t
             slow_seen = binomial(cursor, slow, 1 - slow_stays) if slow > 0 else 0.0
             pending_slow[i] = slow - slow_seen
             fast += pending_fast[i]
-            fast_seen = binomial(cursor, fast, 1 - fast_stays) if fast_stays > 0 else fast
+            draws = fast_stays > 0 and fast > 0
+            fast_seen = binomial(cursor, fast, 1 - fast_stays) if draws else fast
             pending_fast[i] = fast - fast_seen
             seen[i] = slow_seen + fast_seen
     else:

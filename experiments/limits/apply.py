@@ -15,8 +15,10 @@ from promopilot.envs.world import World
 from promopilot.experiments.limits.file import Bound, GroupLimit, LimitsFile
 from promopilot.experiments.limits.select import chosen, name_of
 from promopilot.experiments.limits.targets import priced
+from promopilot.experiments.plan.whole_cents import mix_in_cents
 
 _ENDLESS = float("inf")
+_CENT = 0.01
 
 
 def limited(world: World, limits: LimitsFile, basis: Sequence[str]) -> World:
@@ -39,31 +41,53 @@ def bounded(world: World, limits: LimitsFile, basis: Sequence[str]) -> World:
     """As `limited`, but for the price of a target, which takes the market's own rates to find."""
     world = _with_budget(world, limits)
     world = _with_blackouts(world, limits)
+    given = world.max_spend
     world, least = _with_own_bounds(world, limits)
+    # Limits that refer to what is spent now mean the column `current_budget`, which is in cents.
+    world = replace(world, current_spend=mix_in_cents(world) / 100)
     found = Limits(
         min_spend=least,
         locked=_locked(world, limits),
         explored=_explored(world, basis),
-        groups=(*_bounds(world, limits), *_groups(world, limits)),
+        groups=(*_bounds(world, limits, own=False), *_groups(world, limits)),
         max_step=_ENDLESS if limits.step.max_change is None else limits.step.max_change,
         exploration=limits.exploration,
         min_change=limits.step.min_change or 0.0,
         target=_target(limits),
     )
-    world = replace(world, limits=found if _says_something(found) else None)
-    check_limits(world)
-    return world
+    # Checked as they were written, so that a message can name the entry.
+    groups = (*_bounds(world, limits, own=True), *_groups(world, limits))
+    written = replace(found, min_spend=np.zeros_like(least), groups=groups)
+    check_limits(replace(world, max_spend=given, limits=written))
+    return replace(world, limits=found if _says_something(found) else None)
 
 
 def _with_budget(world: World, limits: LimitsFile) -> World:
     budget = limits.budget
-    per_day, covers = budget.per_day.max, budget.covers
+    per_day, covers = budget.per_day.max, budget.covers or world.covers
+    total = world.budget if budget.total is None else budget.total
+    if budget.total is None and covers != world.covers:
+        stated = abs(world.budget - _mix_budget(world, world.covers)) >= _CENT
+        total = world.budget if stated else _mix_budget(world, covers)
     return replace(
         world,
-        budget=world.budget if budget.total is None else budget.total,
+        budget=total,
         per_day_max=world.per_day_max if per_day is None else per_day,
-        covers=world.covers if covers is None else covers,
+        covers=covers,
     )
+
+
+def _mix_budget(world: World, covers: Sequence[str]) -> float:
+    """The budget of a config that states none: the current mix's spend, and its discounts.
+
+    A world does not say whether its budget was stated. One that is this to the cent is taken for
+    the default, which follows from what a budget covers.
+    """
+    catalog, mix = world.catalog, world.current_spend
+    first, second = world.rates.stages
+    orders = mix / world.unit_cost * first.rate * second.rate
+    discounts = float((orders * catalog.unit_subsidy[catalog.promotion]).sum())
+    return round(float(mix.sum()) + ("subsidy" in covers) * discounts, 2)
 
 
 def _with_blackouts(world: World, limits: LimitsFile) -> World:
@@ -98,19 +122,22 @@ def _entries(world: World, limits: LimitsFile) -> list[tuple[Bound, Bools]]:
     ]
 
 
-def _bounds(world: World, limits: LimitsFile) -> list[Group]:
+def _bounds(world: World, limits: LimitsFile, own: bool) -> list[Group]:
+    """Bounds as groups; `own` ones of single line items too, or as far as they are not its own."""
     found = []
-    for entry, items in _entries(world, limits):
-        group = _group(entry, items)
-        if _own(entry, items):
+    for at, (entry, items) in enumerate(_entries(world, limits)):
+        group = _group(entry, items, f"bounds[{at}]")
+        if not own and _own(entry, items):
             group = replace(group, min=0.0, max=_ENDLESS)
         found += [group] if _binds(group) else []
         if entry.relative is not None:
-            found.append(_relative(world, entry, entry.relative, items))
+            found.append(_relative(world, entry, entry.relative, items, group.entry))
     return found
 
 
-def _relative(world: World, entry: Bound, ends: tuple[float, ...], items: Bools) -> Group:
+def _relative(
+    world: World, entry: Bound, ends: tuple[float, ...], items: Bools, place: str
+) -> Group:
     """Limits as multiples of what is spent now, day by day or in all."""
     whole = entry.per == "flight"
     now = world.current_mix[:, items].sum(axis=1)
@@ -123,17 +150,20 @@ def _relative(world: World, entry: Bound, ends: tuple[float, ...], items: Bools)
         max=float(high.sum()) if whole else high,
         whole_flight=whole,
         words=(next(words), next(words)),
+        entry=place,
     )
 
 
 def _groups(world: World, limits: LimitsFile) -> list[Group]:
     return [
-        _group(entry, chosen(entry, world.catalog, limits.source, f"$.groups[{at}]"))
+        _group(
+            entry, chosen(entry, world.catalog, limits.source, f"$.groups[{at}]"), f"groups[{at}]"
+        )
         for at, entry in enumerate(limits.groups)
     ]
 
 
-def _group(entry: Bound | GroupLimit, items: Bools) -> Group:
+def _group(entry: Bound | GroupLimit, items: Bools, place: str) -> Group:
     return Group(
         name=name_of(entry),
         items=items,
@@ -141,6 +171,7 @@ def _group(entry: Bound | GroupLimit, items: Bools) -> Group:
         max=_ENDLESS if entry.max is None else entry.max,
         max_share=1.0 if entry.max_share is None else entry.max_share,
         whole_flight=entry.per == "flight",
+        entry=place,
     )
 
 

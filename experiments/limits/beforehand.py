@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread
 
 _RATE, _SE = 0.01, 0.001  # any would do: limits are on money
+_FREE = 64.0  # times what the current mix spends: as good as no budget
 
 
 def check_beforehand(tables: Tables, config: RunConfig, dates: Dates) -> None:
@@ -38,7 +39,11 @@ def check_beforehand(tables: Tables, config: RunConfig, dates: Dates) -> None:
     limits = read_limits(config.limits.file)
     without = config.model_copy(update={"limits": LimitsConfig()})
     built = build_world(tables, _SameForAll(config.predictor), without, dates)
-    bounded(built.world, limits, built.items["basis"].tolist())
+    world, given = built.world, (config.budget.total, limits.budget.total)
+    if given == (None, None) and "subsidy" in (limits.budget.covers or world.covers):
+        # The default budget pays for discounts, which are only known at the true rates.
+        world = replace(world, budget=_FREE * world.budget)
+    bounded(world, limits, built.items["basis"].tolist())
 
 
 @dataclass(frozen=True)

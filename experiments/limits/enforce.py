@@ -45,7 +45,7 @@ def broken_limits(world: World, spend: Floats, slight: float = _SLIGHT) -> list[
     for one in limits_of_flight(world, limits, like=spend):
         over = float((one.matrix @ point - one.high).max(initial=0.0))
         if over > slight:
-            found.append(Broken(one.text, over))
+            found.append(Broken(one.told, over))
     return found
 
 

@@ -196,6 +196,11 @@ class LimitsFile(Section):
         """The file they were read from, for messages."""
         return self._source
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing is limited."""
+        return not self.model_dump(exclude_defaults=True)
+
 
 def read_limits(path: Path) -> LimitsFile:
     """Read and check a file of limits, without its market.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
+from promopilot.experiments.limits.file import LimitsFile, read_limits
 
 if TYPE_CHECKING:
     from promopilot.experiments.world_builder import BuiltWorld
@@ -28,6 +29,18 @@ def save_unlimited(built: BuiltWorld, limits: Path | None, market: Path) -> None
     (market / UNLIMITED).mkdir()
     save_world(built.unlimited, market / UNLIMITED)
     shutil.copyfile(limits, market / COPY)
+
+
+def own_limits(run: Path) -> LimitsFile | None:
+    """The limits that a run was made under, as it keeps them; None where it has none.
+
+    Its copy counts, not the file that its config names: that may have been edited since.
+
+    Raises:
+        ConfigError: The copy was altered, and breaks a rule.
+    """
+    copy = run / "market" / COPY
+    return read_limits(copy) if copy.is_file() else None
 
 
 def unlimited_world(run: Path) -> World:

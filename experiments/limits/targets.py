@@ -7,7 +7,7 @@ test flights' mean lies from that flight is made up for by a stricter target the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,7 @@ _FIRST, _HIGHEST = 0.25, 2.0**20  # prices tried, in units of the objective per 
 _BISECTIONS = 14
 _TRIES = 6  # of a stricter target
 _CLOSE = 1e-3  # of the target: so much better is close enough
+_NOTHING = 1e-6  # of the budget: spend of no more is none
 
 MakePolicy = Callable[[World], Policy]
 
@@ -46,6 +47,17 @@ class Totals:
             return self.value / (target.roas * self.spend)
         return (target.cpa or 0.0) * self.conversions / self.spend
 
+    def plus(self, other: Totals) -> Totals:
+        """Both together."""
+        return Totals(
+            self.spend + other.spend,
+            self.value + other.value,
+            self.conversions + other.conversions,
+        )
+
+
+NOTHING = Totals(0.0, 0.0, 0.0)
+
 
 def priced(world: World, make: MakePolicy = Replanner) -> World:
     """The world with the least price at which the policy's reference flight meets its target.
@@ -59,37 +71,79 @@ def priced(world: World, make: MakePolicy = Replanner) -> World:
     Raises:
         InfeasibleError: No price does it, or only a flight without spend; names the best there is.
     """
-    return _priced(world, make)[0]
-
-
-def _priced(world: World, make: MakePolicy) -> tuple[World, float]:
-    """The world with its target's price, and the price."""
     if world.limits is None or world.limits.target is None:
-        return world, 0.0
+        return world
     target = world.limits.target
+    tries = list[_Try]()
+    found, met = _met(world, make, NOTHING, target, tries)
+    if not met:
+        forced = all(one.spends for one in tries)
+        raise InfeasibleError(_unattainable(world, target, [found.all] if forced else []))
+    return _with_target(world, replace(target, price=found.price))
 
-    def met(price: float) -> bool:
-        return _reference(make, _with_price(world, price)).ratio(target) >= 1.0
 
+@dataclass(frozen=True)
+class _Try:
+    """A world with a price of its target, and its reference flight."""
+
+    world: World
+    price: float
+    rest: Totals  # of its own days
+    all: Totals  # with the days before them
+
+    @property
+    def spends(self) -> bool:
+        """Whether anything to speak of is spent."""
+        return self.rest.spend > _NOTHING * self.world.budget
+
+
+def _met(
+    world: World, make: MakePolicy, so_far: Totals, target: Target, tries: list[_Try]
+) -> tuple[_Try, bool]:
+    """The least price at which `target` is met, and whether any does; else the best of `tries`.
+
+    All that is tried is added to them.
+    """
+
+    def met(price: float, aim: Target = target) -> bool:
+        priced = _with_target(world, replace(aim, price=price))
+        rest = _reference(make, priced)
+        tries.append(_Try(priced, price, rest, so_far.plus(rest)))
+        return tries[-1].all.ratio(target) >= 1.0
+
+    low, high = 0.0, target.price if _FIRST < target.price < _HIGHEST else _FIRST
     if met(0.0):
-        return _with_price(world, 0.0), 0.0
-    low, high = 0.0, max(target.price, _FIRST)
-    while not met(high):
+        return tries[-1], True
+    while high <= _HIGHEST and not met(high):
         low, high = high, 4 * high
-        if high > _HIGHEST:
-            raise InfeasibleError(_unattainable(make, _with_price(world, _HIGHEST), target))
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if met(middle) else (middle, high)
-        if high - low <= 1e-4 * high:
+    if high <= _HIGHEST:
+        found = tries[-1]
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            if met(middle):
+                high, found = middle, tries[-1]
+            else:
+                low = middle
+            if high - low <= 1e-4 * high:
+                break
+        if found.spends:
+            return found, True
+    # The best ratio is its own target at an endless price (Dinkelbach, Management Science, 1967).
+    best = _nearest(tries, target)[-1]
+    for _ in range(_TRIES):
+        reached = best.all.ratio(target) if best.spends else 0.0
+        if reached <= 0:
             break
-    found = _with_price(world, high)
-    if _reference(make, found).spend <= 1e-6 * world.budget:
-        raise InfeasibleError(_unattainable(make, found, target))
-    return found, high
+        met(_HIGHEST, _stricter(target, reached))
+        if not tries[-1].spends or tries[-1].all.ratio(target) <= reached * (1 + 1e-6):
+            break
+        best = tries[-1]
+    return best, best.spends and best.all.ratio(target) >= 1.0
 
 
-def aimed(world: World, make: MakePolicy, seed: int, flights: int) -> World:
+def aimed(
+    world: World, make: MakePolicy, seed: int, flights: int, so_far: Totals = NOTHING
+) -> World:
     """The world with a target and price at which what a policy plans meets the world's own target.
 
     What is planned is what the test flights bring on average, so the target in it may be stricter.
@@ -100,6 +154,7 @@ def aimed(world: World, make: MakePolicy, seed: int, flights: int) -> World:
         make: Makes the policy for a world.
         seed: Of the test flights.
         flights: How many of them.
+        so_far: What days before the world's first have come to, which the target counts too.
 
     Raises:
         InfeasibleError: As `priced`.
@@ -108,24 +163,48 @@ def aimed(world: World, make: MakePolicy, seed: int, flights: int) -> World:
         return world
     target, strict = world.limits.target, 1.0
     best, least = world, np.inf  # the price that meets the target by least
+    reached = list[Totals]()  # of what is planned, target met or not
+    tries = list[_Try]()
+    low, high = 0.0, np.inf  # strictness that is too little, and that is too much or out of reach
     for _ in range(_TRIES):
-        tried, price = _priced(_with_target(world, _stricter(target, strict)), make)
-        ratio = _planned(make, tried, seed, flights).ratio(target)
+        tried, met = _met(world, make, so_far, _stricter(target, strict), tries)
+        plan = _planned(make, tried.world, seed, flights)
+        reached.append(so_far.plus(plan))
+        spends = plan.spend > _NOTHING * world.budget or (met and tried.price == 0)
+        ratio = reached[-1].ratio(target) if spends else 0.0
         if 1.0 <= ratio < least:
-            best, least = tried, ratio
-        if least <= 1 + _CLOSE or (price == 0 and ratio >= 1):
+            best, least = tried.world, ratio
+        enough = least <= 1 + _CLOSE or (tried.price == 0 and ratio >= 1)
+        if enough or (strict <= 1 and not met):
             break
-        strict *= (1 + 0.5 * _CLOSE) / ratio
+        low, high = (strict, high) if met and 0 < ratio < 1 else (low, min(high, strict))
+        strict *= (1 + 0.5 * _CLOSE) / ratio if met and ratio > 0 else 0.0
+        if not low < strict < high:
+            strict = 0.5 * (max(low, 1.0) + high)
+    # Tries that hardly differ in spend are one; the last chance is among those that came nearest.
+    others = {f"{one.rest.spend:.3g}": one for one in _nearest(tries, target)}
+    for one in list(others.values())[-2 * _TRIES :] if np.isinf(least) else []:
+        plan = _planned(make, one.world, seed, flights)
+        reached.append(so_far.plus(plan))
+        if plan.spend > _NOTHING * world.budget and 1.0 <= reached[-1].ratio(target) < least:
+            best, least = one.world, reached[-1].ratio(target)
     if np.isinf(least):
-        raise InfeasibleError(_unattainable(make, tried, target))
+        raise InfeasibleError(_unattainable(world, target, reached))
     return best
+
+
+def _nearest(tries: Sequence[_Try], target: Target) -> list[_Try]:
+    """Tries by how far they are from a target, the best last; those that spend nothing first."""
+    return sorted(tries, key=lambda one: one.all.ratio(target) if one.spends else 0.0)
 
 
 def _planned(make: MakePolicy, world: World, seed: int, flights: int) -> Totals:
     """What the policy's plan is expected to come to on the test flights."""
     table = TablePolicy(reference_table(make(world), world).spend)
     day = roll_out(table, world, seed, np.arange(flights)).by_day
-    return Totals(*(float(of.sum()) for of in (day.asked, day.conversion_value, day.conversions)))
+    # What is planned, also where a flight's discounts leave no money for all of it.
+    spend = float(table.table.sum())
+    return Totals(spend, float(day.conversion_value.sum()), float(day.conversions.sum()))
 
 
 def _stricter(target: Target, factor: float) -> Target:
@@ -141,12 +220,6 @@ def _with_target(world: World, target: Target) -> World:
     return replace(world, limits=replace(limits, target=target))
 
 
-def _with_price(world: World, price: float) -> World:
-    limits = world.limits
-    target = limits.target if limits is not None else None
-    return _with_target(world, replace(target or Target(), price=price))
-
-
 def _reference(make: MakePolicy, world: World) -> Totals:
     """The policy's totals with every draw at its mean and outcomes at their expectation."""
     policy, market = make(world), Market(world, expected=True)
@@ -160,17 +233,18 @@ def _reference(make: MakePolicy, world: World) -> Totals:
     return Totals(spend, value, conversions)
 
 
-def _unattainable(make: MakePolicy, world: World, target: Target) -> str:
-    """A sentence with the best that can be had."""
-    totals = _reference(make, world)
-    if totals.spend <= 1e-6 * world.budget:  # nothing is good enough: what a first unit returns
+def _unattainable(world: World, target: Target, reached: Sequence[Totals]) -> str:
+    """A sentence with the best that was reached by spending anything."""
+    spent = [one for one in reached if one.spend > _NOTHING * world.budget]
+    if spent:
+        totals = max(spent, key=lambda one: one.ratio(target))
+        best = "the best attainable under the other limits is"
+    else:  # nothing is good enough: what a first unit returns
         catalog, rates = world.catalog, world.rates
         rate = np.where(world.live, rates.first * rates.second, 0.0) / world.unit_cost
         value = catalog.conversion_value[catalog.promotion]
         totals = Totals(1.0, float((rate * value).max()), float(rate.max()))
         best = "the first money spent on the best line item is expected to bring"
-    else:
-        best = "the best attainable under the other limits is"
     if target.roas is not None:
         asked, found = f"roas of {target.roas:g}", f"{totals.value / totals.spend:.2f}"
     else:

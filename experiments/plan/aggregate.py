@@ -7,6 +7,7 @@ import pandas as pd
 
 from promopilot.experiments.plan.columns import EXPECTED
 from promopilot.experiments.plan.frame import finish
+from promopilot.experiments.plan.margins import mean_margins
 
 ALL = "all"
 SEPARATOR = "; "  # between the limits of one sum
@@ -46,11 +47,8 @@ def aggregate(plan: pd.DataFrame, by: str, level: str) -> pd.DataFrame:
     rows["basis"] = groups["basis"].agg(
         lambda basis: "data" if (basis == "data").any() else "prior"
     )
-    weight = frame["planned_budget"]
     for name in ("marginal_roas", "marginal_poas"):
-        weighted = (frame[name] * weight).groupby([frame[k] for k in keys], sort=False).sum()
-        planned = rows["planned_budget"]
-        rows[name] = (weighted / planned.where(planned > 0)).fillna(groups[name].mean())
+        rows[name] = mean_margins(frame, keys, name)
     rows["binding_limit"] = _limits(frame, keys).reindex(rows.index, fill_value="")
     rows["reason"] = _reasons(frame, rows, keys)
     return finish(rows.reset_index())

@@ -9,14 +9,14 @@ from typing import Literal
 
 import pandas as pd
 
-from promopilot.envs.feasibility import check_limits
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.config import check_budget, load_config
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.file import LimitsFile, read_limits
-from promopilot.experiments.limits.of_run import unlimited_world
+from promopilot.experiments.limits.of_run import own_limits, unlimited_world
+from promopilot.experiments.limits.scaled import scaled, speaks_of_flight
 from promopilot.experiments.plan.platforms.files import PLATFORMS
 from promopilot.experiments.plan.window import market_of_window
 
@@ -41,6 +41,11 @@ class Asked:
     def is_own(self) -> bool:
         """Whether it is the plan that the run itself made, seed aside."""
         return self == Asked(out=self.out)
+
+    @property
+    def another_market(self) -> bool:
+        """Whether anything but the run's own flight, budget and limits is asked for."""
+        return self.another_window or self.budget is not None or self.limits is not None
 
     @property
     def another_window(self) -> bool:
@@ -75,30 +80,51 @@ class Asked:
             read_limits(self.limits)
 
 
-def market_asked(run: Path, asked: Asked) -> tuple[World, pd.DataFrame]:
-    """The market to plan in, and its line items.
+@dataclass(frozen=True)
+class Market:
+    """The market to plan in."""
+
+    world: World
+    items: pd.DataFrame  # L rows of `market/line_items.csv`
+    notes: tuple[str, ...] = ()  # what an analyst should know of its limits
+
+
+def market_asked(run: Path, asked: Asked) -> Market:
+    """The market to plan in.
+
+    Limits are those of the file that is asked for, else the run's own as it keeps them. Of the
+    latter, amounts over the flight are scaled to the days of another window.
 
     Raises:
         ConfigError: The limits name what the flight has not.
         InfeasibleError: The limits cannot all hold.
         RunFolderError, MarketError, DataError: See `market_of_window`.
     """
-    limits = None if asked.limits is None else read_limits(asked.limits)
+    own = run / "market"
+    if not asked.another_market:
+        return Market(load_world(own), read_items(own))
+    limits = own_limits(run) if asked.limits is None else read_limits(asked.limits)
+    world, items, notes = unlimited_world(run), read_items(own), []
     if asked.another_window:
-        config = load_config(run / "config.yaml")
-        built = market_of_window(run, config, asked.start, asked.days)
-        world, items = built.world if limits is None else built.unlimited, built.items
-    else:
-        world = load_world(run / "market") if limits is None else unlimited_world(run)
-        items = read_items(run / "market")
-    if limits is not None:
-        if asked.budget is not None:
-            limits = _with_total(limits, asked.budget)
-        return limited(world, limits, items["basis"].tolist()), items
+        built = market_of_window(run, load_config(run / "config.yaml"), asked.start, asked.days)
+        if asked.limits is None and limits is not None and built.world.days != world.days:
+            notes += [_scaling(built.world.days, world.days)] if speaks_of_flight(limits) else []
+            limits = scaled(limits, built.world.days / world.days)
+        world, items = built.world, built.items
+    if limits is None:
+        limits = LimitsFile()
+    elif limits.says_nothing:
+        notes.append(f"{limits.source} limits nothing: it has no entries")
     if asked.budget is not None:
-        world = world.with_budget(asked.budget)
-        check_limits(world)
-    return world, items
+        limits = _with_total(limits, asked.budget)
+    return Market(limited(world, limits, items["basis"].tolist()), items, tuple(notes))
+
+
+def _scaling(days: int, own: int) -> str:
+    return (
+        f"amounts over the flight in the run's limits are for {own} days, and were taken times "
+        f"{days}/{own}; give a file with --limits to set them yourself"
+    )
 
 
 def read_items(market: Path) -> pd.DataFrame:

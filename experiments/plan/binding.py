@@ -26,6 +26,7 @@ class Kind(StrEnum):
     TARGET = "target"
     FLIGHT = "flight budget"
     DAY = "day budget"
+    ROOM = "room for a share"
     STEP_DOWN = "step down"
     GROUP_LEAST = "minimum of a group"
     EXPLORATION = "exploration"
@@ -38,7 +39,7 @@ class Kind(StrEnum):
     LOCK = "lock"
 
 
-LEAST_KINDS = (Kind.STEP_DOWN, Kind.GROUP_LEAST, Kind.EXPLORATION, Kind.LEAST)
+LEAST_KINDS = (Kind.ROOM, Kind.STEP_DOWN, Kind.GROUP_LEAST, Kind.EXPLORATION, Kind.LEAST)
 _NAMES = {Kind.STEP_DOWN: "step"}  # the others that no analyst names are called as their kind
 
 
@@ -53,8 +54,8 @@ class Binding:
 def binding(world: World, table: Table, margins: Margins) -> Binding:
     """The limit that keeps a row from more money where more would pay, or from less.
 
-    None where the next unit of money would not bring back what the objective charges for it and no
-    minimum holds the row up: no limit is needed to keep money from there.
+    None where the next unit of money would not bring back what the objective charges for it and
+    neither a minimum nor others' share holds the row up: no limit keeps money from there.
     """
     shape = table.spend.shape
     found = Binding(np.full(shape, Kind.NONE, dtype=object), np.full(shape, "", dtype=object))
@@ -77,6 +78,8 @@ def binding(world: World, table: Table, margins: Margins) -> Binding:
     if limits is not None:
         up, down = _steps(world, limits, exact)
         funded = exact > 0
+        for group in limits.groups:
+            put(Kind.ROOM, _makes_room(group, exact, pays) & funded & ~pays, group.name)
         put(Kind.STEP_DOWN, down & funded)
         for group in limits.groups:
             put(Kind.GROUP_LEAST, _at_least(group, exact) & funded, group.name)
@@ -120,12 +123,24 @@ def _ends(group: Group, days: int) -> tuple[Floats, Floats]:
 
 
 def _at_most(group: Group, exact: Floats) -> Bools:
-    own, everything = _sums(group, exact)
+    own = _sums(group, exact)[0]
     most = _ends(group, len(exact))[1]
     at = np.isfinite(most) & ((own >= most) | _near(own, np.where(np.isfinite(most), most, 0.0)))
-    if group.max_share < 1:
-        at = at | _near(own, group.max_share * everything)
-    return np.asarray(at & group.items)
+    return np.asarray((at | _at_share(group, exact)) & group.items)
+
+
+def _at_share(group: Group, exact: Floats) -> Bools:
+    """[D, 1] whether a group has its largest share of what is spent."""
+    if group.max_share >= 1:
+        return np.zeros((len(exact), 1), dtype=bool)
+    own, everything = _sums(group, exact)
+    return np.asarray((everything > 0) & _near(own, group.max_share * everything))
+
+
+def _makes_room(group: Group, exact: Floats, pays: Bools) -> Bools:
+    """Whether spend `[D, L]` is what lets a group have more, which would pay, at its share."""
+    wanted = (pays & group.items).any(axis=1, keepdims=True)
+    return np.asarray(_at_share(group, exact) & wanted & ~group.items)
 
 
 def _at_least(group: Group, exact: Floats) -> Bools:
@@ -149,7 +164,7 @@ def _steps(world: World, limits: Limits, exact: Floats) -> tuple[Bools, Bools]:
         never = np.zeros(exact.shape, dtype=bool)
         return never, never
     now = catalog.by_promotion.sum(exact)
-    before = np.concatenate([catalog.by_promotion.sum(world.current_mix[:1]), now[:-1]])
+    before = np.concatenate([catalog.by_promotion.sum(world.day_before[None]), now[:-1]])
     change = limits.max_step * np.maximum(before, equal_share(world)[:, None])
     up = _near(now, before + change)
     down = (now > 0) & _near(now, before - change)

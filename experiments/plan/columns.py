@@ -35,7 +35,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "of yours by its name, `lock`, `own maximum`, `own minimum`, `pool supply` (every "
         "impression of that placement and segment is used), `stock` (the promotion is sold out), "
         "`step` (largest change from day to day), `exploration`, `target ROAS` or `target CPA`, "
-        "`day budget`, `flight budget`; the most specific one where several bind. Empty where "
+        "`day budget`, `flight budget`; the most specific one where several bind. A row that gets "
+        "more than pays by itself, so that others at their largest share may have more, names "
+        "their limit. Empty where "
         "nothing does, or where the next unit of money would bring back less than it costs. With "
         "--by week and --level promotion every limit of the rows, the most frequent first",
     ),

@@ -14,6 +14,7 @@ from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Progress, Rollout, roll_out
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.backtest.run import foresaw
 from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.limits.targets import aimed
@@ -22,6 +23,7 @@ from promopilot.experiments.plan.asked import LINE_ITEMS, Asked, market_asked, r
 from promopilot.experiments.plan.columns import columns_md
 from promopilot.experiments.plan.frame import file_faults, plan_frame, summary_frame
 from promopilot.experiments.plan.platforms.files import PLATFORMS, write_platform_files
+from promopilot.experiments.plan.platforms.origin import foreign_campaigns
 from promopilot.experiments.plan.reference import Table, TablePolicy, reference_table
 from promopilot.experiments.plan.told import changes, why_unchanged
 from promopilot.experiments.policies import BASELINE, make_policy
@@ -30,6 +32,11 @@ from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import read_simulations
 
 __all__ = ["LINE_ITEMS", "Plan", "export_plan", "make_plan", "read_items", "write_plan"]
+
+_UNFORESEEN = (
+    "the market that makes this plan failed its backtest: let no more than part of the budget "
+    "follow it until a test has shown what it brings"
+)
 
 
 @dataclass(frozen=True)
@@ -120,40 +127,59 @@ def export_plan(run: Path, asked: Asked, seed: int, progress: Progress = silent)
         DataError: A bulk file is asked for, and promotions have no campaign.
     """
     asked.check()
-    try:
-        simulations = read_simulations(run)
-    except FileNotFoundError as error:
-        raise RunFolderError(
-            f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
-        ) from error
+    simulations = _finished(run)
     seeds, flights = Seeds.of(seed), simulations["flights_test"]
     progress("market", 0.0)
-    world, items = market_asked(run, asked)
-    notes: list[str] = []
+    market = market_asked(run, asked)
+    notes = [*market.notes, *([] if foresaw(run) else [_UNFORESEEN])]
+    foreign = foreign_campaigns(run, asked.format) if asked.format in PLATFORMS else None
+    notes += [foreign] if foreign else []
 
     def make(world: World) -> Policy:
         return _policy(simulations["recommended"], world, run, notes)
 
-    world = aimed(world, make, seeds.test, flights)
-    plan = make_plan(make(world), world, items, seeds.test, flights, progress)
+    world = aimed(market.world, make, seeds.test, flights)
+    plan = make_plan(make(world), world, market.items, seeds.test, flights, progress)
     own = asked.is_own and seed == load_config(run / "config.yaml").seed
     out = asked.out or _place(run, asked, plan, own)
+    files, frame = _written(plan, world, asked, out, foreign, progress)
+    return {
+        "plan": str(out),
+        "files": [str(path) for path in files],
+        **_sums(plan, frame, world),
+        "notes": list(dict.fromkeys(notes)),
+    }
+
+
+def _finished(run: Path) -> dict[str, Any]:
+    """The run's comparison of policies."""
+    try:
+        return read_simulations(run)
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
+        ) from error
+
+
+def _written(
+    plan: Plan, world: World, asked: Asked, out: Path, foreign: str | None, progress: Progress
+) -> tuple[list[Path], pd.DataFrame]:
+    """The files as asked for, and the rows that they hold."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if asked.format in PLATFORMS:
-            files = write_platform_files(plan.frame, asked.format, out)
-            frame = plan.frame
-        else:
-            frame = write_plan(plan, world, out, asked.by, asked.level, progress)
-            files = [out]
+            return write_platform_files(plan.frame, asked.format, out, foreign), plan.frame
+        return [out], write_plan(plan, world, out, asked.by, asked.level, progress)
     except OSError as error:
         raise RunFolderError(f"cannot write {out}: {(error.strerror or '').lower()}") from error
+
+
+def _sums(plan: Plan, frame: pd.DataFrame, world: World) -> dict[str, Any]:
+    """What a plan, written as `frame`, comes to."""
     planned = round(float(frame["planned_budget"].sum()), 2)
     covers = "subsidy" in world.covers
     held = round(float(frame["expected_subsidy"].sum()), 2) if covers else 0.0
     return {
-        "plan": str(out),
-        "files": [str(path) for path in files],
         "policy": plan.frame["policy"].iloc[0],
         "start": world.dates[0].isoformat(),
         "days": world.days,
@@ -166,7 +192,6 @@ def export_plan(run: Path, asked: Asked, seed: int, progress: Progress = silent)
         "rows": len(frame),
         "changes": changes(frame),
         "unchanged_because": why_unchanged(plan.frame),
-        "notes": list(dict.fromkeys(notes)),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats
@@ -58,6 +59,25 @@ def margins(world: World, table: Table, current: Floats) -> Margins:
         mix=_mean(at_current, current),
         gaining=_mean(at_planned, np.maximum(table.spend - current, 0.0)),
     )
+
+
+def mean_margins(plan: pd.DataFrame, keys: list[str], name: str) -> pd.Series[float]:
+    """A marginal return of sums of a plan's rows: weighted by planned spend.
+
+    Where nothing is planned in a sum it is the plain mean.
+
+    Args:
+        plan: The contract's table.
+        keys: Columns that tell the sums apart; the result has an entry for each, in the plan's
+            order.
+        name: `marginal_roas` or `marginal_poas`.
+    """
+    planned = plan["planned_budget"]
+    weighted = plan[keys].assign(weighted=plan[name] * planned, planned=planned, plain=plan[name])
+    groups = weighted.groupby(keys, sort=False)
+    sums = groups[["weighted", "planned"]].sum()
+    spent = sums["planned"]
+    return (sums["weighted"] / spent.where(spent > 0)).fillna(groups["plain"].mean())
 
 
 def _mean(values: Floats, weight: Floats) -> Floats:

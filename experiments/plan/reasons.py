@@ -21,6 +21,7 @@ _FULL = {
 }
 # And of one that it keeps from less.
 _HELD_UP = {
+    Kind.ROOM: "makes room for {}, at its largest share",
     Kind.LEAST: "at its minimum",
     Kind.GROUP_LEAST: "at its minimum ({})",
     Kind.EXPLORATION: "at its share for testing",

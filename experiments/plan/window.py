@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promopilot.experiments.config import RunConfig
+from promopilot.experiments.config import LimitsConfig, RunConfig
 from promopilot.experiments.dates import resolve_dates
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.tables import read_tables
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def market_of_window(
     run: Path, config: RunConfig, start: date | None, days: int | None
 ) -> BuiltWorld:
-    """Build the market of other dates as the run's own was built, without limits of the config.
+    """Build the market of other dates as the run's own was built, without limits.
 
     Nothing dated in the window is read but known events. A budget that the config states is scaled
     with the number of days; else it is what the current mix spends over them.
@@ -63,6 +63,7 @@ def market_of_window(
                 }
             ),
             "budget": config.budget.model_copy(update={"total": total}),
+            "limits": LimitsConfig(),
         }
     )
     tables = read.known_on(start)
