@@ -106,5 +106,7 @@ def load_policy(folder: Path, world: World) -> PpoPolicy:
             )
         network = make_network(card["network"], statistics, promotions, card["hidden"])
         network.load_state_dict(weights)
-        replan = Replan(world, Target(**card["target"]))
+        # A flight's own target goes before the one that was learnt with: its price is of today.
+        own = world.limits.target if world.limits is not None else None
+        replan = Replan(world, own or Target(**card["target"]))
         return PpoPolicy(network.eval(), statistics, replan, float(card["pessimism"]))

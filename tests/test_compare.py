@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +31,7 @@ from promopilot.experiments.comparing.side import read_sides
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.plan.judgement import JUDGEMENT
 from promopilot.experiments.seeds import Seeds
+from tests.chinese import english_left
 from tests.test_scenarios import SIZE, write_scenario_run
 
 FLIGHTS = 16
@@ -260,13 +263,136 @@ def test_a_plan_beside_what_happened(plans: Path, tmp_path: Path) -> None:
             seen = by_promotion[measure][row["promotion_id"]]
             assert row[measure]["actual"] == pytest.approx(seen, abs=0.005)
         assert row["conversions"]["low"] <= row["conversions"]["high"]
+        assert "low" not in row["spend"]  # what is spent is decided, not met
     total = document["rows"][-1]
     assert total["promotion_id"] == "TOTAL"
     assert total["spend"]["actual"] == pytest.approx(rows["spend"].sum(), abs=0.01)
     assert total["conversion_value"]["actual"] is None  # not recorded, and not 0
-    assert "1 of the plan's 4 days are not in seen.csv yet." in document["notes"]
+    assert "Days of the plan that seen.csv does not have: 1 of 4." in document["notes"]
     table = pd.read_csv(io.StringIO(held_csv(document)))
     assert len(table) == 4 * len(document["rows"])
+
+
+def test_what_the_plan_does_not_have_is_told_and_in_no_sum(plans: Path, tmp_path: Path) -> None:
+    rows = happened(plans / "one", days=3)
+    ours, other = tmp_path / "ours.csv", tmp_path / "more.csv"
+    rows.to_csv(ours, index=False)
+    coffee = rows.head(2).assign(promotion_id="coffee", spend=35.0, conversions=0)
+    past = rows.head(1).assign(date="2023-12-31")
+    pd.concat([rows, coffee, past]).to_csv(other, index=False)
+    plain, mixed = (held_against([plans / "large.csv"], path) for path in (ours, other))
+    assert mixed["rows"] == plain["rows"]
+    assert mixed["by_day"] == plain["by_day"]
+    strangers = {"rows": 2, "spend": 70.0, "conversions": 0.0, "promotions": ["coffee"]}
+    assert mixed["strangers"] == strangers
+    told = " ".join(mixed["notes"])
+    assert "in no figure here: 70.00 USD and 0 orders, of coffee." in told
+    assert "rows outside 2024-01-01 to 2024-01-04 are left out: 1" in told
+
+
+def test_orders_that_cannot_have_come_in_yet_are_not_missed(plans: Path, tmp_path: Path) -> None:
+    """Read a day after the last, and read late: what is due grows with the time to come in."""
+    rows = happened(plans / "one", days=3)
+    due = {}
+    for read in ("2024-01-04", "2024-06-30"):
+        rows.assign(as_of=read).to_csv(tmp_path / "seen.csv", index=False)
+        document = held_against([plans / "one"], tmp_path / "seen.csv")
+        due[read] = document["rows"][-1]["conversions"]
+    early, late = due.values()
+    assert early["planned"] == late["planned"]
+    assert early["due"] < 0.9 * early["planned"]
+    assert late["due"] == pytest.approx(late["planned"], rel=1e-3)
+    assert early["high"] < late["high"]
+    delay = WORLD.dynamics.delay.seen(np.array([3.0, 2.0, 1.0]))
+    plan = pd.read_csv(plans / "one" / "plan.csv").groupby("date")["expected_conversions"].sum()
+    assert early["due"] == pytest.approx(float(delay @ plan.to_numpy()[:3]), abs=0.01)
+
+
+def test_a_file_that_goes_on_after_the_flight_was_read_after_its_own_last_day(
+    plans: Path, tmp_path: Path
+) -> None:
+    rows = happened(plans / "one", days=SIZE.days)
+    after = [rows.tail(1).assign(date=f"2024-0{month}-28") for month in (1, 2, 3)]
+    pd.concat([rows, *after]).to_csv(tmp_path / "on.csv", index=False)
+    rows.assign(as_of="2024-03-29").to_csv(tmp_path / "read.csv", index=False)
+    on, read = (held_against([plans / "one"], tmp_path / f"{n}.csv") for n in ("on", "read"))
+    assert on["read_on"] == "2024-03-29"
+    assert on["rows"] == read["rows"]
+    assert any("read on 2024-03-29, the day after the file's last" in n for n in on["notes"])
+
+
+def test_what_was_read_early_is_due_as_far_as_its_own_reading_goes(
+    plans: Path, tmp_path: Path
+) -> None:
+    """One promotion was read again in June, the others were not."""
+    rows = happened(plans / "one", days=3)
+    again = rows["promotion_id"] == "promotion-0"
+    readings = {
+        "early": rows.assign(as_of="2024-01-04"),
+        "late": rows.assign(as_of="2024-06-30"),
+        "mixed": rows.assign(as_of=np.where(again, "2024-06-30", "2024-01-04")),
+    }
+    found = {}
+    for name, frame in readings.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        found[name] = held_against([plans / "one"], tmp_path / f"{name}.csv")
+    for at, row in enumerate(found["mixed"]["rows"][:-1]):
+        like = found["late" if row["promotion_id"] == "promotion-0" else "early"]["rows"][at]
+        for measure in ("spend", "conversions", "conversion_value", "profit"):
+            assert row[measure]["due"] == like[measure]["due"]
+        for end in ("low", "high"):
+            assert row["conversions"][end] == pytest.approx(like["conversions"][end], rel=0.15)
+    due = [day["due_conversions"] for day in found["mixed"]["by_day"]]
+    total = found["mixed"]["rows"][-1]["conversions"]["due"]
+    assert sum(due) == pytest.approx(total, abs=0.02)
+
+
+def test_counts_of_a_panel_are_those_of_the_business(plans: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(plans / "one", tmp_path / "panel"))
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    assert "panel_projection: 1.0" in config
+    (run / "config.yaml").write_text(
+        config.replace("panel_projection: 1.0", "panel_projection: 100.0"), encoding="utf-8"
+    )
+    rows = happened(plans / "one", days=3)
+    rows.to_csv(tmp_path / "seen.csv", index=False)
+    document = held_against([run], tmp_path / "seen.csv")
+    total = document["rows"][-1]
+    assert total["conversions"]["actual"] == 100 * rows["conversions"].sum()
+    assert total["spend"]["actual"] == pytest.approx(rows["spend"].sum(), abs=0.01)
+    assert any("are taken 100 times" in note for note in document["notes"])
+
+
+def test_pages_follow_the_runs_language(plans: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(plans / "one", tmp_path / "one"))
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    (run / "config.yaml").write_text(
+        config.replace("language: en", "language: zh"), encoding="utf-8"
+    )
+    rows = happened(plans / "one", days=3)
+    coffee = rows.head(1).assign(promotion_id="coffee")
+    pd.concat([rows.assign(spend=2 * rows["spend"]), coffee]).to_csv(
+        tmp_path / "seen.csv", index=False
+    )
+    asked = (
+        [str(plans / "small.csv"), "--language", "zh"],
+        [str(run / "plan.csv")],
+    )
+    for more in asked:
+        arguments = ["compare", str(plans / "large.csv"), *more, "--out", str(tmp_path)]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        page = (tmp_path / "compare.html").read_text(encoding="utf-8")
+        assert english_left(page) == []
+    arguments = ["compare", str(run), "--actuals", str(tmp_path / "seen.csv")]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert english_left(page) == []
+    arguments = ["compare", str(run), str(plans / "other"), "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    page = (tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert english_left(page) == []
 
 
 def test_what_leaves_its_range_is_told(plans: Path, tmp_path: Path) -> None:
@@ -274,7 +400,7 @@ def test_what_leaves_its_range_is_told(plans: Path, tmp_path: Path) -> None:
     arguments = ["compare", str(plans / "one"), "--actuals", str(tmp_path / "few.csv")]
     result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "orders, below the" in result.stdout
+    assert re.search(r": orders [0-9,]+, below the", result.stdout)
     assert "below the" in (tmp_path / "compare.html").read_text(encoding="utf-8")
 
 
@@ -295,8 +421,15 @@ def test_a_plan_file_has_the_range_of_its_summary(plans: Path, tmp_path: Path) -
         (None, "is not there; name a file with the columns of performance"),
         ("", "must have a header and at least one row"),
         ("date,promotion_id,impressions\n2024-01-01,a,5\n", "neither spend nor conversions"),
-        ("日期,促销\n2024-01-01,a\n", "must have the columns of a performance"),
-        ("date,promotion_id,impressions,spend\n2001-01-01,a,5,1\n", "has no day of large"),
+        ("日期,促销\n2024-01-01,a\n", "seen.csv, column date is a required column"),
+        (
+            "date,promotion_id,impressions,spend\n2001-01-01,a,5,1\n",
+            "must have days of the flight, 2024-01-01 to 2024-01-04, that are over",
+        ),
+        (
+            "Day,Campaign,Campaign ID,Impr.,Cost\n2024-01-01,Tea,1,5,1\n",
+            "looks like an export as a platform makes it",
+        ),
         ("date,promotion_id,impressions,spend\n2024-01-01,a,5,-1\n", "row 2, column spend: '-1'"),
         (
             "date,promotion_id,impressions,spend\n2024-01-01,a,5,1\n2024-01-01,a,6,1\n",

@@ -24,8 +24,10 @@ from promopilot.agents.static_optimum import StaticOptimum
 from promopilot.agents.statistics import FEATURES, ObservationStatistics
 from promopilot.agents.vec_env import FlightsVecEnv
 from promopilot.envs.dynamics import steady
+from promopilot.envs.limits import Limits
 from promopilot.envs.market import Market
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.target import Target
 from tests.worlds import calm_world
 
 SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=7)
@@ -126,6 +128,21 @@ def test_a_policy_survives_its_files(tmp_path) -> None:
     np.testing.assert_array_equal(
         roll_out(policy, world, 1, flights).value, roll_out(again, world, 1, flights).value
     )
+
+
+def test_a_flights_own_target_goes_before_the_one_that_was_learnt_with(tmp_path) -> None:
+    """Otherwise no price of a target would change what the policy spends."""
+    world, policy, _ = train()
+    save_policy(policy, tmp_path, {})
+    limits = Limits.none(world.catalog.num_line_items)
+    spent = []
+    for price in (0.0, 50.0):
+        target = Target(roas=100.0, price=price)
+        aiming = replace(world, limits=replace(limits, target=target))
+        again = load_policy(tmp_path, aiming)
+        assert again.replan.target == target
+        spent.append(roll_out(again, aiming, 1, np.arange(4)).spent.mean())
+    assert spent[1] < spent[0]
 
 
 def test_an_equivariant_policy_acts_on_a_catalog_of_another_size(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """Control charts: how often they cry wolf, and whether they see one."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ from promopilot.agents.replanner import Replanner
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import World
 from promopilot.experiments.update.alarms import alarms
+from promopilot.experiments.update.brought import promotions, total
 from promopilot.experiments.update.chart import FALSE_ALARMS, WEIGHT, count_scores, limit, watch
 from promopilot.experiments.update.days import happened
 from promopilot.experiments.update.foreseen import Series, all_series, count_range
 from promopilot.experiments.update.ledger import Ledger
 from promopilot.experiments.update.prices import paid
+from promopilot.experiments.update.standing import stand
 from promopilot.experiments.update.taking import take_flight
 from tests.update_flights import fly
 
@@ -86,6 +89,14 @@ def world() -> World:
     return synthetic_world(SyntheticSize(promotions=4, placements=2, days=14))
 
 
+def read_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of an export as they are kept."""
+    dates = {
+        name: pd.to_datetime(rows[name]).astype("datetime64[us]") for name in ("date", "as_of")
+    }
+    return rows.assign(**dates, conversion_value=np.nan, subsidy=np.nan)
+
+
 def series_of(world: World, seed: int, factor: float = 1.0) -> list[Series]:
     """Charts of a flight in which promotion 0 converts by a factor from the sixth day on."""
     flight = fly(world, Replanner(world), seed)
@@ -93,10 +104,7 @@ def series_of(world: World, seed: int, factor: float = 1.0) -> list[Series]:
     if factor != 1.0:
         hit = (rows["promotion_id"] == "promotion-0") & (rows["date"] >= world.dates[5].isoformat())
         rows["conversions"] = np.where(hit, factor * rows["conversions"], rows["conversions"])
-    for name in ("date", "as_of"):
-        rows[name] = pd.to_datetime(rows[name]).astype("datetime64[us]")
-    rows[["conversion_value", "subsidy"]] = np.nan
-    found = happened(Ledger(rows), world)
+    found = happened(Ledger(read_rows(rows)), world)
     cost = paid(world, found, 1.0)
     return all_series(world, found, cost, take_flight(world, found, cost, 1.0))
 
@@ -123,6 +131,37 @@ def test_clicks_conversions_and_prices_are_watched(world: World) -> None:
     both = {("clicks", name) for name in promotions[:3]}
     assert both | {("conversions", name) for name in promotions[:3]} <= watched
     assert not any(name == promotions[3] for _, name in watched)  # it was never shown
+
+
+@pytest.mark.parametrize("read", [2, 12])  # days after the flight's first
+def test_what_is_foreseen_is_as_of_the_reading_however_late_it_was(read: int) -> None:
+    """Two days of played flights, each order seen when the delay's own draw lets it come in."""
+    world = synthetic_world(SyntheticSize(promotions=4, placements=2, days=3))
+    delay, rng = world.dynamics.delay, np.random.default_rng(5)
+    sums, inside, flights = np.zeros(4), 0, 120
+    for seed in range(flights):
+        flight = fly(world, Replanner(world), seed)
+        rows, booked = flight.export(1), []
+        for day in range(2):
+            orders = flight.outcomes[day].conversions[0].astype(int)
+            booked.append(orders[flight.outcomes[day].impressions[0].astype(int) > 0])
+        of = np.concatenate(booked)
+        age = read - (pd.to_datetime(rows["date"]) - pd.Timestamp(world.start)).dt.days.to_numpy()
+        seen = []
+        for count, days in zip(of, age, strict=True):
+            fast = rng.random(count) < delay.fast_share
+            wait = rng.exponential(np.where(fast, delay.fast_days, delay.slow_days))
+            seen.append(float((wait <= days).sum()))
+        as_of = (world.start + timedelta(days=read)).isoformat()
+        rows = rows.assign(conversions=seen, as_of=as_of)
+        today = stand(world, Ledger(read_rows(rows)), None, 1.0)
+        found = total(today)
+        to_come = sum(row["still_to_come"] for row in promotions(today, {}))
+        sums += [sum(seen), found["foreseen"]["mean"], of.sum() - sum(seen), to_come]
+        inside += found["foreseen"]["low"] <= found["conversions"] <= found["foreseen"]["high"]
+    assert sums[0] == pytest.approx(sums[1], rel=0.06)
+    assert sums[2] == pytest.approx(sums[3], rel=0.12)
+    assert 0.7 <= inside / flights <= 0.92
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from promopilot.agents.replanner import Replanner
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.plan.columns import COLUMNS
+from promopilot.experiments.report.said import untold
 from promopilot.experiments.update.actuals_file import COLUMNS as READ
 from promopilot.experiments.update.ledger import Ledger, added, latest_readings
 from tests.update_flights import Flight, fly, small_run
@@ -157,9 +158,9 @@ def test_rows_that_are_not_of_this_flight_are_left_out_and_named(run: Path, flig
     running = rows.head(3).assign(date="2024-01-03", as_of="2024-01-03")
     update = told(call(run, pd.concat([rows, other, before, running]), "--json"))
     notes = " ".join(update["taken"]["notes"])
-    assert "2 rows outside 2024-01-01 to 2024-01-05 left out" in notes
-    assert "3 rows read on their own day (as_of) left out: the day was not over" in notes
-    assert "1 rows and 70.00 USD of promotions that this plan does not hold are left out" in notes
+    assert "rows outside 2024-01-01 to 2024-01-05 are left out: 2" in notes
+    assert "rows read on their own day (as_of), which was not over, are left out: 3" in notes
+    assert "promotions that this plan does not hold are left out: 1, with 70.00 USD" in notes
     assert update["budget"]["spent"] == pytest.approx(rows["spend"].sum(), abs=0.005)
 
 
@@ -173,10 +174,71 @@ def test_spend_of_a_promotion_where_the_plan_may_not_fund_it_is_off_the_budget(
     assert any("40.00 USD were spent on line items" in n for n in update["taken"]["notes"])
 
 
+def test_days_that_were_read_late_are_told_and_where_the_plan_begins(
+    run: Path, flight: Flight
+) -> None:
+    early = told(call(run, flight.export(1), "--json", "--out", str(run.parent / "early")))
+    assert not any(note.startswith("read on") for note in early["taken"]["notes"])
+    rows = flight.export(3)
+    late = told(call(run, rows[rows["date"] < "2024-01-03"], "--json"))
+    (note,) = (note for note in late["taken"]["notes"] if note.startswith("read on"))
+    assert "read on 2024-01-05 (as_of), later than the day after the last day given" in note
+    assert "2024-01-02: what is foreseen allows for that, and the plan begins on" in note
+    assert late["date"] in note
+    assert untold(note, "zh") == []
+
+
+def test_a_delay_that_is_assumed_is_told_with_the_way_to_measure_it(
+    run: Path, flight: Flight
+) -> None:
+    sources = run / "market" / "sources.json"
+    told_of = "36% within hours, the rest after 4.0 days on average"
+    said = {
+        "prior": f"prior: {told_of} (a source); no reading dates (as_of) are recorded",
+        "data": f"data: several readings of the same days; {told_of}",
+    }
+    for kind, text in said.items():
+        sources.write_text(json.dumps({"delay of conversions": text}), encoding="utf-8")
+        printed = call(run, flight.export(1)).stdout
+        page = (run / "updates/2024-01-03/update.html").read_text(encoding="utf-8")
+        for found in (printed, page):
+            assert ("how late orders come in is an assumption" in found) == (kind == "prior")
+        if kind == "prior":
+            (note,) = (line for line in printed.splitlines() if told_of in line)
+            assert "each export with its day in the column as_of" in note
+            assert untold(note.removeprefix("note: "), "zh") == []
+
+
+def test_orders_that_leave_their_range_together_are_told_without_a_warning(
+    run: Path, flight: Flight
+) -> None:
+    rows = flight.export(1)
+    rows = rows.assign(conversions=(0.5 * rows["conversions"]).astype(int))
+    result = call(run, rows)
+    assert result.exit_code == 0, result.stderr
+    assert "nothing differs from day to day so much that a warning is due" in result.stdout
+    whole = f"All orders together are {rows['conversions'].sum():,}, below the "
+    assert whole in result.stdout
+    assert whole in (run / "updates/2024-01-03/update.html").read_text(encoding="utf-8")
+
+
+def test_limits_that_clash_are_refused_by_a_day_that_is_left(run: Path, flight: Flight) -> None:
+    limits = run.parent / "bad.yaml"
+    limits.write_text(
+        "bounds: [{promotion: promotion-0, min: 9}]\nbudget: {per_day: {max: 5}}\n",
+        encoding="utf-8",
+    )
+    result = call(run, flight.export(1), "--limits", str(limits))
+    assert result.exit_code == 2
+    assert "cannot all hold on 2024-01-03: a day may spend at most 5" in result.stderr
+    assert not (run / "updates").exists()
+
+
 def test_undated_readings_are_taken_to_be_of_the_next_morning(run: Path, flight: Flight) -> None:
     dated = told(call(run, flight.export(1), "--json"))
     bare = told(call(run, flight.export(1).drop(columns="as_of"), "--json"))
-    assert "are taken to have been read on 2024-01-03" in " ".join(bare["taken"]["notes"])
+    notes = " ".join(bare["taken"]["notes"])
+    assert "are taken to have been read on 2024-01-03, the day after the file's last" in notes
     assert bare["planned"] == dated["planned"]
 
 
@@ -200,7 +262,7 @@ def test_ctrl_c_leaves_nothing_half_written(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("promopilot.experiments.update.command.write_plan", stop)
+    monkeypatch.setattr("promopilot.experiments.update.writing.write_plan", stop)
     result = call(run, flight.export(1))
     assert result.exit_code == 130
     assert "interrupted" in result.stderr

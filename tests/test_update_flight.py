@@ -19,7 +19,7 @@ from promopilot.envs.limits import Group, Limits
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import World
 from promopilot.experiments.cli.app import app
-from promopilot.experiments.update.actuals_file import read_actuals
+from promopilot.experiments.update.actuals_file import Known, read_actuals
 from promopilot.experiments.update.ledger import Ledger, added
 from promopilot.experiments.update.standing import Standing, stand
 from tests.market.build import with_parts, without_clicks
@@ -39,8 +39,7 @@ def read(flight: Flight, day: int, folder: Path, *, only_new: bool = False) -> L
         ids = getattr(world.catalog, f"{table}_ids")
         rows = pd.DataFrame({f"{table}_id": ids, "text": ids})
         rows.to_csv(folder / f"{table}s.csv", index=False)
-    clicks = world.rates.has_clicks
-    return Ledger(read_actuals(file, folder, world.start, world.dates[-1], clicks).readings)
+    return Ledger(read_actuals(file, Known.of_run(world, folder)).readings)
 
 
 def standing(flight: Flight, day: int, folder: Path, known: Ledger | None = None) -> Standing:

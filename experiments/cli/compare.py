@@ -1,7 +1,7 @@
 """`compare`: plans and runs side by side, or a plan beside what then happened."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,13 +32,18 @@ def compare(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where compare.html and compare.csv go.")
     ] = Path(),
+    language: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option(
+            "--language",
+            help="English or Chinese (default: report.language of the first run named).",
+        ),
+    ] = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """Set plans or runs side by side, or a plan beside what then happened."""
-    from promopilot.experiments.atomic import write_text_atomic
     from promopilot.experiments.comparing import document, told
-    from promopilot.experiments.errors import RunFolderError
     from promopilot.experiments.progress import Progress
 
     with Progress() as progress, progress.stage("compare"):
@@ -52,15 +57,25 @@ def compare(
         from promopilot.experiments.report.compared import render_comparison
         from promopilot.experiments.report.compared_actuals import render_actuals
 
-        page = render_comparison(found) if actuals is None else render_actuals(found)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = (error.strerror or "").lower()
-            raise RunFolderError(f"cannot write to {out}: {reason}") from error
-        written = [out / "compare.html", out / "compare.csv"]
-        write_text_atomic(written[1], table)
-        write_text_atomic(written[0], page)
+        render = render_comparison if actuals is None else render_actuals
+        page = render(found, language or document.language_of(plans))
+        written = _write(out, page, table)
     tell = told.told_plans if actuals is None else told.told_actuals
     summary = found | {"page": str(written[0]), "table": str(written[1])}
     return Outcome(tell(found, written), summary)
+
+
+def _write(out: Path, page: str, table: str) -> list[Path]:
+    """Page and table in a folder, which is made where it is absent."""
+    from promopilot.experiments.atomic import write_text_atomic
+    from promopilot.experiments.errors import RunFolderError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise RunFolderError(f"cannot write to {out}: {reason}") from error
+    written = [out / "compare.html", out / "compare.csv"]
+    write_text_atomic(written[1], table)
+    write_text_atomic(written[0], page)
+    return written

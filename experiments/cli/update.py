@@ -1,7 +1,7 @@
 """`update`: take in what happened and plan the rest of the flight."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -35,6 +35,23 @@ def update(
             "was last paid).",
         ),
     ] = None,
+    limits: Annotated[
+        Path | None,
+        typer.Option(
+            "--limits",
+            metavar="FILE",
+            help="Limits (YAML) in place of those in force, from today on: later updates keep "
+            "them. RUN/market/limits.yaml brings the run's own back.",
+        ),
+    ] = None,
+    file_format: Annotated[
+        Literal["csv", "google-ads", "meta-ads"],
+        typer.Option(
+            "--format",
+            help="Beside the table a platform's bulk files of campaigns' budgets, in a folder of "
+            "that name.",
+        ),
+    ] = "csv",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,32 +73,42 @@ def update(
 
     folder = RunFolder.existing(run)
     under_way.folder = run
-    from promopilot.experiments.update.command import update_run
+    from promopilot.experiments.update.command import Asked, update_run
 
     used_seed = folder.config.seed if seed is None else seed
     with Progress() as progress:
-        result = update_run(run, folder.config, actuals, prices, out, used_seed, progress)
+        asked = Asked(actuals, prices, limits, file_format, out)
+        result = update_run(run, folder.config, asked, used_seed, progress)
     return Outcome("\n".join(_lines(result)), result)
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
+    from promopilot.experiments.report.update_sentences import aim, quiet
+
     money, budget = result["currency"], result["budget"]
     lines = [f"note: {note}" for note in result["taken"]["notes"]]
     lines += [f"warning: {alarm['text']}" for alarm in result["alarms"]]
     if budget["overspent"] > 0:
         lines.append(f"warning: {budget['overspent']:,.2f} {money} more than the budget are gone")
+    lines += [quiet(result)] if not result["alarms"] else []
     days = result["days_taken"] + result["days_left"]
     lines.append(
         f"{result['days_taken']} of {days} days are over: {budget['spent']:,.2f} {money} spent, "
         f"{budget['left']:,.2f} left"
     )
-    if "planned" in result:
-        lines.append(
-            f"Wrote {result['folder']}: from {result['date']} on "
-            f"{result['planned']['rest']:,.2f} {money} are planned, "
-            f"{result['planned']['promotions_changed']} of {len(result['promotions'])} promotions "
-            "differently than before"
-        )
-    else:
-        lines.append(f"Wrote {result['folder']}: the flight is over, nothing is left to plan")
-    return lines
+    lines += [aim(result["target"])] if "target" in result else []
+    return [*lines, _written(result)]
+
+
+def _written(result: dict[str, Any]) -> str:
+    """Where the files are, and how much of the plan is new."""
+    if "planned" not in result:
+        return f"Wrote {result['folder']}: the flight is over, nothing is left to plan"
+    text = (
+        f"Wrote {result['folder']}: from {result['date']} on {result['planned']['rest']:,.2f} "
+        f"{result['currency']} are planned, {result['planned']['promotions_changed']} of "
+        f"{len(result['promotions'])} promotions differently than before"
+    )
+    if result["format"] != "csv":
+        text += f"; upload the files in {Path(result['folder']) / result['format']}"
+    return text

@@ -8,12 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from promopilot.experiments.comparing.actuals import MEASURES, beside_plan, read_actuals
+from promopilot.experiments.comparing.actuals import MEASURES, beside_plan, check_by_day
 from promopilot.experiments.comparing.align import aligned
 from promopilot.experiments.comparing.differences import differences, names
+from promopilot.experiments.comparing.happened import read_happened
 from promopilot.experiments.comparing.paired import paired
-from promopilot.experiments.comparing.side import read_sides
+from promopilot.experiments.comparing.side import home_of, read_sides
+from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import ComparisonError
+from promopilot.experiments.report.language import Language
+from promopilot.experiments.run_folder import CONFIG
 
 
 def compared(paths: Sequence[Path]) -> dict[str, Any]:
@@ -80,19 +84,29 @@ def held_against(paths: Sequence[Path], actuals: Path) -> dict[str, Any]:
             f"--actuals goes with one plan or run, and {len(paths)} were named; name one"
         )
     side = read_sides(paths)[0]
-    return beside_plan(side, read_actuals(actuals)) | {"names": names([side])}
+    check_by_day(side)
+    return beside_plan(side, read_happened(actuals, side)) | {"names": names([side])}
+
+
+def language_of(paths: Sequence[Path]) -> Language:
+    """The language of the first run among them (`report.language`); English where there is none."""
+    for path in paths:
+        run = path if (path / CONFIG).is_file() else home_of(path)
+        if run is not None:
+            return load_config(run / CONFIG).report.language
+    return "en"
 
 
 def held_csv(document: dict[str, Any]) -> str:
-    """A line per promotion and measure: planned, actual, difference, the range and what left it."""
+    """A line per promotion and measure; difference and range are of what is due."""
     lines = []
     for row in document["rows"]:
         for measure in MEASURES:
             cell = row[measure]
-            actual, planned = cell["actual"], cell["planned"]
-            gap = None if actual is None else round(actual - planned, 2)
+            actual, due = cell["actual"], cell["due"]
+            gap = None if actual is None else round(actual - due, 2)
             ends = (cell.get("low"), cell.get("high"), cell.get("outside"))
-            lines.append((row["promotion_id"], measure, planned, actual, gap, *ends))
-    columns = ["promotion_id", "measure", "planned", "actual", "difference", "low", "high"]
-    frame = pd.DataFrame(lines, columns=[*columns, "outside"])
+            lines.append((row["promotion_id"], measure, cell["planned"], due, actual, gap, *ends))
+    columns = ["promotion_id", "measure", "planned", "due", "actual", "difference"]
+    frame = pd.DataFrame(lines, columns=[*columns, "low", "high", "outside"])
     return str(frame.to_csv(index=False, lineterminator="\n"))

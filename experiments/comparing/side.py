@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import pandas as pd
 
 from promopilot.experiments.errors import DataError, Problem, RunFolderError
 from promopilot.experiments.plan.columns import QUANTILES
-from promopilot.experiments.run_folder import RunFolder
+from promopilot.experiments.run_folder import STAGES, RunFolder
 from promopilot.experiments.tables.files import read_file
 from promopilot.experiments.tables.parse import Parsed, parse
 from promopilot.experiments.tables.schema import Kind, Table
 
 _COUNTED = ("expected_impressions", "expected_clicks", "expected_conversions")
 _EARNED = ("expected_conversion_value", "expected_subsidy", "expected_profit")
+ITEM = ("promotion_id", "placement_id", "segment_id")
 SUMMED = ("planned_budget", *_COUNTED, *_EARNED)
 # What a comparison reads of plan.csv; profit may be a loss, so that it is read as text first.
 _PLAN = Table(
@@ -35,6 +36,7 @@ _PLAN = Table(
     optional={"promotion_name": Kind.TEXT},
 )
 _WEEK = 7
+_DEEPEST = 3  # folders from a plan up to its run: RUN/updates/DATE/plan.csv
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Side:
     currency: str
     ranges: pd.DataFrame  # `QUANTILES` by promotion and TOTAL, of the whole plan; may be empty
     run: Path | None  # the run folder, where the side is one
+    home: Path | None  # the run folder that the plan lies in, whose market it was made in
 
     @property
     def dates(self) -> list[pd.Timestamp]:
@@ -65,7 +68,7 @@ class Side:
         rows = self.rows[self.rows["date"].isin(list(dates))]
         whole = len(set(dates) & set(self.dates)) == len(self.dates)
         ranges = self.ranges if whole else self.ranges.iloc[:0]
-        return Side(self.name, self.path, rows, self.currency, ranges, self.run)
+        return replace(self, rows=rows, ranges=ranges)
 
 
 def read_sides(paths: Sequence[Path]) -> list[Side]:
@@ -95,7 +98,13 @@ def _read(path: Path, name: str) -> Side:
     elif not path.is_file():
         raise RunFolderError(f"{path} is not there; name a run folder or a plan.csv")
     rows, currency = _read_plan(plan)
-    return Side(name, plan, rows, currency, _read_ranges(plan), run)
+    return Side(name, plan, rows, currency, _read_ranges(plan), run, run or home_of(plan))
+
+
+def home_of(plan: Path) -> Path | None:
+    """The run that a plan lies in: beside its own plan, in `plans/` or in an update's folder."""
+    near = list(plan.resolve().parents)[:_DEEPEST]
+    return next((folder for folder in near if (folder / STAGES).is_file()), None)
 
 
 def _read_plan(path: Path) -> tuple[pd.DataFrame, str]:
@@ -115,8 +124,7 @@ def _read_plan(path: Path) -> tuple[pd.DataFrame, str]:
         raise DataError(problems)
     names = frame.get("promotion_name", frame["promotion_id"])
     frame = frame.assign(expected_profit=profit, promotion_name=names)
-    item = ["promotion_id", "placement_id", "segment_id"]
-    return frame[["date", *item, "promotion_name", *SUMMED]], str(currencies[0])
+    return frame[["date", *ITEM, "promotion_name", *SUMMED]], str(currencies[0])
 
 
 def _read_ranges(plan: Path) -> pd.DataFrame:

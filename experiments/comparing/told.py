@@ -6,24 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from promopilot.experiments.report.compared_words import NAMES, nothing_outside, outside_texts
+
 _NONE = "\N{EN DASH}"
-NAMES = {
-    "planned_budget": "planned spend",
-    "expected_impressions": "exposures",
-    "expected_clicks": "clicks",
-    "expected_conversions": "orders",
-    "expected_conversion_value": "revenue",
-    "expected_subsidy": "discounts",
-    "expected_profit": "profit before media",
-    "expected_net_profit": "profit less planned spend",
-    "expected_roas": "ROAS",
-    "expected_poas": "POAS",
-    "expected_cpa": "CPA",
-    "spend": "spend",
-    "conversions": "orders",
-    "conversion_value": "revenue",
-    "profit": "profit before media",
-}
 _COUNTS = ("expected_impressions", "expected_clicks", "expected_conversions")
 _LISTED = 10  # promotions that left their range
 _SHOWN = 5  # promotions whose money moves most
@@ -70,45 +55,39 @@ def paired_text(paired: dict[str, Any], currency: str) -> str:
 
 def told_actuals(document: dict[str, Any], written: Sequence[Path]) -> str:
     """Planned and actual totals, and every promotion that left its range."""
-    lines = [_days(document), ""]
     total = document["rows"][-1]
-    head = f"{'':<22}{'planned':>16}{'actual':>16}{'difference':>16}  8 of 10 flights"
-    lines.append(head)
-    for measure, name in NAMES.items():
-        if measure not in total:
-            continue
+    names = ("", "planned", "due by now", "actual", "difference")
+    lines = [_days(document), "", _line(names) + "  8 of 10 flights"]
+    for measure in (name for name in NAMES if name in total):
         cell = total[measure]
-        gap = None if cell["actual"] is None else cell["actual"] - cell["planned"]
-        lines.append(
-            f"{name:<22}{_cell(cell['planned']):>16}{_cell(cell['actual']):>16}"
-            f"{_signed(gap):>16}  {_range(cell)}"
-        )
+        gap = None if cell["actual"] is None else cell["actual"] - cell["due"]
+        amounts = [_amount(measure, cell[part]) for part in ("planned", "due", "actual")]
+        told = (NAMES[measure], *amounts, _amount(measure, gap, "+"))
+        lines.append(f"{_line(told)}  {_range(measure, cell)}")
     outside = outside_texts(document)
     lines += ["", *(f"- {text}" for text in outside[:_LISTED])]
     if len(outside) > _LISTED:
         lines.append(f"- and {len(outside) - _LISTED} more; the page lists them all")
-    if not outside:
-        lines.append("No promotion left the range that was foreseen for it.")
+    lines += [] if outside else [nothing_outside()]
     return _ended(lines, document["notes"], written)
 
 
-def outside_texts(document: dict[str, Any]) -> list[str]:
-    """A sentence for each promotion whose orders or profit left the range."""
-    found = []
-    for row in document["rows"][:-1]:
-        key = row["promotion_id"]
-        measure = next((name for name in ("conversions", "profit") if "outside" in row[name]), None)
-        if measure is not None:
-            cell, name = row[measure], document["names"].get(key, key)
-            found.append(
-                f"{name} brought {_whole(cell['actual'])} {NAMES[measure]}, {cell['outside']} the "
-                f"{_whole(cell['low'])} to {_whole(cell['high'])} of 8 in 10 flights."
-            )
-    return found
+def _line(cells: Sequence[str]) -> str:
+    first, *others = cells
+    return f"{first:<20}" + "".join(f"{cell:>15}" for cell in others)
 
 
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
+def _amount(measure: str, value: float | None, sign: str = "") -> str:
+    """Orders as whole numbers, money in cents."""
+    decimals = 0 if measure == "conversions" else 2
+    return _NONE if value is None else f"{value:{sign},.{decimals}f}"
+
+
+def _range(measure: str, cell: dict[str, Any]) -> str:
+    if "low" not in cell:
+        return _NONE
+    out = f", {cell['outside']} it" if "outside" in cell else ""
+    return f"{_amount(measure, cell['low'])} to {_amount(measure, cell['high'])}{out}"
 
 
 def _column(text: str) -> str:
@@ -119,13 +98,6 @@ def _column(text: str) -> str:
 def _figure(row: dict[str, Any], value: float | None, sign: str = "") -> str:
     decimals = 0 if row["measure"] in _COUNTS else 2
     return _NONE if value is None else f"{value:{sign},.{decimals}f}"
-
-
-def _range(cell: dict[str, Any]) -> str:
-    if "low" not in cell:
-        return _NONE
-    out = f", {cell['outside']} it" if "outside" in cell else ""
-    return f"{_cell(cell['low'])} to {_cell(cell['high'])}{out}"
 
 
 def _days(document: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs.arrays import Floats
+from promopilot.envs.dynamics import Delay
 from promopilot.envs.world import World
 from promopilot.experiments.tables.readings import AS_OF
 from promopilot.experiments.update.ledger import Ledger
@@ -38,6 +39,10 @@ class Happened:
     def days(self) -> int:
         """T."""
         return len(self.spend)
+
+    def come_in(self, delay: Delay) -> Floats:
+        """Share `[T, L]` of each day's conversions that its latest reading can hold."""
+        return np.where(self.read > 0, delay.seen(self.read), 0.0)
 
 
 def happened(ledger: Ledger, world: World) -> Happened:

@@ -150,10 +150,19 @@ def read_prices(path: Path, world: World, today: date) -> Floats:
 
 
 def mean_price(world: World) -> Floats:
-    """Mean cost of a first impression by placement `[K]`; 1 where nothing can be bought."""
-    cost = np.ones(len(world.catalog.placement_ids))
-    cost[world.catalog.placement] = world.unit_cost
-    return cost
+    """Mean cost of a first impression by placement `[K]`; 1 where nothing can be bought.
+
+    Where prices differ by line item, each counts as the current mix buys it, or all alike.
+    """
+    placement, size = world.catalog.placement, len(world.catalog.placement_ids)
+    bought = world.current_spend.sum(axis=0) / world.unit_cost
+    nowhere = np.bincount(placement, bought, size) == 0
+    weight = np.where(nowhere[placement], 1.0, bought)
+    money, shown = (
+        np.bincount(placement, weight * world.unit_cost, size),
+        np.bincount(placement, weight, size),
+    )
+    return np.divide(money, shown, out=np.ones(size), where=shown > 0)
 
 
 def _supply_sd(world: World) -> Floats:

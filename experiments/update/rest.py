@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import copy
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.special import logit
@@ -10,23 +11,46 @@ from scipy.special import logit
 from promopilot.agents.policy import Policy
 from promopilot.envs.arrays import Floats
 from promopilot.envs.exogenous import Exogenous, mean_draw
-from promopilot.envs.limits import Group, Limits
 from promopilot.envs.rates import Rates, Stage
 from promopilot.envs.taken_market import TakenMarket
 from promopilot.envs.world import World
+from promopilot.experiments.limits.loosened import rest_of_flight
 
 _EDGE = 1e-9  # log-odds are finite
 
 
-def rest_of(market: TakenMarket, log_price: Floats) -> World:
+@dataclass(frozen=True, kw_only=True)
+class RestOfFlight(World):
+    """A market that starts in the middle of a flight, whose limits go on as they were meant."""
+
+    yesterday: Floats  # [L] spend of the day before, from which steps start
+    even: float  # `even_day` of the whole flight
+
+    @property
+    def current_mix(self) -> Floats:
+        """[D, L] as before the flight: what is locked stays there, however much money is left."""
+        return self.current_spend
+
+    @property
+    def day_before(self) -> Floats:
+        """[L] what was spent yesterday."""
+        return self.yesterday
+
+    @property
+    def even_day(self) -> float:
+        """As before the flight."""
+        return self.even
+
+
+def rest_of(market: TakenMarket, log_price: Floats, yesterday: Floats) -> RestOfFlight:
     """A market that starts today, with what has been learnt as its rates and their uncertainty.
 
-    Its budget is the money left, in whole cents. What is planned in it keeps the run's limits
-    already; it holds those again that name what keeps a row from more money.
+    Its budget is the money left, in whole cents, and its limits are what is left of the run's.
 
     Args:
         market: The run's, brought to this morning.
         log_price: Yesterday's log prices over their medians `[K]`.
+        yesterday: Yesterday's spend `[L]`.
     """
     world, today = market.world, market.day
     beliefs = (market.first_belief, market.second_belief)
@@ -41,7 +65,7 @@ def rest_of(market: TakenMarket, log_price: Floats) -> World:
     if not world.rates.has_clicks:  # the second stage is certain
         stages[1] = replace(world.rates.second_stage, rate=world.rates.second[today:])
     left = np.floor(float(market.budget_left[0]) * 100 + 1e-6) / 100
-    return replace(
+    ahead = replace(
         world,
         catalog=replace(world.catalog, stock=market.stock_left[0]),
         rates=Rates(stages[0], stages[1], world.rates.has_clicks),
@@ -59,8 +83,10 @@ def rest_of(market: TakenMarket, log_price: Floats) -> World:
         current_spend=world.current_mix[today:],
         limits=None
         if world.limits is None
-        else _limits_left(world.limits, market.group_spend[0], today),
+        else rest_of_flight(world.limits, today, market.group_spend[0]),
     )
+    parts = {field.name: getattr(ahead, field.name) for field in fields(World)}
+    return RestOfFlight(**parts, yesterday=yesterday, even=world.even_day)
 
 
 def foreseen_from(market: TakenMarket, rest: World, prices: Floats) -> Exogenous:
@@ -86,34 +112,18 @@ def foreseen_from(market: TakenMarket, rest: World, prices: Floats) -> Exogenous
     )
 
 
-def planned(policy: Policy, market: TakenMarket) -> Floats:
-    """What the policy asks for on each day that is left `[D, L]`, all going as believed."""
-    days = []
-    while not market.done:
-        days.append(market.step(policy.spend(market)).asked[0])
-    return np.stack(days)
-
-
-def _limits_left(limits: Limits, spent: Floats, today: int) -> Limits:
-    """Own minima and groups, of the days that are left; those of the flight less what is spent.
+def planned(policy: Policy, morning: TakenMarket) -> Floats:
+    """What the policy asks for on each day that is left `[D, L]`, all going as believed.
 
     Args:
-        limits: The run's.
-        spent: By each group so far `[G]`.
-        today: How many days are over.
+        policy: Who decides.
+        morning: The run's market, brought to this morning; it stays there.
     """
-
-    def left(group: Group, gone: float) -> Group:
-        if group.whole_flight:
-            low, high = (max(float(end) - gone, 0.0) for end in (group.min, group.max))
-            return replace(group, min=low, max=high, max_share=1.0)
-        return replace(group, min=_ahead(group.min, today), max=_ahead(group.max, today))
-
-    groups = tuple(left(*pair) for pair in zip(limits.groups, spent.tolist(), strict=True))
-    none = Limits.none(len(limits.min_spend))
-    return replace(none, min_spend=limits.min_spend, groups=groups)
-
-
-def _ahead(money: float | Floats, today: int) -> float | Floats:
-    """An amount a day, or one for each day `[D]`, from today on."""
-    return money[today:] if isinstance(money, np.ndarray) and money.ndim else money
+    market = copy.deepcopy(morning, {id(morning.world): morning.world})
+    days = []
+    while not market.done:
+        outcome = market.step(policy.spend(market))
+        days.append(outcome.asked[0])
+        if market.world.limits is not None:  # as in `reference_table`: what is asked for is planned
+            market.set_aside((outcome.asked - outcome.spend).sum(axis=1))
+    return np.stack(days)

@@ -44,6 +44,19 @@ class Standing:
         """The run's, brought to this morning, and with what is left as it is now foreseen."""
         return self.flight.market
 
+    @property
+    def to_come(self) -> Floats:
+        """[L] orders of the flight's days that are yet to be seen, without those of days before.
+
+        A reading may be later than this morning: it then holds some of what is pending.
+        """
+        flight, happened = self.flight, self.happened
+        late = flight.rested
+        if len(flight.stages) == 2:
+            late = np.nan_to_num(happened.clicks) * flight.click_weight
+        unseen = (late * (1 - happened.come_in(self.world.dynamics.delay))).sum(axis=0)
+        return np.asarray(self.projection * unseen * self.market.reference_rates[-1][0])
+
 
 def stand(world: World, ledger: Ledger, prices: Path | None, projection: float) -> Standing:
     """Take in all that was read.
@@ -66,7 +79,7 @@ def stand(world: World, ledger: Ledger, prices: Path | None, projection: float) 
         if prices is not None:
             today = read_prices(prices, world, world.dates[market.day])
             log_price = implied_yesterday(world, log_price, today)
-        rest = rest_of(market, log_price)
+        rest = rest_of(market, log_price, cost.spend[-1])
         market.meet(foreseen_from(market, rest, price_path(rest, today)))
     series = all_series(world, days, cost, flight)
     return Standing(world, ledger, days, cost, flight, series, projection, log_price, rest)

@@ -35,7 +35,6 @@ class TakenFlight:
     click_weight: Floats  # [T, L] second stage's rate on the day over its reference day's
     first_rates: tuple[Floats, ...]  # [L] each stage as believed before the flight
     first_sds: tuple[Floats, ...]  # [P] likewise
-    known: Floats  # [T, L] share of each day's conversions that its latest reading shows
 
 
 def take_flight(world: World, happened: Happened, paid: Paid, projection: float) -> TakenFlight:
@@ -103,7 +102,6 @@ def take_flight(world: World, happened: Happened, paid: Paid, projection: float)
             )
         )
     market.settle()
-    age = np.minimum(days - np.arange(days)[:, None], happened.read)
     return TakenFlight(
         market=market,
         stages=tuple(Stage(*parts) for parts in zip(trials, rates, sds, events, strict=True)),
@@ -111,7 +109,6 @@ def take_flight(world: World, happened: Happened, paid: Paid, projection: float)
         click_weight=click_weight,
         first_rates=first_rates,
         first_sds=first_sds,
-        known=1 - share * fast_waits**age - (1 - share) * slow_waits**age,
     )
 
 

@@ -1,0 +1,47 @@
+"""Figures and traces that the pages of comparisons share."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from promopilot.experiments.report.chart import Cell
+from promopilot.experiments.report.numbers import NONE, Numbers, bare, marked
+
+_COUNTS = (
+    *("expected_impressions", "expected_clicks", "expected_conversions"),
+    *("due_conversions", "conversions"),
+)
+_RATIOS = ("expected_roas", "expected_poas")
+
+
+def figure(
+    key: str, value: float | None, measure: str, numbers: Numbers, *, sign: bool = False
+) -> Cell:
+    """A value of a measure as it is read."""
+    if value is None:
+        return NONE
+    if measure in _COUNTS:
+        return marked(key, value, bare(value, 0, sign=sign))
+    if measure in _RATIOS:
+        return marked(key, value, bare(value, 2, sign=sign))
+    return numbers.money(key, value, sign=sign)
+
+
+def dates_of(document: dict[str, Any]) -> tuple[date, date]:
+    """First and last day."""
+    return date.fromisoformat(document["first"]), date.fromisoformat(document["last"])
+
+
+def line(name: str, days: list[date], values: list[float | None], color: str) -> dict[str, Any]:
+    """Money over days."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": [each.isoformat() for each in days],
+        "y": values,
+        "line": {"color": color, "width": 2},
+        "marker": {"color": color, "size": 5},
+        "hovertemplate": "%{x}<br>%{y}<extra></extra>",
+    }
