@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,10 @@ from promopilot.experiments.scenarios.document import (
     write_scenarios,
 )
 from promopilot.experiments.scenarios.limit_costs import limit_costs
+from promopilot.experiments.scenarios.next_unit import next_unit
 from promopilot.experiments.scenarios.planner import Planner, open_planner
-from promopilot.experiments.scenarios.targets import Target, answer
+from promopilot.experiments.scenarios.target import Target
+from promopilot.experiments.scenarios.targets import answer
 
 SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=4)
 FLIGHTS = 16
@@ -48,6 +51,17 @@ def planner() -> Planner:
     return planner_of(world.with_budget(round(world.budget / 3, 2)))
 
 
+def line_items(world: World) -> pd.DataFrame:
+    """The ids of a world's line items, all learnt from data."""
+    catalog = world.catalog
+    names = ("promotion", "placement", "segment")
+    ids = {
+        f"{name}_id": np.array(getattr(catalog, f"{name}_ids"))[getattr(catalog, name)]
+        for name in names
+    }
+    return pd.DataFrame(ids | {"basis": "data"})
+
+
 def write_scenario_run(path: Path, world: World) -> Path:
     """A run folder as far as `scenarios` reads it."""
     config = make_config(
@@ -61,6 +75,7 @@ def write_scenario_run(path: Path, world: World) -> Path:
     with folder.stage("market") as work:
         (work / "market").mkdir()
         save_world(world, work / "market")
+        line_items(world).to_csv(work / "market" / "line_items.csv", index=False)
     with folder.stage("simulate") as work:
         document = {"recommended": "replanner", "flights_test": FLIGHTS}
         (work / "simulations.json").write_text(json.dumps(document), encoding="utf-8")
@@ -79,9 +94,9 @@ def test_the_flights_are_those_of_the_plan(planner: Planner) -> None:
 
 
 def test_more_budget_brings_more_and_each_unit_less(planner: Planner) -> None:
-    found, left_out = scenarios(planner, {"run": planner.world.budget}, (), silent)
+    found, refused = scenarios(planner, {"run": planner.world.budget}, (), silent)
     rows = [one.as_row() for one in found]
-    assert left_out == []
+    assert refused == []
     assert [row["role"] for row in rows].count("run") == 1
     for name in ("budget", "planned_budget", "profit", "conversions"):
         values = [row[name] for row in rows]
@@ -97,16 +112,18 @@ def test_more_budget_brings_more_and_each_unit_less(planner: Planner) -> None:
 
 def test_the_margin_is_what_a_little_more_budget_brings(planner: Planner) -> None:
     budget = planner.world.budget
-    margins = planner.margins(budget)
+    following = next_unit(planner, budget)
     less, more = planner.expected(budget), planner.expected(round(1.05 * budget, 2))
     slope = (more.value("profit") - less.value("profit")) / (more.planned - less.planned)
-    assert margins is not None
-    assert margins.poas == pytest.approx(slope, rel=0.1)
+    assert following is not None
+    assert following.poas == pytest.approx(slope, rel=0.1)
 
 
 def test_budgets_of_the_grid() -> None:
-    assert grid(100, {"run": 100.0}) == [25, 50, 75, 100, 125, 150, 175, 200]
-    assert grid(100, {"run": 100.0, "break_even": 500.0})[-3:] == [300, 400, 500]
+    assert grid(100, {"run": 100.0}) == [25, 50, 75, 100, 125, 150, 200]
+    beyond = grid(100, {"run": 100.0, "break_even": 500.0})[6:]
+    assert (beyond[0], beyond[-1]) == (200, 500)
+    assert all(b <= 1.4 * a + 0.01 for a, b in pairwise(beyond))
     assert grid(100, {"run": 100.0, "current_mix": 100.2}, [60, 90]) == [60, 90, 100, 100.2]
 
 
@@ -228,9 +245,10 @@ def test_budgets_below_the_minima_are_left_out(planner: Planner) -> None:
     world = planner.world
     least = np.full(world.catalog.num_line_items, world.budget / 40)
     own = planner_of(limited(world, min_spend=least))
-    found, left_out = scenarios(own, {"run": world.budget}, (), silent)
-    assert left_out
-    assert max(left_out) < min(one.budget for one in found)
+    found, refused = scenarios(own, {"run": world.budget}, (), silent)
+    assert refused
+    assert max(one.budget for one in refused) < min(one.budget for one in found)
+    assert all("cannot all hold" in one.why for one in refused)
 
 
 def test_the_command_writes_and_tells(planner: Planner, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -15,12 +15,13 @@ from promopilot.experiments.progress import silent
 from promopilot.experiments.report.compared import render_comparison
 from promopilot.experiments.report.compared_actuals import render_actuals
 from promopilot.experiments.report.finished_run import FinishedRun
+from promopilot.experiments.report.language import speaking
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.page import render_page
 from promopilot.experiments.report.scenario_curves import has_scenarios, scenario_section
 from promopilot.experiments.report.section import Page
 from promopilot.experiments.scenarios.document import scenarios_of, write_scenarios
-from promopilot.experiments.scenarios.targets import Target
+from promopilot.experiments.scenarios.target import Target
 from tests.test_scenarios import SIZE, planner_of
 
 WORLD = synthetic_world(SIZE)
@@ -39,6 +40,8 @@ def scenarios(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     folder = tmp_path_factory.mktemp("run")
     targets = [Target("roas", 1.0), Target("cpa", 1e-6), Target("profit", 20.0)]
     planner = planner_of(WORLD.with_budget(round(WORLD.budget / 3, 2)))
+    (folder / "simulations.json").write_text("{}")
+    planner.rests_on = digest(folder / "simulations.json")
     document = scenarios_of(planner, [100.0, 200.0], targets, silent)
     write_scenarios(document, folder / "scenarios.json")
     return folder, document
@@ -66,7 +69,7 @@ def test_every_figure_of_the_section_is_the_one_in_the_file(
         assert float(value) == at(document, key.removeprefix("scenarios:"))
 
 
-def test_the_section_tells_budget_targets_and_limits(
+def test_the_section_tells_budgets_and_targets(
     scenarios: tuple[Path, dict[str, Any]],
 ) -> None:
     folder, document = scenarios
@@ -75,11 +78,34 @@ def test_the_section_tells_budget_targets_and_limits(
         "more would not pay",
         "CPA of at most $0.00 is out of reach",
         "ROAS of at least 1.00",
-        "What your limits cost",
-        "for 1.00 more over the flight",
+        "more money brings more profit than its media costs; beyond it, less",
     ):
         assert part in text
     assert not JARGON.search(text)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_budget_that_pays_for_discounts_has_its_next_unit_per_unit_of_budget(
+    tmp_path: Path, language: Literal["en", "zh"]
+) -> None:
+    planner = planner_of(synthetic_world(SIZE, covers=("spend", "subsidy")))
+    (tmp_path / "simulations.json").write_text("{}")
+    planner.rests_on = digest(tmp_path / "simulations.json")
+    document = scenarios_of(planner, [], [], silent)
+    write_scenarios(document, tmp_path / "scenarios.json")
+    with speaking(language):
+        page = rendered(tmp_path, document["budget"])
+    text = re.sub(r"<[^>]+>", "", page)
+    for part in {
+        "en": ("What the next $1 of budget brings", "Next $1 of budget brings", "line, at 0, it"),
+        "zh": ("再花 $1 预算带来什么", "再花 $1 预算带来", "媒体费和折扣"),
+    }[language]:
+        assert part in text
+    assert "marginal_poas" not in page
+    keys = [key for key, _ in MARKED.findall(page) if key.endswith("marginal_net_profit")]
+    assert len(keys) > len(document["scenarios"]) / 2
+    for key, value in MARKED.findall(page):
+        assert float(value) == at(document, key.removeprefix("scenarios:"))
 
 
 def test_scenarios_of_an_earlier_run_are_not_shown(
@@ -130,7 +156,7 @@ def comparison() -> dict[str, Any]:
 
 
 def test_a_comparison_escapes_names_and_marks_figures() -> None:
-    page = render_comparison(comparison()).split("<main>")[1].split("</main>")[0]
+    page = render_comparison(comparison(), "en").split("<main>")[1].split("</main>")[0]
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
     assert "that may be nothing" in page
@@ -140,8 +166,9 @@ def test_a_comparison_escapes_names_and_marks_figures() -> None:
 
 
 def test_a_page_of_actuals_without_ranges_or_spend() -> None:
-    cell = {"planned": 10.0, "actual": None}
-    orders = {"planned": 5.0, "actual": 9.0, "low": 3.0, "high": 7.0, "outside": "above"}
+    cell = {"planned": 10.0, "due": 10.0, "actual": None}
+    orders = {"planned": 5.0, "due": 5.0, "actual": 9.0} | {"low": 3.0, "high": 7.0}
+    orders |= {"outside": "above"}
     row = {"spend": cell, "conversions": orders, "conversion_value": cell, "profit": cell}
     document = {
         "plan": "one",
@@ -153,10 +180,14 @@ def test_a_page_of_actuals_without_ranges_or_spend() -> None:
         "days_planned": 4,
         "names": {"a": HOSTILE},
         "rows": [row | {"promotion_id": "a"}, row | {"promotion_id": "TOTAL"}],
-        "by_day": [{"date": "2024-01-01", "planned_budget": 10.0, "expected_conversions": 5.0}],
+        "by_day": [
+            {"date": "2024-01-01", "planned_budget": 10.0, "spend": None}
+            | {"due_conversions": 5.0, "conversions": 9.0}
+        ],
         "notes": [],
     }
-    page = render_actuals(json.loads(json.dumps(document))).split("<main>")[1].split("</main>")[0]
+    whole = render_actuals(json.loads(json.dumps(document)), "en")
+    page = whole.split("<main>")[1].split("</main>")[0]
     assert HOSTILE not in page
     assert "above the 3 to 7 of 8 in 10 flights" in page
     assert "1 of the plan&#39;s 4 days" in page or "1 of the plan's 4 days" in page

@@ -26,6 +26,10 @@ def scenarios(
         list[float] | None,
         typer.Option("--budget", help="A budget to plan; repeats (default: a grid)."),
     ] = None,
+    limits: Annotated[
+        Path | None,
+        typer.Option("--limits", metavar="FILE", help="Limits (YAML) in place of the run's own."),
+    ] = None,
     roas: Annotated[float | None, _target("roas", "Largest budget that keeps this ROAS.")] = None,
     poas: Annotated[float | None, _target("poas", "Largest budget that keeps this POAS.")] = None,
     cpa: Annotated[float | None, _target("cpa", "Largest budget that keeps this CPA.")] = None,
@@ -52,43 +56,63 @@ def scenarios(
         typer.Option(
             "--out",
             metavar="JSON",
-            help="Where to write, a CSV beside it (default: RUN/scenarios.json).",
+            help="Where to write, a CSV beside it (default: RUN/scenarios.json; with --limits "
+            "RUN/scenarios-FILE.json, since the report shows the run's own).",
         ),
     ] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """What more or less budget would bring, where it stops paying, and what limits cost."""
-    from promopilot.experiments.config import check_budget
-    from promopilot.experiments.errors import ConfigError
-    from promopilot.experiments.progress import Progress
+    targets = {"roas": roas, "poas": poas, "cpa": cpa, "conversions": conversions}
+    targets |= {"revenue": revenue, "profit": profit, "net_profit": net_profit}
+    place = _place(run, limits, out)
+    _check_budgets(budget or [])
+    return _answered(run, budget or [], limits, targets, flights, seed, place)
 
-    asked = {
-        "roas": roas,
-        "poas": poas,
-        "cpa": cpa,
-        "conversions": conversions,
-        "revenue": revenue,
-        "profit": profit,
-        "net_profit": net_profit,
-    }
-    for amount in budget or ():
-        check_budget(amount, "--budget")
-    if out is not None and out.suffix != ".json":
+
+def _place(run: Path, limits: Path | None, out: Path | None) -> Path:
+    """Where the document goes.
+
+    Raises:
+        ConfigError: `--out` names no JSON file.
+    """
+    from promopilot.experiments.errors import ConfigError
+    from promopilot.experiments.scenarios.document import SCENARIOS
+
+    if out is None:
+        return run / (SCENARIOS if limits is None else f"scenarios-{limits.stem}.json")
+    if out.suffix != ".json":
         raise ConfigError(f"--out {out}: name a file that ends in .json; its CSV goes beside it")
-    from promopilot.experiments.scenarios.document import (
-        SCENARIOS,
-        scenarios_of,
-        write_scenarios,
-    )
+    return out
+
+
+def _check_budgets(budgets: list[float]) -> None:
+    from promopilot.experiments.config import check_budget
+
+    for amount in budgets:
+        check_budget(amount, "--budget")
+
+
+def _answered(
+    run: Path,
+    budgets: list[float],
+    limits: Path | None,
+    targets: dict[str, float | None],
+    flights: int | None,
+    seed: int | None,
+    place: Path,
+) -> Outcome:
+    from promopilot.experiments.progress import Progress
+    from promopilot.experiments.scenarios.document import scenarios_of, write_scenarios
     from promopilot.experiments.scenarios.planner import open_planner
-    from promopilot.experiments.scenarios.targets import Target
+    from promopilot.experiments.scenarios.target import Target
     from promopilot.experiments.scenarios.told import told
 
-    planner = open_planner(run, seed, flights)
-    under_way.folder = run
-    targets = [Target(name, value) for name, value in asked.items() if value is not None]
     with Progress() as progress, progress.stage("scenarios"):
-        document = scenarios_of(planner, budget or (), targets, progress)
-        written = write_scenarios(document, run / SCENARIOS if out is None else out)
+        planner = open_planner(run, seed, flights, limits)
+        under_way.folder = run
+        asked = [Target(name, value) for name, value in targets.items() if value is not None]
+        document = scenarios_of(planner, budgets, asked, progress)
+        written = write_scenarios(document, place)
     return Outcome(told(document, written), document)

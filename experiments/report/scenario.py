@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from promopilot.experiments.report import backtest, words
-from promopilot.experiments.report.language import tr
-from promopilot.experiments.report.plan_gain import has_gain, large_gain
+from promopilot.experiments.report import backtest, evaluation_words, words
+from promopilot.experiments.report.assumed import assumed_in_words
+from promopilot.experiments.report.gain import gain_in_words
+from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Page, Section, period
 from promopilot.experiments.report.tiles import tiles
@@ -16,7 +17,7 @@ def section(page: Page) -> Section:
     """What is planned, what it brings, and whether to act on it."""
     run = page.run
     verdict = run.ope["verdict"]
-    headline, advice = words.told_verdict(run.ope, words.VERDICTS)
+    headline, advice = evaluation_words.told_verdict(run.ope, evaluation_words.VERDICTS)
     view = {
         "sentence": _sentence(page),
         "tiles": tiles(page),
@@ -25,8 +26,8 @@ def section(page: Page) -> Section:
         "advice": advice,
         "reasons": [said(reason) for reason in run.ope["reasons"]],
         "attributed": attributed(page),
+        "assumed": assumed_in_words(page),
         "gain": gain_in_words(page),
-        "large_gain": large_gain(page),
         "backtest": backtest.in_short(page),
     }
     return Section("summary", tr("Summary"), "scenario.html", view)
@@ -37,31 +38,6 @@ def attributed(page: Page) -> bool:
     return bool((page.run.world.catalog.incrementality == 1).all())
 
 
-def gain_in_words(page: Page) -> Markup:
-    """The plan's gain over the current mix, and whether its interval leaves it open."""
-    judged = page.run.plan_value
-    if not has_gain(page):
-        return Markup(
-            tr("The current mix brings nothing here, so that no gain can be given on it.")
-        )
-    low, high = judged["vs_current_mix_ci95"]
-    goal = words.objective(page.run.world.objective)
-    number = page.numbers.percent
-    between = Markup(tr("{} to {}")).format(
-        number("plan_value:vs_current_mix_ci95.0", low),
-        number("plan_value:vs_current_mix_ci95.1", high),
-    )
-    by = number("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"])
-    if low > 0:
-        text = tr("In simulated flights the plan brings {} more {} than the current mix ({}).")
-        by = number("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"], sign=False)
-    elif high < 0:
-        text = tr("In simulated flights the plan changes {1} by {0} ({2}): it is worse.")
-    else:
-        text = tr("In simulated flights the plan changes {1} by {0} ({2}): that may be nothing.")
-    return Markup(text).format(by, goal, between)
-
-
 def _sentence(page: Page) -> Markup:
     run, numbers = page.run, page.numbers
     funded = run.plan[run.plan["planned_budget"] > 0]
@@ -70,19 +46,29 @@ def _sentence(page: Page) -> Markup:
     segments = len(catalog.segment_ids)
     return Markup(
         tr(
-            "From {} the plan spends {} of a budget of {} on {} promotions in {} "
-            "placements for {}; the {} made it, and it is held against the current mix."
+            "From {} the plan spends {} of a budget of {} on {} in {} for {}; the {} made it, and "
+            "it is held against the current mix."
         )
     ).format(
         period(dates[0], dates[-1]),
         numbers.money("summary:TOTAL.planned_budget", run.total["planned_budget"], cents=False),
         numbers.money("world:budget", run.world.budget, cents=False),
-        _of(count["promotion_id"], len(catalog.promotion_ids)),
-        _of(count["placement_id"], len(catalog.placement_ids)),
-        (tr("{} segment") if segments == 1 else tr("{} segments")).format(segments),
+        _promotions(count["promotion_id"], len(catalog.promotion_ids)),
+        _placements(count["placement_id"], len(catalog.placement_ids)),
+        plural(segments, later("{} segment"), later("{} segments")).format(segments),
         words.policy(run.simulations["recommended"]),
     )
 
 
-def _of(some: int, all_: int) -> str:
-    return tr("all {}").format(all_) if some == all_ else tr("{} of {}").format(some, all_)
+def _promotions(some: int, every: int) -> str:
+    """How many of the flight's promotions get money."""
+    if some == every:
+        return plural(every, later("the one promotion"), later("all {} promotions")).format(every)
+    return tr("{} of {} promotions").format(some, every)
+
+
+def _placements(some: int, every: int) -> str:
+    """How many of the placements get money."""
+    if some == every:
+        return plural(every, later("the one placement"), later("all {} placements")).format(every)
+    return tr("{} of {} placements").format(some, every)

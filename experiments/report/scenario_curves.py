@@ -1,4 +1,4 @@
-"""What more or less budget would bring, where it stops paying, and what limits cost."""
+"""What more or less budget would bring, and where it stops paying."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.atomic import digest
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import (
     Cell,
@@ -19,63 +18,58 @@ from promopilot.experiments.report.chart import (
 )
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import NONE
-from promopilot.experiments.report.scenario_answers import (
-    KEY,
-    limits,
-    limits_note,
-    targets,
-    without,
-)
+from promopilot.experiments.report.said import said
+from promopilot.experiments.report.scenario_answers import KEY, targets
+from promopilot.experiments.report.scenario_next import next_of
 from promopilot.experiments.report.section import Page, Section
-from promopilot.experiments.scenarios.document import read_scenarios
-from promopilot.experiments.simulation import SIMULATIONS
+from promopilot.experiments.scenarios.document import scenarios_of_run
+from promopilot.experiments.scenarios.falling import why_falling
 
 
 def has_scenarios(page: Page) -> bool:
     """Whether `promopilot scenarios` was asked of this run as it is, not of an earlier one."""
-    document, found = read_scenarios(page.run.path), page.run.path / SIMULATIONS
-    return bool(document) and found.is_file() and document["rests_on"] == digest(found)
+    return bool(scenarios_of_run(page.run.path))
 
 
 def scenario_section(page: Page) -> Section:
-    """The curves over the budget, the answers to targets, and the table of limits."""
-    document = read_scenarios(page.run.path)
+    """The curves over the budget, and the answers to targets."""
+    document = scenarios_of_run(page.run.path)
     view = {
         "lead": _break_even(page, document),
         "charts": [_net_profit(page, document), _next_unit(page, document)],
         "targets": list(targets(page, document)),
-        "limits": list(limits(page, document)),
-        "limits_caption": tr("What your limits cost, the dearest first"),
-        "limits_columns": (tr("Limit"), without(page), tr("Loosened by 1.00")),
-        "limits_note": limits_note(page, document),
     }
     title = tr("What another budget would bring")
     return Section("scenarios", title, "scenario_curves.html", view, tr("Other budgets"))
 
 
 def _break_even(page: Page, document: dict[str, Any]) -> Markup:
-    found, symbol = document["break_even"], page.numbers.symbol
+    found = document["break_even"]
     budget = page.numbers.money(f"{KEY}:break_even.budget", found["budget"], cents=False)
     texts = {
         "crosses": tr(
-            "Up to a budget of {} the next {} of media brings more profit than it costs."
+            "Up to a budget of {} more money brings more profit than its media costs; beyond it, "
+            "less."
         ),
         "no_use": tr(
-            "Every {1} of media pays up to a budget of {0}. More finds no use: it would cost more "
-            "than it brings, or there are no exposures left to buy."
+            "More money pays up to a budget of {}. Beyond it, little or nothing more would be "
+            "spent: it would cost more than it brings, finds no exposures to buy, or is held back "
+            "by a limit."
         ),
-        "always_pays": tr("Even at {}, the largest budget tried, the next {} of media pays."),
+        "always_pays": tr("Even at {}, the largest budget tried, more money still pays."),
         "never_pays": tr(
-            "Even at {}, the smallest budget tried, the next {} of media costs more than it brings."
+            "Even at {}, the smallest budget tried that keeps your limits, more money brings less "
+            "profit than its media costs."
         ),
     }
-    return Markup(texts[found["kind"]]).format(budget, f"{symbol}1")
+    return Markup(texts[found["kind"]]).format(budget)
 
 
 def _net_profit(page: Page, document: dict[str, Any]) -> Chart:
     rows = document["scenarios"]
     x = [row["budget"] for row in rows]
     symbol = page.numbers.symbol
+    following = next_of(document, f"{symbol}1")
     ends = {
         "x": [*x, *reversed(x)],
         "y": [
@@ -94,11 +88,16 @@ def _net_profit(page: Page, document: dict[str, Any]) -> Chart:
         **{"type": "scatter", "mode": "lines", "name": tr("the best plan of each budget")},
         **{"x": x, "y": [row["net_profit"] for row in rows]},
         "line": {"color": "ink", "width": 2},
-        "hovertemplate": tr("budget %{x}<br>profit after media %{y}") + "<extra></extra>",
+        "hovertemplate": tr("budget %{x}<br>net profit %{y}") + "<extra></extra>",
     }
     mix = document["current_mix"]
     points = [
-        (tr("current mix"), mix["planned_budget"], mix["net_profit"], "before"),
+        (
+            tr("current mix"),
+            mix["planned_budget"] + mix["held_for_subsidy"],
+            mix["net_profit"],
+            "before",
+        ),
         *((tr("plan"), r["budget"], r["net_profit"], "accent") for r in rows if _is(r, "run")),
     ]
     return Chart(
@@ -116,9 +115,9 @@ def _net_profit(page: Page, document: dict[str, Any]) -> Chart:
         columns=(
             *(tr("Budget"), tr("Planned"), tr("Profit after media"), tr("8 of 10 flights")),
             *(tr("Profit before media"), words.capital(tr("orders")), "ROAS", "POAS", "CPA"),
-            tr("Next {} brings").format(f"{symbol}1"),
+            following.heading,
         ),
-        rows=[_row(page, at, row) for at, row in enumerate(rows)],
+        rows=[_row(page, at, row, following.figure) for at, row in enumerate(rows)],
     )
 
 
@@ -154,7 +153,7 @@ def _point(name: str, x: float, y: float, color: str) -> dict[str, Any]:
     }
 
 
-def _row(page: Page, at: int, row: dict[str, Any]) -> tuple[Cell, ...]:
+def _row(page: Page, at: int, row: dict[str, Any], following: str) -> tuple[Cell, ...]:
     numbers, key = page.numbers, f"{KEY}:scenarios.{at}"
 
     def money(name: str) -> Markup:
@@ -170,7 +169,7 @@ def _row(page: Page, at: int, row: dict[str, Any]) -> tuple[Cell, ...]:
         numbers.decimal(f"{key}.roas", row["roas"]),
         numbers.decimal(f"{key}.poas", row["poas"]),
         NONE if row["cpa"] is None else numbers.money(f"{key}.cpa", row["cpa"]),
-        numbers.decimal(f"{key}.marginal_poas", row["marginal_poas"]),
+        numbers.decimal(f"{key}.{following}", row[following]),
     )
 
 
@@ -180,7 +179,7 @@ def _profit_note(page: Page, document: dict[str, Any]) -> Markup:
     text = Markup(
         tr(
             "For each budget the plan was made anew and played on the same {} simulated flights. "
-            "Of the budgets tried, {} brings most profit after media: {}, in 8 of 10 flights {} to "
+            "Of the budgets tried, {} brings most net profit: {}, in 8 of 10 flights {} to "
             "{}. The band is wide because flights differ; they differ in the same way at every "
             "budget."
         )
@@ -192,43 +191,60 @@ def _profit_note(page: Page, document: dict[str, Any]) -> Markup:
             for name in ("net_profit", "net_profit_p10", "net_profit_p90")
         ),
     )
-    if document["too_small"]:
-        text += " " + Markup(tr("Smaller budgets cannot keep your limits."))
-    return text
+    sentences = [text, *_warnings(page, document)]
+    return Markup(tr(" ")).join(sentences)
+
+
+def _warnings(page: Page, document: dict[str, Any]) -> list[Markup]:
+    """What needs a word: subsidy out of the budget, planned money that falls, budgets refused."""
+    told = []
+    if "subsidy" in document["covers"]:
+        text = tr(
+            "The budget pays for discounts too: what is planned is media alone, and what it is "
+            "expected to cause in discounts is held back."
+        )
+        told.append(Markup(text))
+    if why := why_falling(document):
+        because = {
+            "discounts": tr("the larger plan holds that money, and more, for discounts"),
+            "stock": tr("a promotion sells out on earlier days, and what is left is kept"),
+            "limits": tr("your limits tie days and promotions together"),
+        }[why]
+        text = tr("Planned media falls once although the budget rises: {}.")
+        told.append(Markup(text).format(because))
+    for at, one in enumerate(document["refused"]):
+        budget = page.numbers.money(f"{KEY}:refused.{at}.budget", one["budget"], cents=False)
+        text = tr("A budget of {} cannot keep your limits. {}")
+        told.append(Markup(text).format(budget, said(one["why"])))
+    return told
 
 
 def _next_unit(page: Page, document: dict[str, Any]) -> Chart:
     symbol, numbers = page.numbers.symbol, page.numbers
-    rows = [
-        (at, row)
-        for at, row in enumerate(document["scenarios"])
-        if row["marginal_poas"] is not None
-    ]
-    x, y = [row["budget"] for _, row in rows], [row["marginal_poas"] for _, row in rows]
+    following = next_of(document, f"{symbol}1")
+    name, even = following.figure, following.breaks_even
+    rows = [(at, row) for at, row in enumerate(document["scenarios"]) if row[name] is not None]
+    x, y = [row["budget"] for _, row in rows], [row[name] for _, row in rows]
     line = {
         **{"type": "scatter", "mode": "lines", "x": x, "y": y, "showlegend": False},
         "line": {"color": "ink", "width": 2},
         "hovertemplate": tr("budget %{x}<br>the next 1.00 brings %{y}") + "<extra></extra>",
     }
     own = [(at, row) for at, row in rows if _is(row, "run")]
-    cost = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "layer": "below"}
+    cost = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "layer": "below"}
+    cost |= {"y0": even, "y1": even}
     marks = _marks(document)
-    note = Markup(
-        tr(
-            "Profit before media of the next {} of budget. Above the dotted line it brings more "
-            "than it costs."
-        )
-    ).format(f"{symbol}1")
+    note = Markup.escape(following.note)
     for at, row in own:
         note += " " + Markup(tr("At the run's budget it would bring {}.")).format(
-            numbers.money(f"{KEY}:scenarios.{at}.marginal_poas", row["marginal_poas"], cents=True)
+            numbers.money(f"{KEY}:scenarios.{at}.{name}", row[name], cents=True)
         )
     return Chart(
         id="scenario-next",
-        title=tr("What the next {} of budget brings").format(f"{symbol}1"),
+        title=following.title,
         traces=[
             line,
-            *(_point(tr("plan"), r["budget"], r["marginal_poas"], "accent") for _, r in own),
+            *(_point(tr("plan"), r["budget"], r[name], "accent") for _, r in own),
         ],
         layout=layout(
             xaxis=_budgets(page, document),

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from promopilot.experiments.scenarios.next_unit import next_unit
 from promopilot.experiments.scenarios.planner import Planner, between, cents
 
 _DOUBLINGS = 6  # budgets from 1/64 to 64 times the run's are looked at
-_PRECISE = 1.005  # ratio of the ends at which halving stops
+_PRECISE = 1.01  # ratio of the ends at which halving stops
+_PROBES = 10  # budgets usually looked at: a doubling or two, then halving to that ratio
 
 Kind = Literal["crosses", "no_use", "always_pays", "never_pays"]
 
@@ -20,32 +22,36 @@ class BreakEven:
 
     `crosses`: at `budget`. `no_use`: up to `budget` every unit pays, and more would not be planned,
     since it would cost more than it brings on the day or finds no impressions. `always_pays`: still
-    at the largest budget tried, `budget`. `never_pays`: not even at the smallest, `budget`.
+    at the largest budget tried, `budget`. `never_pays`: not even at the smallest that was tried and
+    keeps the limits, `budget`.
     """
 
     kind: Kind
     budget: float
-    marginal_poas: float | None  # profit of the next unit there, before media
+    marginal_poas: float | None  # profit of the next unit of media there, before media
 
 
 def break_even(planner: Planner, progress: Callable[[str, float], None]) -> BreakEven:
-    """Bisect for marginal POAS 1 on the reference flight.
+    """Bisect for where more money stops bringing what its media costs, on the reference flight.
 
     Args:
         planner: The run's.
         progress: Told the share done.
     """
-    task, run = "scenarios: where the next unit stops paying", planner.world.budget
+    task, run, looked_at = "scenarios: where the next unit stops paying", planner.world.budget, 0
 
     def pays(budget: float) -> bool:
-        margins = planner.margins(budget)
-        return margins is not None and margins.poas >= 1.0
+        nonlocal looked_at
+        progress(task, min(looked_at / _PROBES, 0.95))
+        looked_at += 1
+        following = next_unit(planner, budget)
+        return following is not None and following.pays
 
     def there(kind: Kind, budget: float) -> BreakEven:
-        margins = planner.margins(budget)
-        return BreakEven(kind, budget, None if margins is None else round(margins.poas, 4))
+        following = next_unit(planner, budget)
+        poas = None if following is None else following.poas
+        return BreakEven(kind, budget, None if poas is None else round(poas, 4))
 
-    progress(task, 0.0)
     low = high = run
     if pays(run):
         for _ in range(_DOUBLINGS):
@@ -64,6 +70,5 @@ def break_even(planner: Planner, progress: Callable[[str, float], None]) -> Brea
         else:
             return there("never_pays", low)
     while (middle := between(low, high, _PRECISE)) is not None:
-        progress(task, 0.5)
         low, high = (middle, high) if pays(middle) else (low, middle)
-    return there("no_use" if planner.margins(high) is None else "crosses", low)
+    return there("no_use" if next_unit(planner, high) is None else "crosses", low)

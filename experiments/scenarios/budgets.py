@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promopilot.experiments.scenarios.planner import Margins, Planner, cents
+from promopilot.experiments.scenarios.next_unit import NextUnit, next_unit
+from promopilot.experiments.scenarios.planner import Planner, cents
 from promopilot.experiments.scenarios.totals import Totals
 
-SHARES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # of the run's budget
+SHARES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of the run's budget
+_STRIDE = 1.4  # ratio of neighbours at most, beyond the largest share
 RANGED = ("spend", "conversions", "conversion_value", "profit", "net_profit")
 _RANGE = (0.1, 0.9)  # of flights: 8 of 10 lie between
 _SAME = 0.004  # budgets nearer than this share to each other are one row
@@ -23,16 +25,27 @@ class Scenario:
     budget: float
     roles: tuple[str, ...]  # of `run`, `current_mix`, `break_even`; none for a step of the grid
     totals: Totals
-    margins: Margins | None  # None where the next unit would not be planned
+    held: float  # money of the budget for the subsidy that the plan is expected to cause
+    kept: float  # money of the budget that is neither planned nor held
+    next: NextUnit | None  # None where the next unit would not be used
 
     def as_row(self) -> dict[str, float | str | None]:
         """Its figures: money in cents, ratios with four decimals; None where there is none."""
         row: dict[str, float | str | None] = {"budget": self.budget, "role": " ".join(self.roles)}
         row |= figures(self.totals)
-        row["kept"] = cents(max(self.budget - self.totals.planned, 0.0))
-        row["marginal_roas"] = None if self.margins is None else round(self.margins.roas, 4)
-        row["marginal_poas"] = None if self.margins is None else round(self.margins.poas, 4)
+        row["held_for_subsidy"], row["kept"] = cents(self.held), cents(self.kept)
+        for name in ("roas", "poas", "net_profit"):
+            value = None if self.next is None else getattr(self.next, name)
+            row[f"marginal_{name}"] = None if value is None else round(value, 4)
         return row
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A budget with which the limits cannot be kept."""
+
+    budget: float
+    why: str  # the limits that clash
 
 
 def figures(totals: Totals) -> dict[str, float | str | None]:
@@ -61,7 +74,8 @@ def grid(run: float, marked: Mapping[str, float], asked: Sequence[float] = ()) -
     budgets = {cents(b) for b in (asked or [run * share for share in SHARES])}
     top, largest = max(marked.values(), default=0.0), max(budgets)
     if not asked and top > largest:  # or the way to the mark would be one straight line
-        budgets |= {cents(b) for b in np.linspace(largest, top, 4)[1:]}
+        steps = int(np.ceil(np.log(top / largest) / np.log(_STRIDE)))
+        budgets |= {cents(b) for b in np.geomspace(largest, top, steps + 1)[1:]}
     kept = {b for b in budgets if not any(abs(b - m) <= _SAME * m for m in marked.values())}
     return sorted(kept | {cents(m) for m in marked.values()})
 
@@ -71,8 +85,8 @@ def scenarios(
     marked: Mapping[str, float],
     asked: Sequence[float],
     progress: Callable[[str, float], None],
-) -> tuple[list[Scenario], list[float]]:
-    """Plans of all budgets of the grid, and the budgets too small for the run's limits.
+) -> tuple[list[Scenario], list[Refused]]:
+    """Plans of all budgets of the grid, and the budgets with which the limits cannot be kept.
 
     Args:
         planner: The run's.
@@ -80,14 +94,18 @@ def scenarios(
         asked: Budgets in place of the grid's own.
         progress: Told the share done.
     """
-    budgets = grid(planner.world.budget, marked, asked)
-    found, left_out = list[Scenario](), list[float]()
+    world = planner.world
+    budgets = grid(world.budget, marked, asked)
+    found, refused = list[Scenario](), list[Refused]()
     for done, budget in enumerate(budgets):
         progress("scenarios: budgets", done / len(budgets))
-        if not planner.can(budget):
-            left_out.append(budget)
+        if why := planner.refusal(budget):
+            refused.append(Refused(budget, why))
             continue
         roles = tuple(role for role, amount in marked.items() if cents(amount) == budget)
-        totals, margins = planner.played(budget), planner.margins(budget)
-        found.append(Scenario(budget, roles, totals, margins))
-    return found, left_out
+        totals = planner.played(budget)
+        outlay = totals.outlay(world.covers)
+        kept = max(budget - world.initial.spent - outlay, 0.0)
+        held, following = outlay - totals.planned, next_unit(planner, budget)
+        found.append(Scenario(budget, roles, totals, held, kept, following))
+    return found, refused

@@ -8,17 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.atomic import digest, write_text_atomic
 from promopilot.experiments.errors import RunFolderError
-from promopilot.experiments.plan.rounding import days_in_cents
+from promopilot.experiments.plan.whole_cents import mix_in_cents
 from promopilot.experiments.scenarios.break_even import break_even
 from promopilot.experiments.scenarios.budgets import figures, scenarios
 from promopilot.experiments.scenarios.limit_costs import limit_costs
-from promopilot.experiments.scenarios.planner import Planner
-from promopilot.experiments.scenarios.targets import Target, answer
+from promopilot.experiments.scenarios.planner import Planner, cents
+from promopilot.experiments.scenarios.target import Target
+from promopilot.experiments.scenarios.targets import answer
 from promopilot.experiments.scenarios.totals import played
+from promopilot.experiments.simulation import SIMULATIONS
 
 SCENARIOS = "scenarios.json"
 
@@ -36,18 +39,23 @@ def scenarios_of(
         budgets: In place of the usual grid; empty for that.
         targets: Questions to answer.
         progress: Told the share done of each part.
+
+    Raises:
+        InfeasibleError: The limits cannot be kept with the run's own budget.
     """
     world = planner.world
+    planner.table(world.budget)
     found = break_even(planner, progress)
-    mix = world.current_mix
+    # Today's mix goes on without these limits, and nobody stops redeeming when this budget is used:
+    # it is worth what it is without both. It fits a budget that pays for media alone.
+    free, mix = replace(world, limits=None, covers=("spend",)), mix_in_cents(world) / 100
+    today = played(free, mix, planner.seed, planner.flights)
     marked = {"run": world.budget}
-    if float(mix.sum()) > 0:
-        marked["current_mix"] = float(mix.sum())
+    if today.planned > 0:
+        marked["current_mix"] = today.outlay(world.covers)
     if found.kind in ("crosses", "no_use"):
         marked["break_even"] = found.budget
-    rows, left_out = scenarios(planner, marked, budgets, progress)
-    today = days_in_cents(mix, world.budget, world.per_day_max) / 100
-    free = replace(world, limits=None)  # today's mix was spent before there were any
+    rows, refused = scenarios(planner, marked, budgets, progress)
     return {
         "policy": planner.policy,
         "objective": world.objective,
@@ -58,9 +66,13 @@ def scenarios_of(
         "seed": planner.seed,
         "rests_on": planner.rests_on,
         "budget": world.budget,
-        "current_mix": figures(played(free, today, planner.seed, planner.flights)),
+        "covers": list(world.covers),
+        "has_stock": bool(np.isfinite(world.catalog.stock).any()),  # whether anything can sell out
+        "current_mix": figures(today)
+        | {"held_for_subsidy": cents(today.outlay(world.covers) - today.planned)},
         "scenarios": [row.as_row() for row in rows],
-        "too_small": left_out,  # budgets that the run's limits do not allow
+        # Budgets with which the limits cannot be kept, and why.
+        "refused": [{"budget": one.budget, "why": one.why} for one in refused],
         "break_even": {
             "kind": found.kind,
             "budget": found.budget,
@@ -88,9 +100,21 @@ def write_scenarios(document: dict[str, Any], out: Path) -> list[Path]:
 
 
 def scenarios_csv(document: dict[str, Any]) -> str:
-    """A row per budget; what is missing is empty."""
-    frame = pd.DataFrame(document["scenarios"])
+    """A row per budget; what is missing is empty, and `refused` says why a budget has no plan."""
+    refused = [{"budget": one["budget"], "refused": one["why"]} for one in document["refused"]]
+    frame = pd.DataFrame([*document["scenarios"], *refused]).sort_values("budget", kind="stable")
+    if not refused:
+        frame["refused"] = ""
     return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def scenarios_of_run(run: Path) -> dict[str, Any]:
+    """What `promopilot scenarios` wrote of a run as it is now; empty where of an earlier one."""
+    document, found = read_scenarios(run), run / SIMULATIONS
+    own = found.is_file() and document.get("rests_on") == digest(found)
+    # What an earlier version wrote says less.
+    told = own and all("marginal_net_profit" in row for row in document["scenarios"])
+    return document if told else {}
 
 
 def read_scenarios(run: Path) -> dict[str, Any]:
