@@ -21,6 +21,7 @@ from promopilot.experiments.ope.bandit.evaluate import evaluate_log
 from promopilot.experiments.ope.bandit.log import BanditLog
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope.tables import tables_of
+from promopilot.experiments.recommendation import held_back
 
 WHY_THEY_DIFFER = (
     "The offline estimates and their true value answer: what would the plan's choices have brought "
@@ -39,6 +40,7 @@ def write_evidence(
     log_seed: int,
     seed: int,
     out: Path,
+    foreseen: bool = True,
 ) -> dict[str, Any]:
     """Log the exploring re-planner in the market, evaluate the plan from it, and write `ope/`.
 
@@ -50,6 +52,7 @@ def write_evidence(
         log_seed: Seed of the logged flights.
         seed: Seed of the bootstrap.
         out: Folder for `log.parquet`, `policy.parquet`, `qhat.parquet`, `ope.json` and its tables.
+        foreseen: Whether the market passed its backtest, where there was one.
 
     Returns:
         The content of `ope.json`, with the true value and the rolled-out one under `market`.
@@ -66,6 +69,8 @@ def write_evidence(
     chosen = choices_at(blocks, shares_of_plan(world, impressions))
     actions = (*world.catalog.promotion_ids, NONE)
     result = _evaluated(blocks, chosen, actions, world, settings, seed)
+    if not foreseen:
+        result = held_back(result)
     per_flight = len(blocks.action) / flights
     result["market"] = {
         "true_value": float((chosen * blocks.expected).sum(axis=1).mean()),

@@ -39,6 +39,7 @@ def write_metrics(folder: RunFolder) -> dict[str, Any]:
         "plan": {key: judged[key] for key in _PLAN_KEYS if key in judged},
         "recommended": simulations["recommended"],
         "verdict": ope["verdict"],
+        "reasons": ope["reasons"],
         "evidence": ope["evidence"],
         "ope": [{key: row[key] for key in _OPE_KEYS} for row in ope["estimates"]],
         "seconds": folder.seconds(),

@@ -52,6 +52,20 @@ def recommend(validation: Figures, test: Figures, stress: dict[str, Figures]) ->
     return best, f"{reason}."
 
 
+def held_back(result: dict[str, Any]) -> dict[str, Any]:
+    """What `ope.json` says of a plan, no further than a test: its market failed its backtest."""
+    reason = (
+        "The market that made the plan failed its backtest: it did not foresee the days before the "
+        "flight."
+    )
+    advice = (
+        "Whatever else speaks for the plan, no more than part of the budget should follow it until "
+        "a test has shown what it brings."
+    )
+    verdict = "test_first" if result["verdict"] == "ship" else result["verdict"]
+    return result | {"verdict": verdict, "reasons": [*result["reasons"], f"{reason} {advice}"]}
+
+
 def _faults(best: str, test: Figures, stress: dict[str, Figures]) -> list[str]:
     """Each condition that is not met, and by how much."""
     from promopilot.experiments.report import words

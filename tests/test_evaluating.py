@@ -75,6 +75,20 @@ def test_it_prints_a_table_and_writes_what_is_behind_it(
     assert (tmp_path / "scores" / "coverage.csv").is_file()
 
 
+def test_an_earlier_evaluation_is_replaced_only_when_asked(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "evaluation.json").write_text("{}")
+    code, _, error = evaluate(model, data, "--out", str(tmp_path / "scores"))
+    assert code == 2
+    assert "scores holds an evaluation already; start anew with --overwrite" in error
+    assert (tmp_path / "scores" / "evaluation.json").read_text() == "{}"
+    code, _, error = evaluate(model, data, "--out", str(tmp_path / "scores"), "--overwrite")
+    assert code == 0, error
+    assert (tmp_path / "scores" / "overall.csv").is_file()
+
+
 def test_json_is_the_same_each_time_and_needs_no_folder(model: Path, data: Path) -> None:
     first, second = (evaluate(model, data, "--json", "--seed", "3") for _ in range(2))
     assert first[0] == 0

@@ -9,12 +9,10 @@ import numpy as np
 from promopilot.envs.arrays import Floats
 from promopilot.envs.world import World
 from promopilot.experiments.backtest.actual import Actual
+from promopilot.experiments.backtest.ranges import LEVEL, how_held
 from promopilot.experiments.backtest.replay import Replay
 
-LEVEL = 0.8
-# Below this coverage of 80 % intervals a market is surer of itself than it may be.
-LEAST_COVERAGE = 0.6
-# And its error by promotion must be this much smaller than that of knowing nothing.
+# The error by promotion must be this much smaller than that of knowing nothing.
 LEAST_SKILL = 0.1
 
 
@@ -22,7 +20,9 @@ def judge(world: World, actual: Actual, played: Replay, rate_before: float) -> d
     """Errors and coverage of a replay.
 
     WAPE is sum |actual - predicted| / sum actual, over days and over promotions; predicted is the
-    mean of the flights. Intervals are their central 80 %, ends included.
+    mean of the flights. Intervals are their central 80 %, ends included. A market passes that
+    tells promotions apart and whose ranges are not far too narrow, neither of days nor of
+    promotions (`ranges.how_held`).
 
     Args:
         world: The market that was played.
@@ -71,10 +71,10 @@ def judge(world: World, actual: Actual, played: Replay, rate_before: float) -> d
         }
     result["wape"] = result["wape_by_day"]
     result["coverage_80"] = float(np.concatenate(inside).mean())
-    result["passes"] = bool(
-        result["coverage_80"] >= LEAST_COVERAGE
-        and result["wape_by_promotion"] < (1 - LEAST_SKILL) * result["naive_wape_by_promotion"]
-    )
+    skilled = result["wape_by_promotion"] < (1 - LEAST_SKILL) * result["naive_wape_by_promotion"]
+    # Days and promotions each for themselves: many good days do not make up for promotions.
+    widths = [how_held(int(each.sum()), len(each)) for each in inside if len(each)]
+    result["passes"] = bool(skilled and "far too narrow" not in widths)
     return result
 
 

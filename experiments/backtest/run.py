@@ -50,6 +50,11 @@ def backtest_metrics(run: Path) -> dict[str, Any]:
     return before | ({"flight": after} if after else {})
 
 
+def foresaw(run: Path) -> bool:
+    """Whether the run's market foresaw the days before the flight, or was not asked to."""
+    return bool(backtest_metrics(run).get("passes", True))
+
+
 def backtest_before(
     tables: Tables, config: RunConfig, start: date, work: Path, progress: Progress
 ) -> dict[str, Any]:
