@@ -12,7 +12,7 @@ from plotly.graph_objects import Figure
 
 from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 from promopilot.experiments.report.evaluation_page import About, render_evaluation
 from promopilot.experiments.report.weights import joined_bins
 from tests.ope_evaluations import KINDS, VERDICTS, evaluation
@@ -148,18 +148,18 @@ def test_all_estimators_of_the_contract_have_plain_names(kind: str) -> None:
     html = one_page(evaluation(kind))
     page = Page(html)
     drawn = " ".join(text for chart in charts(html) for text in strings(chart))
-    for name in (*words.ESTIMATORS, *JARGON, "lambda"):
+    for name in (*evaluation_words.ESTIMATORS, *JARGON, "lambda"):
         pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
         assert not pattern.search(page.text), (name, pattern.search(page.text))
         assert not pattern.search(drawn), name
     appendix = html.partition('<section id="provenance"')[2]
     for name in KINDS[kind]:
-        assert words.ESTIMATORS[name][0] in page.text
+        assert evaluation_words.ESTIMATORS[name][0] in page.text
         assert f"<td>{name}</td>" in appendix
 
 
 def test_every_name_of_the_contract_is_in_the_table_of_words() -> None:
-    assert set(words.ESTIMATORS) == {name for names in KINDS.values() for name in names}
+    assert set(evaluation_words.ESTIMATORS) == {name for names in KINDS.values() for name in names}
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -168,7 +168,7 @@ def test_the_verdict_comes_with_reasons_and_what_falls_short_with_the_next_test(
 ) -> None:
     result = evaluation(verdict=verdict)
     text = Page(one_page(result)).text
-    assert words.POLICY_VERDICTS[verdict][0] in text
+    assert evaluation_words.POLICY_VERDICTS[verdict][0] in text
     assert all(reason in text for reason in result["reasons"])
     assert ("What to do next" in text) == (verdict != "ship")
     if verdict != "ship":
@@ -182,7 +182,7 @@ def test_the_first_sentence_says_what_the_verdict_rests_on() -> None:
     told = re.search(r"Over 4,000 logged decisions, which brought .*? by the [^.]*\.", text)
     assert told
     assert "“new rules” is estimated to bring 0.2400" in told.group()
-    assert words.ESTIMATORS["dr"][0] in told.group()
+    assert evaluation_words.ESTIMATORS["dr"][0] in told.group()
 
 
 def test_charts_are_what_plotly_draws_and_say_the_same_in_words() -> None:
@@ -284,10 +284,10 @@ def test_the_row_that_decides_is_marked_in_the_charts_and_named_in_the_lead() ->
     html = one_page(result)
     names = [note["text"] for note in charts(html)[0]["layout"]["annotations"]]
     assert [name for name in names if "(decides)" in name] == [
-        f"{words.ESTIMATORS['sndr'][0]} (decides)"
+        f"{evaluation_words.ESTIMATORS['sndr'][0]} (decides)"
     ]
     assert "The verdict rests on the row marked “decides”." in html
-    assert f"by the {words.ESTIMATORS['sndr'][0]}." in Page(html).text
+    assert f"by the {evaluation_words.ESTIMATORS['sndr'][0]}." in Page(html).text
 
 
 def test_headings_tell_the_confidence_that_was_asked_for() -> None:

@@ -17,7 +17,7 @@ from promopilot.experiments.report.chart import (
     legend,
     money_axis,
 )
-from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.moves import moves_chart
 from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.section import Page, Section
@@ -129,8 +129,10 @@ def _told(
 
 
 def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) -> Markup:
-    change = sums["planned_budget"] - sums["current_budget"]
-    if float(change.abs().max()) < 0.005:
+    written = sums.map(lambda value: page.numbers.amount(value, cents=False))
+    seen = written["planned_budget"] != written["current_budget"]
+    change = (sums["planned_budget"] - sums["current_budget"]).where(seen, 0.0)
+    if not seen.any():
         return Markup(tr("The plan leaves this split as it is."))
     up, down = str(change.idxmax()), str(change.idxmin())
 
@@ -138,13 +140,17 @@ def _note(page: Page, sums: pd.DataFrame, names: dict[str, str], column: str) ->
         return _told(page, column, key, names, sums)
 
     parts = []
-    if change[up] > 0.005:
+    if change[up] > 0:
         parts.append(Markup(tr("Most is added to “{}”: {} becomes {}.")).format(*told(up)))
-    if change[down] < -0.005:
+    if change[down] < 0:
         parts.append(Markup(tr("Most is taken from “{}”: {} becomes {}.")).format(*told(down)))
     dropped = int(((sums["planned_budget"] == 0) & (sums["current_budget"] > 0)).sum())
     if dropped:
-        text = tr("{} of {} that get money today get none in the plan.")
+        text = plural(
+            dropped,
+            later("{} of {} that get money today gets none in the plan."),
+            later("{} of {} that get money today get none in the plan."),
+        )
         had = int((sums["current_budget"] > 0).sum())
         parts.append(Markup(text).format(dropped, had))
     return Markup(tr(" ")).join(parts)

@@ -8,10 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.backtest.judge import LEAST_COVERAGE
-from promopilot.experiments.report import foreseen, trust, words
+from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import Chart
+from promopilot.experiments.report.foreseen_days import by_day
+from promopilot.experiments.report.foreseen_promotions import by_promotion
 from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.ranges_held import KINDS, ranges_held
 from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Page, Section, day, period
 
@@ -67,7 +69,7 @@ def in_short(page: Page) -> Short | None:
             Markup(tr(text)).format(
                 page.numbers.count(f"{name}:days", found["days"]),
                 page.numbers.share(f"{name}:wape_by_day", found["wape_by_day"]),
-                page.numbers.share(f"{name}:coverage_80", found["coverage_80"]),
+                ranges_held(page, name, found),
             )
         )
     if failed:
@@ -79,7 +81,7 @@ _SHORT = {
     "backtest": (
         later(
             "On the {} days before the flight, which it had not seen, the market missed a day's "
-            "orders by {} on average, and its ranges held {} of days and promotions."
+            "orders by {} on average, and its ranges held {}."
         ),
         later("The market failed its backtest."),
     ),
@@ -110,7 +112,7 @@ def _window(page: Page, name: str, found: dict[str, Any]) -> Window:
         headline=headline,
         advice=_advice(page, name, found),
         facts=_facts(page, name, found),
-        charts=[foreseen.by_day(page, name, found), foreseen.by_promotion(page, name, found)],
+        charts=[by_day(page, name, found), by_promotion(page, name, found)],
         limits=_limits(found),
     )
 
@@ -169,20 +171,11 @@ def _advice(page: Page, name: str, found: dict[str, Any]) -> Markup:
         )
     if found["wape_by_day"] >= found["naive_wape_by_day"]:
         apart += tr(" Single days it foresaw no better than such a forecast.")
-    if found["coverage_80"] < LEAST_COVERAGE:
-        held = tr(": they are far too narrow, and so are the ranges of this plan")
-    elif found["coverage_80"] < trust.HONEST[0]:
-        held = tr(": they are somewhat too narrow, so the plan is surer than it should be")
-    else:
-        held = ""
-    text = Markup(
-        apart + tr(" Its ranges held {} of days and promotions, where 80 % are meant to be{}.")
-    )
+    text = Markup(apart + tr(" Its ranges held {}."))
     advice = text.format(
         share(f"{name}:wape_by_promotion", found["wape_by_promotion"]),
         share(f"{name}:naive_wape_by_promotion", found["naive_wape_by_promotion"]),
-        share(f"{name}:coverage_80", found["coverage_80"]),
-        held,
+        ranges_held(page, name, found),
     )
     if found["passes"]:
         return advice
@@ -211,12 +204,12 @@ def _facts(page: Page, name: str, found: dict[str, Any]) -> Facts:
                 ),
             )
         )
-    for what, label in (("day", tr("days")), ("promotion", tr("promotions"))):
+    for what, label in KINDS.items():
         held = found[f"coverage_80_by_{what}"]
         if held is not None:
             facts.append(
                 (
-                    tr("{} whose range held").format(words.capital(label)),
+                    tr("{} whose range held").format(words.capital(tr(label))),
                     page.numbers.share(f"{name}:coverage_80_by_{what}", held),
                     Markup(tr("of {}; 80 % is what a range is made for")).format(
                         len(found[f"by_{what}"])

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from promopilot.experiments.plan.margins import mean_margins
 from promopilot.experiments.report.finished_run import ITEM
-from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.moves import LEAST
 from promopilot.experiments.report.numbers import marked, plan_mean, plan_sum
 from promopilot.experiments.report.section import Page
@@ -45,13 +46,9 @@ class BudgetTable:
 def budget_table(page: Page) -> BudgetTable:
     """Line items, first those with most planned money."""
     plan = page.run.plan
-    weighted = plan.assign(weighted=plan["marginal_poas"] * plan["planned_budget"])
-    groups = weighted.groupby(ITEM, sort=False)
-    sums = groups[["current_budget", "planned_budget", "expected_profit", "weighted"]].sum()
-    planned = sums["planned_budget"]
-    sums["next"] = (sums["weighted"] / planned.where(planned > 0)).fillna(
-        groups["marginal_poas"].mean()
-    )
+    groups = plan.groupby(ITEM, sort=False)
+    sums = groups[["current_budget", "planned_budget", "expected_profit"]].sum()
+    sums["next"] = mean_margins(plan, ITEM, "marginal_poas")
     sums["basis"] = groups["basis"].first()
     held = sums[sums[["current_budget", "planned_budget"]].max(axis=1) > LEAST]
     held = held.sort_values(["planned_budget", "current_budget"], ascending=False, kind="stable")
@@ -96,7 +93,17 @@ def _line(page: Page, key: tuple[str, str, str], row: pd.Series[float]) -> Line:
 
 def _note(every: int, held: int, shown: int) -> Markup:
     text = Markup(
-        tr("{} of {} line items (promotion, placement, segment) have money today or in the plan.")
+        plural(
+            held,
+            later(
+                "{} of {} line items (promotion, placement, segment) has money today or in the "
+                "plan."
+            ),
+            later(
+                "{} of {} line items (promotion, placement, segment) have money today or in the "
+                "plan."
+            ),
+        )
     ).format(held, every)
     if shown < held:
         text += Markup(tr(" The table holds the {} with most of it; all are in plan.csv.")).format(

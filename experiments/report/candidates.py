@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 from promopilot.experiments.report.chart import Cell, Chart
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.interval_chart import interval_chart
@@ -44,9 +44,9 @@ def candidates_section(shown: Mapping[str, Evaluation], selection: Mapping[str, 
 def _headline(shown: Mapping[str, Evaluation], verdict: str) -> str:
     """What the furthest verdict comes to, or that no policy with that verdict looks better."""
     leading = [one.ope for one in shown.values() if one.ope["verdict"] == verdict]
-    if all(words.outlook(ope) for ope in leading):
+    if all(evaluation_words.outlook(ope) for ope in leading):
         return tr("None looks better: keep what is done today")
-    return tr(words.POLICY_VERDICTS[verdict][0])
+    return tr(evaluation_words.POLICY_VERDICTS[verdict][0])
 
 
 _CUT = later(
@@ -113,5 +113,5 @@ def _row(at: int, one: Evaluation, row: Mapping[str, Any]) -> tuple[Cell, ...]:
         rewards.between(f"{key}.gain_interval", row["gain_interval"], sign=True),
         ahead,
         tr("yes") if row["may_be_best"] else tr("no"),
-        words.told_verdict(one.ope, words.POLICY_VERDICTS)[0],
+        evaluation_words.told_verdict(one.ope, evaluation_words.POLICY_VERDICTS)[0],
     )

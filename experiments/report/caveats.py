@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.parameters import kind_of
+from promopilot.experiments.report.ranges_held import failed
 from promopilot.experiments.report.scenario import attributed
 from promopilot.experiments.report.section import Page, Section
 
@@ -26,7 +27,7 @@ def _caveats(page: Page) -> list[str]:
                 "try it on part of the budget before moving all of it."
             )
         )
-    if any(not each.get("passes", True) for each in (run.backtest, run.afterwards)):
+    if failed(run.backtest) or failed(run.afterwards):
         found.append(
             tr(
                 "The market did not foresee days that it had not seen. Take amounts as a guess and "

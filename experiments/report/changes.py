@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from promopilot.experiments.plan.margins import mean_margins
 from promopilot.experiments.report import words
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import marked, plan_mean, plan_sum
@@ -55,13 +56,9 @@ def section(page: Page) -> Section:
 
 def cell_totals(plan: pd.DataFrame) -> pd.DataFrame:
     """Budgets, expected profit, marginal profit and basis by promotion and placement."""
-    weighted = plan.assign(weighted=plan["marginal_poas"] * plan["planned_budget"])
-    groups = weighted.groupby(_KEYS, sort=False)
-    cells = groups[["current_budget", "planned_budget", "expected_profit", "weighted"]].sum()
-    planned = cells["planned_budget"]
-    cells["marginal_poas"] = (cells["weighted"] / planned.where(planned > 0)).fillna(
-        groups["marginal_poas"].mean()
-    )
+    groups = plan.groupby(_KEYS, sort=False)
+    cells = groups[["current_budget", "planned_budget", "expected_profit"]].sum()
+    cells["marginal_poas"] = mean_margins(plan, _KEYS, "marginal_poas")
     cells["learnt"] = groups["basis"].agg(lambda basis: (basis == "data").mean())
     return cells
 
@@ -113,14 +110,13 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
         ]
     )
     text = tr(
-        "Of these {} changes {}. They are {} of all the money that moves. What a change adds is "
+        "Of these changes {}: {} of all the money that moves. What a change adds is "
         "its effect on {}, media paid, when both mixes are played in an average flight; changes "
         "are counted as they stand, together with all others. “Next {}1 brings” is the profit of "
         "one more unit of money there: below 1 it would not pay for itself. {} of the planned "
         "money goes where the promotion was never shown before (basis “prior”)."
     )
     return Markup(text).format(
-        len(best),
         what,
         page.numbers.share("average:moved_share", share),
         words.objective(page.run.world.objective),

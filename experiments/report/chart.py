@@ -81,12 +81,22 @@ def axis(**parts: Any) -> dict[str, Any]:
 
 def money_axis(symbol: str, **parts: Any) -> dict[str, Any]:
     """An axis in money."""
-    return axis(tickprefix=symbol, tickformat=large_numbers(), hoverformat=",.2f", **parts)
+    return axis(tickprefix=symbol, hoverformat=",.2f", **large_numbers(), **parts)
 
 
-def large_numbers() -> str:
-    """Format of an axis whose numbers may be large: 12k in English, where Chinese has no such k."""
-    return "~s" if spoken() == "en" else ",~f"
+def outcome_axis(symbol: str, objective: str, **parts: Any) -> dict[str, Any]:
+    """An axis of what is maximised: money, or a count of orders."""
+    return money_axis("" if objective == "conversions" else symbol, **parts)
+
+
+def large_numbers() -> dict[str, Any]:
+    """How an axis whose numbers may be large writes them: 12k, 3M, 0.5; Chinese has no such k.
+
+    The format "~s" would write 0.5 as 500m, which reads as millions.
+    """
+    if spoken() == "en":
+        return {"exponentformat": "B", "separatethousands": True}
+    return {"tickformat": ",~f"}
 
 
 def legend(**parts: Any) -> dict[str, Any]:

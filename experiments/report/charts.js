@@ -30,8 +30,17 @@
       },
       ...painted(layout),
     };
-    return window.Plotly.react(plot, painted(data), page, config);
+    const first = !plot.on; // what plotly adds when it draws
+    const drawn = window.Plotly.react(plot, painted(data), page, config);
+    if (first) plot.on("plotly_afterplot", () => signsFirst(plot));
+    return drawn.then(() => signsFirst(plot));
   };
+  // A tick's prefix is written before its sign: $−5 becomes −$5.
+  const signsFirst = (plot) =>
+    plot.querySelectorAll(".xtick text, .ytick text").forEach((tick) => {
+      const told = tick.textContent.replace(/^([^\d\u2212-]+)[\u2212-]/, "\u2212$1");
+      if (told !== tick.textContent) tick.textContent = told;
+    });
   const figures = [...document.querySelectorAll("figure.chart")];
   const drawAll = () => figures.forEach(draw);
 

@@ -12,16 +12,19 @@ from markupsafe import Markup
 from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.response import Saturation
+from promopilot.envs.world import World
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import Chart, label, layout, money_axis, upright
 from promopilot.experiments.report.finished_run import ITEM, FinishedRun
-from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.likely_range import likely_factors
 from promopilot.experiments.report.parameters import kind_of
 from promopilot.experiments.report.section import Page, Section
 
 SHOWN = 8
 _POINTS = 60
+_NEARLY_ALL = 0.85  # share of its exposures that leaves little more to be bought
+_SLIGHT = 1e-3  # of a pool's exposures: rounding
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Curve:
     next_unit: float  # profit of the next unit of money at the plan
     likely: tuple[float, float]  # factors of the profit: 8 of 10 such line items lie between
     bounds: tuple[float, float]  # the least and the most that the plan may spend; inf: free
+    bought: float  # share that the plan buys of the exposures that the line item can have
+    shares: bool  # whether others can take exposures that it could have
 
 
 def section(page: Page) -> Section:
@@ -77,6 +82,7 @@ def largest_curves(run: FinishedRun) -> list[Curve]:
         )
     }
     planned, current = run.spend("planned_budget"), run.spend("current_budget")
+    shared = _shared_pools(world)
     curves = []
     for key in largest.index[:SHOWN]:
         item = position[key]
@@ -93,9 +99,17 @@ def largest_curves(run: FinishedRun) -> list[Curve]:
                 _curve(names, worth, prices, points),
                 likely=likely_factors(world.rates, catalog.promotion[item], item, live),
                 bounds=bounds,
+                shares=bool(shared[catalog.pool[item]]),
             )
         )
     return curves
+
+
+def _shared_pools(world: World) -> Bools:
+    """[K] pools whose line items could together have more exposures than there are."""
+    pool = world.catalog.pool
+    reach = np.bincount(pool, world.reach_share, int(pool.max()) + 1)
+    return np.asarray(reach > 1 + _SLIGHT)
 
 
 def _bounds(plan: pd.DataFrame, key: tuple[str, str, str]) -> tuple[float, float]:
@@ -127,7 +141,9 @@ def _curve(
     current, planned = ((x, float(profit(np.array([x]))[0])) for x in points)
     bought = response.impressions(np.array([points[1]]), *prices)
     slope = worth / float(response.marginal_cost(bought, *prices)[0]) if prices[1][0] > 0 else 0.0
-    return Curve(names, grid, profit(grid), current, planned, slope, (1.0, 1.0), (0.0, np.inf))
+    part = float(bought[0] / prices[1][0]) if prices[1][0] > 0 else 0.0
+    free = ((1.0, 1.0), (0.0, np.inf))
+    return Curve(names, grid, profit(grid), current, planned, slope, *free, part, shares=True)
 
 
 def _chart(page: Page, number: int, curve: Curve) -> Chart:
@@ -153,9 +169,17 @@ def _chart(page: Page, number: int, curve: Curve) -> Chart:
             ],
         ),
         height=230,
-        note=Markup("{} · {}").format(placement, segment),
+        note=Markup(" · ").join([placement, segment, *_little_more(page, curve)]),
         small=True,
     )
+
+
+def _little_more(page: Page, curve: Curve) -> list[Markup]:
+    """Where the plan buys nearly all that there is, that it does."""
+    if curve.bought <= _NEARLY_ALL:
+        return []
+    text = tr("little more to be had: {} of what it can be shown")
+    return [Markup(text).format(page.numbers.share("average:bought", curve.bought))]
 
 
 def _band(curve: Curve) -> dict[str, Any]:
@@ -202,28 +226,54 @@ def _point(name: str, at: tuple[float, float], color: str, symbol: str) -> dict[
 def _note(page: Page, curves: list[Curve]) -> Markup:
     if not curves:
         return Markup(tr("The plan funds nothing, so there is no curve to show."))
-    unit = f"{page.numbers.symbol}1"
+    unit, amount = f"{page.numbers.symbol}1", page.numbers.amount
     returns = [curve.next_unit for curve in curves]
     more = sum(curve.planned[0] > curve.current[0] for curve in curves)
     above = sum(r > 1 for r in returns)
-    text = tr(
-        "The {} line items with most planned money, on a mean day. Each curve flattens because the "
-        "same people are reached again and again; where it runs steeper than the dotted line, the "
-        "next {} of media brings more than {} of profit. The plan spends more than the current mix "
-        "on {} of them, and the next {} would bring between {} and {}: {}. {} Line items of one "
-        "placement and segment share its exposures, which the curves leave out."
-    )
     if above == len(curves):
-        end = tr("more than {} on all, so more budget would pay").format(unit)
+        end = tr("more than it costs, so more budget would pay")
     elif above == 0:
-        end = tr("no more than it costs on any, so more budget would not pay here")
+        end = tr("no more than it costs, so more budget would not pay here")
     else:
         end = tr("more than {} on {} of them").format(unit, above)
-    amount = page.numbers.amount
-    return Markup(text).format(
-        *(len(curves), unit, unit, more, unit, amount(min(returns)), amount(max(returns)), end),
+    sentences = (
+        plural(
+            len(curves),
+            later("The line item with most planned money, on a mean day."),
+            later("The {} line items with most planned money, on a mean day."),
+        ).format(len(curves)),
+        tr(
+            "Each curve flattens because the same people are reached again and again; where it "
+            "runs steeper than the dotted line, the next {} of media brings more than {} of profit."
+        ).format(unit, unit),
+        plural(
+            len(curves),
+            later("The next {1} would bring {2}: {4}."),
+            later(
+                "The plan spends more than the current mix on {} of them, and the next {} would "
+                "bring between {} and {}: {}."
+            ),
+        ).format(more, unit, amount(min(returns)), amount(max(returns)), end),
         _shape(page),
+        _sharing(curves),
     )
+    return Markup(tr(" ")).join(sentences)
+
+
+def _sharing(curves: list[Curve]) -> str:
+    """Whether line items can take exposures from each other."""
+    if all(curve.shares for curve in curves):
+        return tr(
+            "Line items of one placement and segment share its exposures, which the curves leave "
+            "out."
+        )
+    if not any(curve.shares for curve in curves):
+        return tr("Each has exposures of its own, which no other line item can take.")
+    places = dict.fromkeys(curve.names[1] for curve in curves if curve.shares)
+    return tr(
+        "In {} the line items of a segment share its exposures, which the curves leave out; "
+        "elsewhere each has its own, which no other can take."
+    ).format(tr(", ").join(places))
 
 
 def _shape(page: Page) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from markupsafe import Markup
 
 from promopilot.experiments.ope.confidence import confidence_text
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 from promopilot.experiments.report.language import later, tr
-from promopilot.experiments.report.numbers import Numbers
+from promopilot.experiments.report.numbers import Numbers, percent_sign
 from promopilot.experiments.report.rewards import Rewards
 
 DECIDES = later(" (decides)")  # behind the name of the estimate that the verdict rests on
@@ -41,7 +41,7 @@ class Evaluation:
     @property
     def unit(self) -> str:
         """What is decided at once: a decision, a list or an episode."""
-        return words.unit(self.ope.get("kind", "bandit"))
+        return evaluation_words.unit(self.ope.get("kind", "bandit"))
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Evaluation:
     @property
     def sure(self) -> str:
         """The confidence of its intervals in per cent, as `95 %`."""
-        return confidence_text(self.ope)
+        return confidence_text(self.ope).replace(" %", percent_sign())
 
     @property
     def defined(self) -> list[tuple[int, dict[str, Any]]]:
@@ -92,7 +92,7 @@ class Evaluation:
 
     def called(self, row: dict[str, Any]) -> str:
         """Plain name of an estimate; with its setting where one way stands there more than once."""
-        name = words.estimator(row["estimator"])
+        name = evaluation_words.estimator(row["estimator"])
         alike = [r for r in self.ope["estimates"] if r["estimator"] == row["estimator"]]
         given = ", ".join(
             f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -11,13 +11,14 @@ from markupsafe import Markup
 from promopilot.experiments.manifest import versions
 from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 from promopilot.experiments.report.candidates import candidates_section
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.evaluation_view import evaluation_view
 from promopilot.experiments.report.language import later, tr
 from promopilot.experiments.report.numbers import Numbers, marked, percent_text
 from promopilot.experiments.report.page import render_page
+from promopilot.experiments.report.raw_names import raw_names_of_evaluations
 from promopilot.experiments.report.rewards import Rewards
 from promopilot.experiments.report.section import Section
 
@@ -93,7 +94,7 @@ def _summary(shown: Evaluation, name: str) -> Section:
 
 def _view(shown: Evaluation, name: str) -> dict[str, Any]:
     own = {"decision": _sentence(shown, name), "market": "", "why_they_differ": ""}
-    return evaluation_view(shown, words.POLICY_VERDICTS) | own
+    return evaluation_view(shown, evaluation_words.POLICY_VERDICTS) | own
 
 
 def _sentence(shown: Evaluation, name: str) -> Markup:
@@ -152,7 +153,7 @@ def _provenance(shown: Mapping[str, Evaluation], about: About) -> Section:
     ]
     first = next(iter(shown.values()))
     names = {
-        row["estimator"]: words.estimator(row["estimator"])
+        row["estimator"]: evaluation_words.estimator(row["estimator"])
         for one in shown.values()
         for row in one.ope["estimates"]
     }
@@ -165,25 +166,14 @@ def _provenance(shown: Mapping[str, Evaluation], about: About) -> Section:
             (name, str(value)) for name, value in about.settings.model_dump(mode="json").items()
         ],
         "estimates": [
-            (words.estimator(row["estimator"]), *_raw(row))
+            (evaluation_words.estimator(row["estimator"]), *_raw(row))
             for one in shown.values()
             for row in one.ope["estimates"]
         ],
-        "names": [(plain, raw) for raw, plain in names.items()]
-        + [(tr(plain), raw) for plain, raw in _MEASURES],
+        "names": [(plain, raw) for raw, plain in names.items()] + raw_names_of_evaluations(),
         "versions": list(versions().items()),
     }
     return Section("provenance", tr("Provenance"), "evaluation_provenance.html", view)
-
-
-# What figures are called here, and in files and the literature.
-_MEASURES = [
-    (later("usable evidence"), "ESS: (sum of weights)² / sum of squared weights"),
-    (later("weight"), "probability under the policy / logged propensity"),
-    (later("tail of the weights"), "Pareto k of the largest weights"),
-    (later("forecast"), "reward model, q"),
-    (later("never logged"), "unsupported_share"),
-]
 
 
 def _raw(row: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 from promopilot.experiments.report.calibration import probabilities_chart, rewards_chart
 from promopilot.experiments.report.chart import Chart
 from promopilot.experiments.report.evaluation import Evaluation
@@ -30,17 +30,18 @@ def evaluation_view(
         market: Where the log comes from a market whose truth is known; see `estimates_chart`.
     """
     ope = shown.ope
-    headline, advice = words.told_verdict(ope, verdicts)
+    headline, advice = evaluation_words.told_verdict(ope, verdicts)
     test = ope.get("next_test", {})
     return {
         "headline": headline,
         "verdict": ope["verdict"],
         "advice": advice,
         "reasons": [said(reason) for reason in ope["reasons"]],
-        "evidence": tr(words.EVIDENCE.get(ope["evidence"], ope["evidence"])),
+        "evidence": tr(evaluation_words.EVIDENCE.get(ope["evidence"], ope["evidence"])),
         "test": said(test.get("text", "")),
         "settles": said(test.get("settles", "")),
         "test_facts": next_test_facts(shown),
+        "planned_for": "",
         "facts": usable_facts(shown) if shown.seen else [],
         "charts": _estimates(shown, market),
         "trust_charts": _trust(shown),

@@ -26,6 +26,7 @@ from promopilot.experiments.tables import Tables, read_tables
 _ID_COLUMNS = ("promotion_id", "promotion_name", "campaign_id", "placement_id", "segment_id")
 _TEXT = {name: str for name in (*_ID_COLUMNS, "binding_limit", "plan_id")}
 ITEM = ["promotion_id", "placement_id", "segment_id"]
+_LONGEST_NAME = 40  # letters of texts that may stand for names
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,20 @@ class FinishedRun:
 
     @cached_property
     def promotions(self) -> dict[str, str]:
-        """What the flight's promotions are called, by id: their name, else their text."""
+        """What the flight's promotions are called, by id: their name, text or id."""
         return self.called(self.world.catalog.promotion_ids)
 
     def called(self, promotions: Iterable[str]) -> dict[str, str]:
         """The same of any promotions of the tables."""
         table = self.tables.promotions
         texts = dict(zip(table["promotion_id"], table["text"], strict=True))
-        if "name" in table:
-            named = table.dropna(subset=["name"])
-            texts |= dict(zip(named["promotion_id"], named["name"], strict=True))
+        if table["text"].str.strip().str.len().max() > _LONGEST_NAME:
+            texts = {}  # they are what ads say: ids are better known
+        names = table.set_index("promotion_id")["name"].to_dict() if "name" in table else {}
         given = dict(zip(self.plan["promotion_id"], self.plan["promotion_name"], strict=True))
-        return _distinct((i, given.get(i) or texts.get(i) or i) for i in promotions)
+        return _distinct(
+            (i, _first_told(given.get(i), names.get(i), texts.get(i), i)) for i in promotions
+        )
 
     @cached_property
     def placements(self) -> dict[str, str]:
@@ -180,6 +183,11 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _json_if_there(path: Path) -> dict[str, Any]:
     return _json(path) if path.exists() else {}
+
+
+def _first_told(*names: object) -> str:
+    """The first that is a text and not blank."""
+    return next(name.strip() for name in names if isinstance(name, str) and name.strip())
 
 
 def _distinct(named: Any) -> dict[str, str]:

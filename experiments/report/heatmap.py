@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Cell, Chart, axis, label, layout
-from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.pace import dates_axis
 from promopilot.experiments.report.section import Page, short_day, weekday_and_day
@@ -116,5 +116,11 @@ def _note(page: Page, table: pd.DataFrame) -> Markup:
     )
     never = int((table.sum(axis=1) <= 0).sum())
     if never:
-        text += Markup(tr(" {} promotions get nothing on any day and are left out.")).format(never)
+        text += Markup(
+            plural(
+                never,
+                later(" {} promotion gets nothing on any day and is left out."),
+                later(" {} promotions get nothing on any day and are left out."),
+            )
+        ).format(never)
     return text

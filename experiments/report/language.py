@@ -26,6 +26,17 @@ def tr(text: str) -> str:
     return catalogue(_spoken.get()).get(text, text)
 
 
+def plural(count: int, one: str, many: str) -> str:
+    """The sentence for one, or that for none and several, in the page's language.
+
+    Args:
+        count: Of how many it speaks.
+        one: Marked by `later`, as is the other.
+        many: It may fill in more.
+    """
+    return tr(one if count == 1 else many)
+
+
 def later(text: str) -> str:
     """The same text, marked as a key: `tr` is called where it is shown."""
     return text

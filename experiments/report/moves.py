@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Chart, labelled_rows, layout, money_axis
-from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.section import Page
 
@@ -60,7 +60,13 @@ def _note(page: Page, change: pd.Series[float]) -> Markup:
     up, down = change[change > LEAST], change[change < -LEAST]
     if up.empty and down.empty:
         return Markup(tr("No promotion's budget changes."))
-    text = Markup(tr("{} promotions get more, {} less, {} the same. In all the budget {}.")).format(
+    text = Markup(
+        plural(
+            len(up),
+            later("{} promotion gets more, {} less, {} the same. In all the budget {}."),
+            later("{} promotions get more, {} less, {} the same. In all the budget {}."),
+        )
+    ).format(
         len(up), len(down), len(change) - len(up) - len(down), _total(page, float(change.sum()))
     )
     if len(change) > MOST_ROWS:
@@ -71,7 +77,7 @@ def _note(page: Page, change: pd.Series[float]) -> Markup:
 
 
 def _total(page: Page, change: float) -> Markup:
-    if abs(change) < LEAST:
+    if abs(change) < 0.5:  # what is read is in whole units
         return Markup(tr("stays the same"))
     place = f"{plan_sum('planned_budget')} - {plan_sum('current_budget')}"
     shown = page.numbers.amount(change, sign=True, cents=False)

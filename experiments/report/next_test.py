@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words, words
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.language import tr
 
@@ -21,12 +21,12 @@ def next_test_facts(shown: Evaluation) -> list[Fact]:
     def known(name: str) -> bool:
         return test.get(name) is not None
 
-    unit = words.dealt(str(test["unit"])) if known("unit") else shown.unit
+    unit = evaluation_words.dealt(str(test["unit"])) if known("unit") else shown.unit
     if test.get("design") == _NONE:
         return found
     if known("design"):
         kind = str(test["design"])
-        name, meaning = words.DESIGNS.get(kind, (words.spaced(kind), ""))
+        name, meaning = evaluation_words.DESIGNS.get(kind, (words.spaced(kind), ""))
         found.append((tr("Kind of test"), tr(name), tr(meaning)))
     if known("share"):
         share = shown.share("next_test.share", test["share"])

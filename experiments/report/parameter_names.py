@@ -13,6 +13,7 @@ PARAMETERS = {
     "day-to-day noise of rates": "day-to-day swings of all response rates together",
     "drift of promotions": "changes of single promotions during the flight",
     "supply": "exposures that can be bought",
+    "own supply": "exposures that each promotion has for itself",
     "weekday season": "weekday pattern",
     "supply level": "exposures that there were before the flight",
     "supply trend": "growth or decline of exposures",

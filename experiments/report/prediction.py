@@ -54,7 +54,11 @@ def _warnings(page: Page) -> list[Markup]:
                     "language model reads; what comes after plays no part."
                 )
             ).format(
-                marked(f"{key}.cut_share", cut, f"{100 * cut:.0f} %" if cut >= 0.01 else tr("few")),
+                marked(
+                    f"{key}.cut_share",
+                    cut,
+                    percent_text(100 * cut, 0) if cut >= 0.01 else tr("few"),
+                ),
                 page.numbers.count(f"{key}.max_tokens", found["max_tokens"]),
             )
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from promopilot.experiments.manifest import versions
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words, words
 from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.raw_names import raw_names_of_evaluations
 from promopilot.experiments.report.section import Page, Section, day
 from promopilot.experiments.seeds import Seeds
 
@@ -54,7 +55,10 @@ def _names(page: Page) -> list[tuple[str, str]]:
     run = page.run
     pairs = [(words.policy(name), name) for name in run.simulations["policies"]]
     pairs += [(words.stress(name), name) for name in run.simulations["stress"]]
-    pairs += [(words.estimator(row["estimator"]), row["estimator"]) for row in run.ope["estimates"]]
+    pairs += [
+        (evaluation_words.estimator(row["estimator"]), row["estimator"])
+        for row in run.ope["estimates"]
+    ]
     baselines = {"base": "log_loss_base", "predictor": "log_loss"}
     pairs += [(words.baseline(name)[0], baselines.get(name, name)) for name in words.BASELINES]
     pairs += [
@@ -62,10 +66,9 @@ def _names(page: Page) -> list[tuple[str, str]]:
         (tr("ranking agreement"), "spearman"),
         (tr("typical miss"), "ece: expected calibration error, ten bins"),
         *((tr(plain), f"{name}: {formula}") for name, (plain, formula) in words.BACKTEST.items()),
-        (tr("usable evidence"), "ESS: (sum of weights)² / sum of squared weights"),
+        *raw_names_of_evaluations(),
         (tr("effect of a word or field"), "Shapley value, in the log of the rate"),
         (tr("words taken out"), "comprehensiveness (ERASER), of 10, 20 and 50 % of the words"),
-        (tr("weight"), "probability under the plan / logged propensity"),
         (tr("95 % interval"), "percentile bootstrap over flights, or over the log's days"),
         (run.first_event, "clicks"),
         (run.second_event, "conversions"),

@@ -51,7 +51,16 @@ def weekday_and_day(value: date) -> str:
 
 def period(first: date, last: date) -> str:
     """6 November to 3 December 2017."""
-    return tr("{} to {}").format(day(first, year=first.year != last.year), day(last))
+    if first.year != last.year:
+        return tr("{} to {}").format(day(first), day(last))
+    # Whole, because languages differ in where the year that both share stands.
+    return tr("{day} {month} to {last_day} {last_month} {year}").format(
+        day=first.day,
+        month=tr(_MONTHS[first.month - 1]),
+        last_day=last.day,
+        last_month=tr(_MONTHS[last.month - 1]),
+        year=last.year,
+    )
 
 
 _MONTHS = (

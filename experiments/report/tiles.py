@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
+from promopilot.experiments.report.gain import gain
 from promopilot.experiments.report.kept import kept, kept_key
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import NONE
-from promopilot.experiments.report.plan_gain import has_gain
 from promopilot.experiments.report.section import Page
 
 _UNSPENT = "summary:TOTAL.planned_budget - plan_value:spend_mean"
@@ -101,23 +101,17 @@ def tiles(page: Page) -> list[Tile]:
 
 
 def _gain(page: Page) -> Tile:
-    judged, percent = page.run.plan_value, page.numbers.percent
-    label = tr("{} against the current mix").format(
-        words.capital(words.objective(page.run.world.objective))
-    )
-    if not has_gain(page):
-        return Tile(label, Markup(NONE), Markup(tr("the current mix brings nothing")))
-    low, high = judged["vs_current_mix_ci95"]
+    found = gain(page)
     assumed = page.run.parameter_sources.get("current mix", "").startswith("assumption")
     return Tile(
-        label,
-        percent("plan_value:vs_current_mix_pct", judged["vs_current_mix_pct"]),
-        Markup(tr("between {} and {}{}")).format(
-            percent("plan_value:vs_current_mix_ci95.0", low),
-            percent("plan_value:vs_current_mix_ci95.1", high),
-            tr("; the current mix is an assumption") if assumed else "",
+        tr("{} against the current mix").format(
+            words.capital(words.objective(page.run.world.objective))
         ),
-        "good" if low > 0 else "bad" if high < 0 else "",
+        found.signed,
+        Markup(tr("range {}{}")).format(
+            found.between, tr("; the current mix is an assumption") if assumed else ""
+        ),
+        {1: "good", -1: "bad", 0: ""}[found.sure],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.next_test import Fact
@@ -80,7 +80,7 @@ def usable_facts(shown: Evaluation) -> list[Fact]:
 def _explained(agreed: Mapping[str, Any]) -> str:
     """Which two estimates differ, and whether chance explains it."""
     names = tr("{} against {}").format(
-        words.estimator(agreed["first"]), words.estimator(agreed["second"])
+        evaluation_words.estimator(agreed["first"]), evaluation_words.estimator(agreed["second"])
     )
     if (z := agreed.get("z")) is None:
         return names

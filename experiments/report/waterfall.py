@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout, money_axis
+from promopilot.experiments.report.chart import Chart, labelled_rows, layout, outcome_axis
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import bare, marked
 from promopilot.experiments.report.replay import both
@@ -56,7 +56,7 @@ def waterfall_chart(page: Page) -> Chart:
         "hovertemplate": "%{text}<extra></extra>",
     }
     span, cut = _span(before, steps)
-    horizontal = money_axis(page.numbers.symbol) if is_money else axis()
+    horizontal = outcome_axis(page.numbers.symbol, page.run.world.objective)
     return Chart(
         id="waterfall",
         title=tr("What the changes bring: {}").format(words.objective(page.run.world.objective)),

@@ -1,51 +1,20 @@
 """The studio in a real browser: nothing leaves this machine, and what is moved moves the plan."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from tests.studio.serving import serving
 
 METRIC = '[data-testid="stMetric"]'
 
 
 @pytest.fixture(scope="module")
 def address(run: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["promopilot.experiments", "studio", str(run), "--no-browser", "--port", str(port)]
-    served = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    try:
-        yield _answering(f"http://127.0.0.1:{port}", served)
-    finally:
-        served.terminate()
-        served.wait(20)
-
-
-def _answering(address: str, served: "subprocess.Popen[bytes]") -> str:
-    for _ in range(240):
-        assert served.poll() is None, "the studio ended"
-        try:
-            with urlopen(f"{address}/_stcore/health") as answer:
-                if answer.status == 200:
-                    return address
-        except URLError:
-            time.sleep(0.25)
-    raise TimeoutError("the studio did not answer within a minute")
+    with serving(["studio", str(run)]) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +35,45 @@ def test_a_smaller_budget_plans_less_and_a_scenario_is_kept(opened: tuple[Any, l
     page, said = opened
     before = page.locator(METRIC).first.inner_text()
     budget = page.get_by_label("Media for the flight", exact=False).first
-    budget.fill("10")
+    budget.fill(f"{0.8 * float(budget.input_value().replace(',', '')):.2f}")
     budget.press("Enter")
     page.wait_for_function(
         f"document.querySelector('{METRIC}').innerText !== {before!r}", timeout=60_000
     )
     page.get_by_role("button", name="Keep it to compare").click()
     page.wait_for_function(
-        "document.querySelectorAll('[data-testid=stDataFrame]').length === 2", timeout=60_000
+        "document.querySelectorAll('.stPlotlyChart').length === 4", timeout=60_000
     )
     assert said == []
+
+
+def test_the_limits_in_force_stand_beside_the_plan(opened: tuple[Any, list[str]]) -> None:
+    page, _ = opened
+    change = page.get_by_label("Largest change of a promotion", exact=False).first
+    assert float(change.input_value()) == 50
+    assert "max_share: 0.7" in page.locator('[data-testid="stCode"]').inner_text()
+
+
+def test_limits_that_no_plan_can_keep_are_said_above_the_last_plan(
+    opened: tuple[Any, list[str]],
+) -> None:
+    page, _ = opened
+    per_day = page.get_by_label("At most a day", exact=False).first
+    per_day.fill("0.01")
+    per_day.press("Enter")
+    page.wait_for_selector('[data-testid="stAlert"]', timeout=60_000)
+    page.wait_for_function(f"document.querySelectorAll('{METRIC}').length === 4", timeout=60_000)
+    per_day.fill("")
+    per_day.press("Enter")
+    page.wait_for_selector('[data-testid="stAlert"]', state="detached", timeout=60_000)
+
+
+def test_a_phone_scrolls_in_one_direction_only(opened: tuple[Any, list[str]]) -> None:
+    page, _ = opened
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    page.set_viewport_size({"width": 1400, "height": 1000})
 
 
 def test_nothing_serious_stands_in_the_way_of_a_screen_reader(

@@ -24,6 +24,7 @@ def judged_days(
     given: str = "spend",
     level: float = 1.0,
     sure: bool = False,
+    noise: float = NOISE,
 ) -> dict[str, Any]:
     """The content of `backtest.json`.
 
@@ -34,6 +35,7 @@ def judged_days(
         given: What the market was told: `spend` or `exposures`.
         level: What the market predicts, in terms of what is true.
         sure: Whether it takes its own numbers for known, so that its ranges are too narrow.
+        noise: Of the log of a day's orders.
     """
     size = SyntheticSize(promotions=promotions, placements=2, segments=2, days=days)
     world = replace(synthetic_world(size, seed=3), start=first)
@@ -41,7 +43,7 @@ def judged_days(
     impressions = np.rint(world.current_spend / world.unit_cost)
     expected = impressions * (world.rates.first * world.rates.second)  # [D, L]
     by_promotion = np.exp(rng.normal(0.0, SPREAD, promotions))[catalog.promotion]
-    by_day = np.exp(rng.normal(0.0, NOISE, (days, 1)))
+    by_day = np.exp(rng.normal(0.0, noise, (days, 1)))
     actual = Actual(
         given=given,
         spend=world.current_spend if given == "spend" else np.zeros_like(expected),
@@ -53,7 +55,7 @@ def judged_days(
     )
     doubt = 0.0 if sure else 1.0
     log = doubt * SPREAD * rng.normal(size=(FLIGHTS, 1, promotions))[:, :, catalog.promotion]
-    log = log + doubt * NOISE * rng.normal(size=(FLIGHTS, days, 1))
+    log = log + doubt * noise * rng.normal(size=(FLIGHTS, days, 1))
     drawn = rng.poisson(level * expected * np.exp(log))  # [F, D, L]
     played = Replay(
         by_day=drawn.sum(axis=2).astype(float),

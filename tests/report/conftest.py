@@ -26,6 +26,9 @@ from promopilot.experiments.config import make_config
 from promopilot.experiments.evidence import write_evidence
 from promopilot.experiments.explanations import EXPLANATIONS, explain_plan
 from promopilot.experiments.figures import figures
+from promopilot.experiments.limits.apply import limited
+from promopilot.experiments.limits.file import read_limits
+from promopilot.experiments.limits.of_run import save_unlimited
 from promopilot.experiments.metrics import write_metrics
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.plan.judgement import (
@@ -33,7 +36,10 @@ from promopilot.experiments.plan.judgement import (
     read_values,
     write_judgement,
 )
+from promopilot.experiments.progress import silent
 from promopilot.experiments.run_folder import RunFolder
+from promopilot.experiments.scenarios.limit_costs import write_limit_costs
+from promopilot.experiments.scenarios.planner import Planner
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import summarise
 from promopilot.experiments.tables import read_tables
@@ -115,6 +121,20 @@ SOURCES = {
     "conversion_value": "price x (1 - discount)",
 }
 
+# One of every kind of limit; the synthetic shop spends about 30 a day on each promotion.
+LIMITS = """
+bounds:
+  - {promotion: promotion-0, max: 45}
+  - {promotion: promotion-1, placement: placement-0, segment: segment-0, min: 1}
+  - {promotion: promotion-2, min: 18}
+  - {placement: placement-2, max_share: 0.7}
+locks:
+  - {promotion: promotion-5}
+groups:
+  - {promotions: [promotion-3, promotion-4], max: 40}
+step: {max_change: 0.5, min_change: 0.02}
+"""
+
 RunMaker = Callable[..., Path]
 
 
@@ -140,14 +160,21 @@ def run(make_run: RunMaker) -> Path:
     return make_run()
 
 
-def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
+def write_run(
+    path: Path, world: World, scores: dict[str, Any] | None, limits: str = LIMITS
+) -> Path:
+    file = path.parent / "limits.yaml"
+    file.write_text(limits, encoding="utf-8")
     config = make_config(
         {
             "data": {"build": "complete-journey"},
             "flight": {"start": "2024-01-01", "days": world.days},
             "objective": world.objective,
+            "limits": {"file": str(file)},
         }
     )
+    items, unlimited = line_items(world), world
+    world = limited(world, read_limits(file), items["basis"].tolist())
     folder = RunFolder.open(path, config)
     seeds = Seeds.of(config.seed)
     with folder.stage("data") as work:
@@ -155,7 +182,7 @@ def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
     with folder.stage("market") as work:
         (work / "market").mkdir()
         save_world(world, work / "market")
-        items = line_items(world)
+        save_unlimited(SimpleNamespace(unlimited=unlimited), file, work / "market")
         items.to_csv(work / "market" / "line_items.csv", index=False)
         pd.DataFrame({"promotion_id": []}).to_csv(work / "market" / "rates.csv", index=False)
         (work / "market" / "sources.json").write_text(json.dumps(SOURCES), encoding="utf-8")
@@ -185,6 +212,8 @@ def write_run(path: Path, world: World, scores: dict[str, Any] | None) -> Path:
         plan = make_plan(Replanner(world), world, items, seeds.test, FLIGHTS)
         write_plan(plan, world, work / "plan.csv")
         write_judgement(plan, document, seeds.bootstrap, work)
+        planner = Planner(world, Replanner, "replanner", seeds.test, FLIGHTS)
+        write_limit_costs(planner, work, silent)
     with folder.stage("ope") as work:
         (work / "ope").mkdir()
         write_evidence(

@@ -65,7 +65,7 @@ def test_a_market_that_passed_says_what_that_does_not_show(told: Told) -> None:
         ({"level": 1.6}, "How the plan splits money between promotions is then little more than"),
         ({"level": 1.6}, "the market promised too much, and the plan may do so too"),
         ({"level": 0.5}, "the market promised too little, and the plan may do so too"),
-        ({"sure": True}, "they are far too narrow, and so are the ranges of this plan"),
+        ({"sure": True}, "are far too narrow, and so are the ranges of this plan"),
     ],
 )
 def test_a_market_that_failed_says_so_in_the_summary_too(
@@ -80,6 +80,38 @@ def test_a_market_that_failed_says_so_in_the_summary_too(
     summary = told(judged, section="summary")
     before, _, _ = summary.partition('<dl class="tiles">')  # in plain sight
     assert "The market failed its backtest. Do not move the whole budget" in plain(before)
+
+
+@pytest.mark.parametrize(
+    ("days", "promotions", "told_of", "words"),
+    [
+        (23, 23, "82 % of 28 days and 77 % of 30 promotions", "no further off than chance"),
+        (20, 18, "71 % of 28 days and 60 % of 30 promotions", "those of promotions are too narrow"),
+        (17, 30, "61 % of 28 days and 100 % of 30 promotions", "those of days are too narrow"),
+        (28, 24, "100 % of 28 days and 80 % of 30 promotions", "those of days are wider"),
+        (17, 18, "61 % of 28 days and 60 %", "those of days and promotions are too narrow"),
+    ],
+)
+def test_words_of_ranges_follow_the_worse_of_days_and_promotions(
+    told: Told, days: int, promotions: int, told_of: str, words: str
+) -> None:
+    judged = judged_days(BEFORE, 28, promotions=30)
+    judged |= {"coverage_80_by_day": days / 28, "coverage_80_by_promotion": promotions / 30}
+    for section in ("summary", "backtest"):
+        text = plain(told(judged, section=section))
+        assert f"ts ranges held {told_of}" in text
+        assert words in text
+
+
+def test_promotions_fail_a_market_however_many_days_were_foreseen(told: Told) -> None:
+    judged = judged_days(BEFORE, 28, promotions=8, sure=True, noise=0.0)
+    days, promotions = judged["coverage_80_by_day"], judged["coverage_80_by_promotion"]
+    assert promotions < 0.5 < 0.7 < days
+    assert judged["coverage_80"] > 0.6  # all of them together
+    assert not judged["passes"]
+    text = plain(told(judged, section="summary"))
+    assert "The market failed its backtest." in text
+    assert "those of promotions are far too narrow" in text
 
 
 def test_a_flight_that_was_not_foreseen_is_told_apart_from_a_failed_backtest(told: Told) -> None:

@@ -7,14 +7,21 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from tests.ope_evaluations import KINDS, evaluation
 from tests.report.conftest import NAMES
 from tests.report.test_report_page import Text, charts, strings
+from typer.testing import CliRunner
 
 from promopilot.experiments import recommendation
+from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import make_config
 from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.ope import selection
+from promopilot.experiments.ope.inputs import Inputs
+from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope.trust import next_test_words, rules, verdict, worth
 from promopilot.experiments.report import (
+    evaluation_words,
     glossary,
     limits,
     parameter_names,
@@ -23,21 +30,23 @@ from promopilot.experiments.report import (
     words,
 )
 from promopilot.experiments.report import language as spoken_language
-from promopilot.experiments.report.language import catalogue, speaking, tr
+from promopilot.experiments.report.evaluation_page import About, render_evaluation
+from promopilot.experiments.report.language import catalogue, speaking, spoken, tr
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.said import patterns, said, untold
 
 HERE = Path(spoken_language.__file__).parent
+STUDIO = HERE.parent / "studio"  # speaks from the same catalogue
 HAN = re.compile(r"[\u4e00-\u9fff]")
 # Said as they are in Chinese too.
 SAME = {"POAS", "ROAS"}
 
 
 def used() -> set[str]:
-    """Every key of the page: what code and templates hand to `tr`, and the tables of names."""
+    """Every key of the pages: what code and templates hand to `tr`, and the tables of names."""
     found = {day for day in section._WEEKDAYS} | {"data", "prior"}
     found |= {part for month in section._MONTHS for part in (month, month[:3])}
-    for file in HERE.glob("*.py"):
+    for file in (*HERE.glob("*.py"), *STUDIO.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("tr", "later"):
                 (key,) = node.args
@@ -45,7 +54,7 @@ def used() -> set[str]:
                     found.add(str(key.value))
     for file in HERE.glob("*.html"):
         found |= set(re.findall(r'\btr\("([^"]*)"\)', file.read_text(encoding="utf-8")))
-    modules = (words, parameter_names, limits)
+    modules = (words, evaluation_words, parameter_names, limits)
     tables = [(name, table) for m in modules for name, table in vars(m).items() if name.isupper()]
     for name, table in tables:
         for entry in table.values():
@@ -74,11 +83,12 @@ def test_translations_are_chinese_and_fill_in_the_same(file: str) -> None:
     assert wrong == []
     mixed = [text for text in entries.values() if re.search(r"\{\d", text) and "{}" in text]
     assert mixed == []
-    english = [text for text in entries.values() if re.search(r"[a-z]{4,} [a-z]{4,}", text)]
+    bare = [re.sub("`.*?`", "", text) for text in entries.values()]  # commands are what is typed
+    english = [text for text in bare if re.search(r"[a-z]{4,} [a-z]{4,}", text)]
     assert english == []
-    bare = {key: re.sub(r"{.*?}|%-?[a-z]", "", text) for key, text in entries.items()}
-    letters = {key for key, text in bare.items() if re.search("[A-Za-z]{2}", text)}
-    assert [key for key in letters - SAME if not HAN.search(bare[key])] == []
+    filled = {key: re.sub(r"{.*?}|%-?[a-z]", "", text) for key, text in entries.items()}
+    letters = {key for key, text in filled.items() if re.search("[A-Za-z]{2}", text)}
+    assert [key for key in letters - SAME if not HAN.search(filled[key])] == []
 
 
 def sentences(module: object) -> set[str]:
@@ -92,11 +102,14 @@ def sentences(module: object) -> set[str]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(node.value)
     told = {part for text in found for part in re.split(r"(?<=\.) (?=[A-Z])", text)}
-    whole = {text for text in told if text[:1].isupper() and text.endswith(".") and " " in text}
+    begins = re.compile(r"[A-Z]|\{\} (has|is) ")
+    whole = {text for text in told if begins.match(text) and text.endswith(".") and " " in text}
     return {text for text in whole if "\n" not in text and f'"""{text}' not in source}
 
 
-@pytest.mark.parametrize("module", [rules, next_test_words, verdict, worth, recommendation])
+@pytest.mark.parametrize(
+    "module", [rules, next_test_words, verdict, worth, recommendation, selection]
+)
 def test_sentences_of_the_files_are_told_in_chinese(module: object) -> None:
     kept = json.loads((HERE / "zh_said.json").read_text(encoding="utf-8"))
     # Some of what varies is words ("groups", ": look at it again"), which the keys hold.
@@ -138,8 +151,9 @@ def test_the_page_is_chinese_but_for_what_users_and_files_wrote(run: Path) -> No
     html = render_report(run, "zh")
     assert '<html lang="zh-Hans">' in html
     page = Text()
-    # Sources are quoted, and the appendix holds raw names.
-    page.feed(re.sub('<section id="(sources|provenance)".*?</section>', "", html, flags=re.DOTALL))
+    # Sources are quoted, the appendix holds raw names, and commands are what is typed.
+    apart = '<section id="(sources|provenance)".*?</section>|<code>.*?</code>'
+    page.feed(re.sub(apart, "", html, flags=re.DOTALL))
     page.close()
     own = ["A block in the weekly email to all customers", "Search <b>results</b>", "Home page"]
     own += ["Everybody else", "Two loaves of bread", "Save on"]
@@ -149,6 +163,36 @@ def test_the_page_is_chinese_but_for_what_users_and_files_wrote(run: Path) -> No
         for name in (*own, *NAMES):
             bare = bare.replace(name, "")
         assert not re.search(r"[A-Za-z]{3,} [a-z]{3,}", bare), text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_of_offline_evaluation_are_chinese_too(kind: str) -> None:
+    result = evaluation(kind)
+    about = About(Inputs(Path("decisions.csv"), "new.csv"), OpeSettings(), 7)
+    with speaking("zh"):
+        html = render_evaluation({"new": result}, None, about)
+    assert '<html lang="zh-Hans">' in html
+    page = Text()
+    page.feed(re.sub('<section id="provenance".*?</section>', "", html, flags=re.DOTALL))
+    made_up = [*result["reasons"], result["next_test"]["text"], result["next_test"]["settles"]]
+    for text in (*page.parts, *(text for chart in charts(html) for text in strings(chart))):
+        if text.strip() not in made_up:
+            assert not re.search(r"[A-Za-z]{3,} [a-z]{3,}", text), text
+
+
+@pytest.mark.parametrize("asked", [["--language", "zh"], ["--set", "report.language=zh"]])
+def test_the_command_says_which_language_a_page_of_evaluation_has(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    log = Path(__file__).parents[1] / "data" / "ope" / "bandit_A" / "log.csv"
+    given = [str(log), "--policy", "uniform", "--policy", "logged", "--out", str(tmp_path / "o")]
+    small = ["--set", "ope.replicates=100", "--set", "ope.model_rounds=2"]
+    result = CliRunner().invoke(app, ["ope", *given, *small, *asked])
+    assert result.exit_code == 0, result.stderr
+    html = (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in html
+    assert "增益的区间对全部 2 个策略同时成立" in html
+    assert spoken() == "en"  # what comes after speaks as before
 
 
 def test_figures_are_the_same_in_both_languages(run: Path) -> None:

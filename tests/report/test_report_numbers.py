@@ -51,10 +51,15 @@ class Figures(HTMLParser):
             self._json = False
 
 
+@pytest.fixture(scope="module", params=["en", "zh"])
+def html(run: Path, request: pytest.FixtureRequest) -> str:
+    return render_report(run, request.param)
+
+
 @pytest.fixture(scope="module")
-def figures(run: Path) -> Figures:
+def figures(html: str) -> Figures:
     parser = Figures()
-    parser.feed(render_report(run))
+    parser.feed(html)
     return parser
 
 
@@ -69,7 +74,7 @@ class Files:
                 name: run / f"{name}.json"
                 for name in (
                     *("simulations", "plan_value", "scores", "explanations"),
-                    *("backtest", "afterwards"),
+                    *("backtest", "afterwards", "limit_costs"),
                 )
             },
             **{"stages": run / "stages.json", "ope": run / "ope" / "ope.json"},
@@ -122,6 +127,38 @@ def test_every_marked_figure_is_the_one_in_the_files(run: Path, figures: Figures
     assert not wrong
 
 
+# Where a budget owner looks for figures: (from, to) of the page, and at least how many are there.
+PLACES = {
+    "tiles": ('<dl class="tiles">', "</dl>", 11),
+    "changes": ('<section id="changes"', "</table>", 12),
+    "line items": ('<table id="lines"', "</tbody>", 100),
+    "policies": ('id="chart-policies"', "</table>", 40),
+    "days": ('id="chart-by-day"', "</table>", 7 * 3),
+    "promotions by day": ('id="chart-heatmap"', "</table>", 5 * 7),
+    "pace": ('id="chart-pace"', "</table>", 7),
+    "limits": ('<section id="limits"', "</table>", 6 * 2),
+}
+# Figures of the run that are no results: counts of rows, names, days, one unit of money.
+_NAMES = re.compile(r"<(th|dt|option|figcaption|caption|script|label)\b.*?</\1>|\$1\b", re.DOTALL)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_figure_there_is_tied_to_a_file(run: Path, html: str, place: str) -> None:
+    start, end, least = PLACES[place]
+    assert html.count(start) == 1
+    part = html.partition(start)[2].partition(end)[0]
+    keys = re.findall(r'data-key="([^"]*)"', part)
+    assert len(keys) >= least
+    # What no file holds is checked on its own, below.
+    assert {key for key in keys if key.startswith("average:")} <= {"average:gain"}
+    untied = re.sub(r"<data .*?</data>", "", _NAMES.sub("", part))
+    left = re.findall(r"\d[\d.,]*", re.sub(r"<[^>]*>", " ", untied))
+    rows = pd.read_csv(run / "plan.csv", keep_default_na=False)["binding_limit"]
+    counted = rows[rows != ""].value_counts().astype(str).tolist()
+    told = {"tiles": ["10", "8"], "limits": counted}.get(place, [])  # 8 of 10 flights
+    assert sorted(left) == sorted(told)
+
+
 def test_what_is_read_is_the_raw_value_rounded(figures: Figures) -> None:
     wrong = []
     for key, value, shown in figures.found:
@@ -129,7 +166,7 @@ def test_what_is_read_is_the_raw_value_rounded(figures: Figures) -> None:
         assert digits is not None, (key, shown)
         number = digits.group().replace(",", "")
         read = float(number) * (-1 if "\N{MINUS SIGN}" in shown else 1)
-        scale = 1e4 if "in 10,000" in shown else 1.0
+        scale = 1e4 if "in 10,000" in shown or "万分之" in shown else 1.0
         unit = 10.0 ** -len(number.partition(".")[2])
         close = [abs(value * s - read) <= 0.5 * unit + 1e-9 for s in (scale, 100.0)]
         if not (close[0] or (shown.endswith("%") and close[1])):
@@ -223,7 +260,10 @@ def test_curves_go_through_what_the_response_says(run: Path, figures: Figures) -
         )
     )
     traces = {trace["name"]: trace for trace in figures.charts["curve-0"]["data"]}
-    curve, plan_point = traces["response"], traces["plan"]
+    curve, plan_point = (
+        next(traces[name] for name in names if name in traces)
+        for names in (("response", "响应"), ("plan", "计划"))
+    )
     reach = 0.4 * world.supply[:, catalog.pool[item]].mean()
     bought = response.impressions(
         np.array(curve["x"]), np.full(60, world.unit_cost[item]), np.full(60, reach)

@@ -12,7 +12,13 @@ import pytest
 
 from promopilot.experiments import market_laws
 from promopilot.experiments.errors import RunFolderError
-from promopilot.experiments.report import parameter_names, render_report, words, write_report
+from promopilot.experiments.report import (
+    evaluation_words,
+    parameter_names,
+    render_report,
+    words,
+    write_report,
+)
 from promopilot.experiments.report.numbers import typeset
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -120,7 +126,7 @@ def test_write_report_writes_what_render_report_gives(run: Path, html: str) -> N
 
 
 def test_raw_names_stand_only_in_the_appendix(page: Text, html: str, run: Path) -> None:
-    raw = {*words.POLICIES, *words.ESTIMATORS, *words.STRESSES, "one_hot", "tfidf"}
+    raw = {*words.POLICIES, *evaluation_words.ESTIMATORS, *words.STRESSES, "one_hot", "tfidf"}
     raw -= {"uniform", "shock"}  # words of everybody
     formulas = words.BACKTEST
     drawn = " ".join(text for chart in charts(html) for text in strings(chart))
@@ -131,7 +137,7 @@ def test_raw_names_stand_only_in_the_appendix(page: Text, html: str, run: Path) 
     appendix = html.partition('<section id="provenance"')[2]
     ope = json.loads((run / "ope" / "ope.json").read_text(encoding="utf-8"))
     used = {row["estimator"] for row in ope["estimates"]}
-    for name in raw - (set(words.ESTIMATORS) - used):
+    for name in raw - (set(evaluation_words.ESTIMATORS) - used):
         assert f">{name}<" in appendix
     for name, (plain, _) in formulas.items():
         assert f">{plain}<" in appendix
@@ -139,7 +145,7 @@ def test_raw_names_stand_only_in_the_appendix(page: Text, html: str, run: Path) 
 
 
 def test_plain_names_are_distinct() -> None:
-    for table in (words.POLICIES, words.STRESSES, words.ESTIMATORS, words.BASELINES):
+    for table in (words.POLICIES, words.STRESSES, evaluation_words.ESTIMATORS, words.BASELINES):
         plain = [name for name, _ in table.values()]
         assert len(set(plain)) == len(plain)
 
@@ -353,7 +359,7 @@ def test_every_verdict_is_in_plain_words(make_run: Callable[..., Path], verdict:
     told = ope | {"verdict": verdict, "outlook": "unclear"}
     path.write_text(json.dumps(told), encoding="utf-8")
     text = read(render_report(run)).text
-    assert words.VERDICTS[verdict][0] in text
+    assert evaluation_words.VERDICTS[verdict][0] in text
     assert all(typeset(reason) in text for reason in ope["reasons"])
 
 
@@ -364,8 +370,8 @@ def test_a_plan_that_looks_worse_is_headed_so(make_run: Callable[..., Path]) -> 
     told = ope | {"verdict": "test_first", "outlook": "worse"}
     path.write_text(json.dumps(told), encoding="utf-8")
     text = read(render_report(run)).text
-    assert text.count(words.OUTLOOKS["worse"][0]) == 2
-    assert words.VERDICTS["test_first"][0] not in text
+    assert text.count(evaluation_words.OUTLOOKS["worse"][0]) == 2
+    assert evaluation_words.VERDICTS["test_first"][0] not in text
 
 
 def changed(run: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Text:
@@ -476,3 +482,26 @@ def test_an_unfinished_run_is_refused_in_one_sentence(make_run: Callable[..., Pa
     (run / "plan_value.json").unlink()
     with pytest.raises(RunFolderError, match=r"no plan_value\.json yet; finish the run with"):
         render_report(run)
+
+
+@pytest.mark.parametrize(("times", "said"), [(3.0, True), (1.5, False), (-3.0, False)])
+def test_a_test_for_less_than_the_flights_promise_says_which_gain_it_is_for(
+    run: Path, tmp_path: Path, times: float, said: bool
+) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    path = copied / "ope" / "ope.json"
+    ope = json.loads(path.read_text(encoding="utf-8"))
+    plan = json.loads((copied / "plan_value.json").read_text(encoding="utf-8"))
+    played = json.loads((copied / "simulations.json").read_text(encoding="utf-8"))
+    mix = played["policies"]["current_mix"]["value_mean"]
+    decisions = plan["value_as_exported"] / ope["market"]["rolled_out_value"]
+    more = (plan["value_as_exported"] - mix) / decisions
+    (row,) = (row for row in ope["estimates"] if row.get("decides"))
+    row["diff_vs_logged"] = more / times
+    ope["next_test"] |= {"design": "switchback", "detects": abs(more / times) / 2}
+    path.write_text(json.dumps(ope), encoding="utf-8")
+    html = render_report(copied)
+    told = html.partition('<section id="evidence"')[2].partition("</section>")[0]
+    assert ("the test is planned for the smaller gain" in told) == said
+    shown = re.findall(r'data-key="average:simulated_gain" value="([^"]*)"', told)
+    assert [float(one) for one in shown] == ([pytest.approx(more)] if said else [])

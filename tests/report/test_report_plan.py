@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,15 @@ import pytest
 from scipy.special import expit, logit
 
 from promopilot.envs.rates import Rates, Stage
-from promopilot.envs.world_files import load_world
-from promopilot.experiments.report import caveats, glossary, limits, render_report
+from promopilot.envs.world_files import load_world, save_world
+from promopilot.experiments.report import (
+    allocation,
+    caveats,
+    curves,
+    glossary,
+    limits,
+    render_report,
+)
 from promopilot.experiments.report.budget_table import budget_table
 from promopilot.experiments.report.finished_run import FinishedRun, read_run
 from promopilot.experiments.report.heatmap import heatmap
@@ -152,3 +160,56 @@ def test_the_market_s_own_uncertainty_is_the_band(run: Path) -> None:
     live = world.live[:, 0]
     low, high = likely_factors(world.rates, int(world.catalog.promotion[0]), 0, live)
     assert low < 1 < high
+
+
+def test_a_cent_that_is_not_shown_is_no_movement(run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    plan = pd.read_csv(copied / "plan.csv")
+    plan["planned_budget"] = plan["current_budget"] = 10.0
+    plan.loc[0, "planned_budget"] = 9.99
+    plan.to_csv(copied / "plan.csv", index=False)
+    charts = allocation.section(Page(read_run(copied), Numbers("USD"))).view["charts"]
+    assert [chart.note for chart in charts] == ["The plan leaves this split as it is."] * 3
+    plan.loc[0, "planned_budget"] = 8.5
+    plan.to_csv(copied / "plan.csv", index=False)
+    charts = allocation.section(Page(read_run(copied), Numbers("USD"))).view["charts"]
+    assert all("Most is taken" in chart.note for chart in charts)
+
+
+@pytest.mark.parametrize(
+    ("reach", "said"),
+    [
+        (np.full(3, 0.4), "share its exposures, which the curves leave out."),
+        (np.full(3, 1 / 6), "Each has exposures of its own"),
+        (np.array([0.4, 1 / 6, 1 / 6]), "In Home page the line items of a segment share"),
+    ],
+)
+def test_curves_say_who_shares_exposures(
+    run: Path, tmp_path: Path, reach: np.ndarray, said: str
+) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "much"))
+    plan = pd.read_csv(copied / "plan.csv", dtype={"promotion_id": str})
+    plan.loc[plan["promotion_id"] == "promotion-0", "planned_budget"] += 50.0  # in all placements
+    plan.to_csv(copied / "plan.csv", index=False)
+    view = curves.section(with_reach(copied, tmp_path, reach)).view
+    assert said in re.sub("<[^>]*>", "", view["note"])
+
+
+def test_a_line_item_that_has_nearly_all_it_can_have_is_marked(run: Path, tmp_path: Path) -> None:
+    few = with_reach(run, tmp_path, np.full(3, 1e-4))
+    item = curves.largest_curves(few.run)[0]
+    most = curves.section(few).view["charts"][0]
+    share = re.search(r"little more to be had: .*?value=\"([^\"]*)\"", str(most.note))
+    assert share is not None
+    assert 0.85 < float(share[1]) == item.bought <= 1
+    many = with_reach(run, tmp_path / "many", np.full(3, 1.0))
+    assert not any("little more" in str(one.note) for one in curves.section(many).view["charts"])
+
+
+def with_reach(run: Path, folder: Path, reach: np.ndarray) -> Page:
+    """The run in a market where the line items of each placement reach this share of their pool."""
+    copied = Path(shutil.copytree(run, folder / "run"))
+    world = load_world(copied / "market")
+    world = replace(world, reach_share=reach[world.catalog.placement])
+    save_world(world, copied / "market")
+    return Page(read_run(copied), Numbers("USD"))

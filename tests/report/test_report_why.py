@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from promopilot.experiments.report import render_report
@@ -133,3 +134,24 @@ def test_what_matters_most_comes_first(run: Path) -> None:
     for row in view["rows"]:
         assert all("\N{MINUS SIGN}" not in str(part) for part in row.raising)
         assert all("\N{MINUS SIGN}" in str(part) for part in row.lowering)
+
+
+@pytest.mark.parametrize(
+    ("columns", "apart"),
+    [
+        ({}, False),
+        ({"test_id": "a"}, True),
+        ({"campaign_id": "one campaign of many texts"}, True),
+        ({"text": "the same"}, True),
+    ],
+)
+def test_wording_that_none_can_tell_from_the_promotion_is_said_to_be(
+    run: Path, tmp_path: Path, columns: dict[str, str], apart: bool
+) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    path = copied / "data" / "promotions.csv"
+    promotions = pd.read_csv(path)
+    own = {"text": "Save with " + promotions["promotion_id"]}
+    promotions.assign(**(own | columns)).to_csv(path, index=False)
+    chart = section(Page(read_run(copied), Numbers("USD"))).view["charts"][0]
+    assert ("may as well be the promotion" in chart.note) != apart
