@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.plan.export import make_plan
 from promopilot.experiments.plan.frame import file_faults
 from promopilot.experiments.studio.what_if import Shop, WhatIf
@@ -11,6 +10,6 @@ from promopilot.experiments.studio.what_if import Shop, WhatIf
 def plan_csv(shop: Shop, found: WhatIf) -> str:
     """The text of plan.csv, its expectations from the run's own test flights; some seconds."""
     planner = shop.planner
-    world = aimed(found.world, planner.make, planner.seed, planner.flights)
-    plan = make_plan(planner.make(world), world, shop.items, planner.seed, planner.flights)
+    policy = planner.make(found.world)
+    plan = make_plan(policy, found.world, shop.items, planner.seed, planner.flights)
     return file_faults(plan.frame)

@@ -17,15 +17,18 @@ import pandas as pd
 from promopilot.envs import response
 from promopilot.envs.arrays import Floats
 from promopilot.envs.world import World
+from promopilot.experiments.config import load_config
 from promopilot.experiments.config_yaml import read_yaml, yaml_text
 from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.of_run import COPY, unlimited_world
+from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.plan.asked import read_items
 from promopilot.experiments.plan.reference import Table, reference_table
 from promopilot.experiments.plan.whole_cents import mix_in_cents
+from promopilot.experiments.report.language import Language
 from promopilot.experiments.scenarios.planner import Planner, open_planner
 from promopilot.experiments.scenarios.totals import Totals, expected
-from promopilot.experiments.studio.wishes import Wishes
+from promopilot.experiments.studio.wishes import Wishes, standing
 
 SCALES = np.linspace(0.0, 2.0, 41)  # of planned money, where a promotion's curve is drawn
 
@@ -38,11 +41,22 @@ class Shop:
     items: pd.DataFrame  # L rows of `market/line_items.csv`
     unlimited: World  # the market without the run's limits
     own: Mapping[str, Any]  # what the run's limits.yaml says; empty where it has none
+    language: Language = "en"  # of the page: that of the run's report
 
     @property
     def world(self) -> World:
         """The run's market, its budget and limits."""
         return self.planner.world
+
+    @property
+    def start(self) -> Wishes:
+        """The run's own budget and limits, as far as they can be moved."""
+        return standing(self.own, self.world.budget, self.world.catalog.promotion_ids)[0]
+
+    @property
+    def rest(self) -> Mapping[str, Any]:
+        """The run's other limits, which always stay in force."""
+        return standing(self.own, self.world.budget, self.world.catalog.promotion_ids)[1]
 
     @property
     def names(self) -> dict[str, str]:
@@ -65,6 +79,10 @@ class WhatIf:
     def gain(self) -> float:
         """Net profit beyond the current mix's."""
         return self.plan.value("net_profit") - self.current.value("net_profit")
+
+    def both(self, measure: str) -> tuple[float, float]:
+        """One measure of `Totals` of the plan and of the current mix."""
+        return self.plan.value(measure), self.current.value(measure)
 
     def by_promotion(self, names: dict[str, str]) -> pd.DataFrame:
         """Money of the flight per promotion: `promotion, current, planned, change, profit`.
@@ -91,7 +109,7 @@ class WhatIf:
         return pd.DataFrame(
             {
                 "date": self.world.dates,
-                "current": self.world.current_mix.sum(axis=1),
+                "current": mix_in_cents(self.world).sum(axis=1) / 100,
                 "planned": self.table.spend.sum(axis=1),
             }
         )
@@ -128,7 +146,8 @@ def open_shop(run: Path) -> Shop:
     """
     planner, limits = open_planner(run), run / "market" / COPY
     own = read_yaml(yaml_text(limits, "limits"), str(limits)) if limits.is_file() else {}
-    return Shop(planner, read_items(run / "market"), unlimited_world(run), own)
+    language = load_config(run / "config.yaml").report.language
+    return Shop(planner, read_items(run / "market"), unlimited_world(run), own, language)
 
 
 def what_if(shop: Shop, wishes: Wishes) -> WhatIf:
@@ -138,6 +157,10 @@ def what_if(shop: Shop, wishes: Wishes) -> WhatIf:
         ConfigError: A wish that no market could keep, such as a least above its most.
         InfeasibleError: Wishes that contradict each other, which the message names.
     """
-    world = limited(shop.unlimited, wishes.limits(shop.own), tuple(shop.items["basis"]))
-    table = reference_table(shop.planner.make(world), world)
-    return WhatIf(world, table, expected(world, table.spend), expected(world, world.current_mix))
+    planner = shop.planner
+    world = limited(shop.unlimited, wishes.limits(shop.rest), tuple(shop.items["basis"]))
+    # With a target the plan is that which meets it on the run's test flights, as it is exported.
+    world = aimed(world, planner.make, planner.seed, planner.flights)
+    table = reference_table(planner.make(world), world)
+    current = mix_in_cents(world) / 100  # as plan.csv has it
+    return WhatIf(world, table, expected(world, table.spend), expected(world, current))
