@@ -1,7 +1,7 @@
 """The reference pages of the documentation, made from the commands and the tables themselves.
 
-`python -m promopilot.experiments.cli.reference docs` writes docs/commands.md and docs/tables.md; a
-test asserts that they are what the commands and tables say.
+`python -m promopilot.experiments.cli.reference docs` writes docs/tables.md and, in docs/commands, a
+page per command and their list; a test asserts that they are what commands and tables say.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _RULE = re.compile(r"(.*?) ?(?:\[([^\[\]]*)\])?")  # "what it means [default: 3;
 _INTRO = """\
 # Commands
 
-Each command prints what is below with `--help`, and takes `--json` for a summary that a program can
-read (on stdout; progress and messages go to stderr). Exit codes: 0 done, 1 a fault of promopilot
-(the traceback is in `error.log`), 2 something to mend in what was given, said in one sentence, 3 a
-verdict below `--require`, 130 interrupted with Ctrl-C.
+Each command prints with `--help` what its page says, and takes `--json` for a summary that a
+program can read (on stdout; progress and messages go to stderr). Exit codes: 0 done, 1 a fault of
+promopilot (the traceback is in `error.log`), 2 something to mend in what was given, said in one
+sentence, 3 a verdict below `--require`, 130 interrupted with Ctrl-C.
 """
 
 
@@ -44,24 +44,31 @@ class CommandPage:
     options: tuple[tuple[str, str, str], ...]
     example: str
 
+    @property
+    def file(self) -> str:
+        """Name of its page."""
+        return self.name.removeprefix("promopilot ").replace(" ", "-") + ".md"
+
 
 def command_pages() -> list[CommandPage]:
     """Every command, in the order of `promopilot --help`."""
     return [_page(name, command) for name, command in _commands(typer.main.get_command(app))]
 
 
-def commands_page() -> str:
-    """The text of docs/commands.md."""
+def reference_pages() -> dict[str, str]:
+    """Text of every page that is made, by its path below docs."""
     pages = command_pages()
     lines = [_MADE, _INTRO, "| command | does |", "|---|---|"]
-    for page in pages:
-        link = page.name.replace(" ", "-")
-        lines.append(f"| [`{page.name}`](#{link}) | {_cell(page.does[0])} |")
-    for page in pages:
-        lines += ["", f"## {page.name}", "", "\n\n".join(page.does), ""]
-        lines += ["```", page.usage, "```", ""]
-        lines += _table("argument", page.arguments) + _table("option", page.options)
-        lines += ["Example:", "", "```", page.example, "```"]
+    lines += [f"| [`{page.name}`]({page.file}) | {_cell(page.does[0])} |" for page in pages]
+    made = {"commands/README.md": "\n".join(lines) + "\n", "tables.md": tables_page()}
+    return made | {f"commands/{page.file}": _text(page) for page in pages}
+
+
+def _text(page: CommandPage) -> str:
+    lines = [_MADE, f"# {page.name}", "", "\n\n".join(page.does), ""]
+    lines += ["```", page.usage, "```", ""]
+    lines += _table("argument", page.arguments) + _table("option", page.options)
+    lines += ["Example:", "", "```", page.example, "```", "", "[All commands](README.md)"]
     return "\n".join(lines) + "\n"
 
 
@@ -120,12 +127,13 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    """Writes both pages into the folder that is named."""
+    """Writes all pages into the folder that is named."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
         sys.exit("name the folder of the documentation: docs")
     folder = Path(sys.argv[1])
-    write_text_atomic(folder / "commands.md", commands_page())
-    write_text_atomic(folder / "tables.md", tables_page())
+    (folder / "commands").mkdir(exist_ok=True)
+    for name, text in reference_pages().items():
+        write_text_atomic(folder / name, text)
 
 
 if __name__ == "__main__":
