@@ -97,8 +97,13 @@ def make_learner(
 
 
 def network_in(model: BaseAlgorithm) -> nn.Module:
-    """The network that decides, the one that is being trained."""
+    """The network that decides, the one that is being trained.
+
+    Raises:
+        TypeError: `model` is not of `make_learner`.
+    """
     if isinstance(model, DQN):
         return model.q_net.q_net
-    assert isinstance(model, QRDQN)
-    return model.quantile_net.quantile_net
+    if isinstance(model, QRDQN):
+        return model.quantile_net.quantile_net
+    raise TypeError(f"a {type(model).__name__} is neither DQN nor QR-DQN")

@@ -38,7 +38,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Where the tables come from: a folder of your own, or one that is built."""
 
-    folder: Path | None = None  # of the tables; a relative path starts at the config file
+    folder: Path | None = None  # of the tables; a relative path starts at this file
     # Or build them: from an installed package, or of a made-up shop whose truth is known.
     build: Literal["complete-journey", "synthetic"] | None = None
     complete_journey: CompleteJourneySettings = CompleteJourneySettings()  # how they are built
@@ -50,10 +50,10 @@ class FlightConfig(Section):
 
     start: date | None = None  # first day; null: the day after the last day of `performance`
     days: int = Field(default=28, ge=1, le=366)  # four weeks, so that all weekdays count 4 times
-    # Days before the start that give promotions, supply and current mix; five weeks hold the 28
-    # days of the current mix and a week for conversions that arrive late.
+    # Days before it that give promotions, supply and current mix (28 days, and a week for what is
+    # still coming in).
     history_days: int = Field(default=35, ge=1, le=3660)
-    # Promotions at most: those with most impressions before the flight, new ones first; null: all.
+    # Promotions at most, new ones first, then those shown most before the flight; null: all.
     max_promotions: int | None = Field(default=None, ge=1)
 
 
@@ -74,26 +74,25 @@ class SplitConfig(Section):
 class BudgetConfig(Section):
     """The media budget, in `currency`."""
 
-    # For the whole flight; null: what the current mix spends over the flight's days, with the
-    # discounts that it should cause where `covers` says so.
+    # For the flight; null: what the current mix spends, and discounts where `covers` says so.
     total: float | None = Field(default=None, gt=0)
     per_day_max: float | None = Field(default=None, gt=0)  # on any one day; null: no such limit
-    # On any one promotion x placement x segment and day; null: no such limit.
+    # on any one promotion x placement x segment and day
     per_line_item_max: float | None = Field(default=None, gt=0)
-    # What it pays for: media spend alone, or the discounts of redeemed conversions too.
+    # media spend alone, or spend_and_subsidy: the discounts of redeemed conversions too
     covers: Literal["spend", "spend_and_subsidy"] = "spend"
-    # Where it pays for subsidy and is used up: redemption closes, or the overrun is booked.
+    # Where it covers discounts and is used up: redemption closes, or the overrun is booked.
     overrun: Literal["close", "book"] = "close"
 
 
 class LimitsConfig(Section):
     """What a plan must keep to, beside the budget; policies are trained and compared under it."""
 
-    file: Path | None = None  # limits.yaml; a relative path starts at the config file
+    file: Path | None = None  # a relative path starts at this file; null: no limits
 
 
 class AssumptionsConfig(Section):
-    """What holds where the tables say nothing; each use is marked as an assumption in the report.
+    """What holds where the tables say nothing; the report marks each use as an assumption.
 
     None of these defaults has a source in your data: replace those that your report rests on.
     """
@@ -154,18 +153,19 @@ class AgentsConfig(Section):
 class ReportConfig(Section):
     """The page that a run ends with."""
 
-    language: Literal["en", "zh"] = "en"  # English or Chinese; files and their columns stay English
+    language: Literal["en", "zh"] = "en"  # English or Chinese; columns of files stay English
 
 
 class RunConfig(Section):
     """Everything that decides a run; the same config and version give the same plan."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=2**32)  # of everything drawn at random
     data: DataConfig = DataConfig()
     flight: FlightConfig = FlightConfig()
     split: SplitConfig = SplitConfig()
     budget: BudgetConfig = BudgetConfig()
     limits: LimitsConfig = LimitsConfig()
+    # What the plan maximises: net_profit (after media), profit (before), revenue or conversions.
     objective: Literal["net_profit", "profit", "revenue", "conversions"] = "net_profit"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")  # ISO 4217; one for all money
     assumptions: AssumptionsConfig = AssumptionsConfig()
@@ -203,14 +203,17 @@ def make_config(
     Raises:
         ConfigError: As `load_config`; `source` is the file that the message names.
     """
+    given: dict[tuple[str, ...], str] = {}
     for override in overrides:
         keys, value = read_override(override)
+        to_json({".".join(keys): value}, "--set")
         _put(tree, keys, value, override)
+        given[tuple(keys)] = f"--set {override}"
     _anchor_folders(tree, Path.cwd())
     try:
         return RunConfig.model_validate_json(to_json(tree, source), strict=True)
     except ValidationError as error:
-        raise ConfigError(explain(error, RunConfig, source)) from error
+        raise ConfigError(explain(error, RunConfig, source, given)) from error
 
 
 def require_data(config: RunConfig) -> None:

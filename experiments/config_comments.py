@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from promopilot.experiments.config_yaml import to_yaml
 
 _FIELD = re.compile(r"^    (\w+): [^#\"']*(?:\"[^\"]*\"[^#\"']*)*(?:#\s*(.*))?$")
+_WIDE = 100
+REST = "# ---- Everything below has good defaults. ----"
 
 
-def commented_yaml(config: BaseModel, skip: frozenset[str] = frozenset()) -> str:
-    """Every key of `config` with its value, below the comment that stands with it in the source.
+def commented_yaml(
+    config: BaseModel, skip: frozenset[str] = frozenset(), first: Sequence[str] = ()
+) -> str:
+    """Every key of `config` with its value and the comment that stands with it in the source.
 
-    Keys whose path ("data.complete_journey") is in `skip` are left out.
+    Args:
+        config: What is written.
+        skip: Paths ("data.complete_journey") that are left out.
+        first: Paths that come before their neighbours, in this order; a line below the last of
+            them says that the rest may stay as it is.
     """
-    return "\n".join(_lines(config, "", skip)) + "\n"
+    order = {path: at for at, path in enumerate(first)}
+    return "\n".join(_Writer(skip, order).lines(config, "")).lstrip("\n") + "\n"
 
 
 def comments_of(model: type[BaseModel]) -> dict[str, list[str]]:
@@ -36,22 +47,43 @@ def comments_of(model: type[BaseModel]) -> dict[str, list[str]]:
     return found
 
 
-def _lines(config: BaseModel, path: str, skip: frozenset[str]) -> list[str]:
-    comments = comments_of(type(config))
-    values = config.model_dump(mode="json")
-    depth = path.count(".") + 1 if path else 0
-    indent = "  " * depth
-    lines: list[str] = []
-    for name in type(config).model_fields:
-        below = f"{path}.{name}" if path else name
-        if below in skip:
-            continue
-        value = getattr(config, name)
-        if isinstance(value, BaseModel):
-            summary = (inspect.getdoc(type(value)) or "").splitlines()[0]
-            lines += ["", f"{indent}# {summary}", f"{indent}{name}:"]
-            lines += _lines(value, below, skip)
-        else:
-            lines += [f"{indent}# {comment}" for comment in comments.get(name, [])]
-            lines += [indent + line for line in to_yaml({name: values[name]}).splitlines()]
-    return lines
+@dataclass(frozen=True)
+class _Writer:
+    skip: frozenset[str]
+    order: dict[str, int]  # path -> place, of those that come first
+
+    def lines(self, config: BaseModel, path: str) -> list[str]:
+        """The keys below `path`, a section after a blank line."""
+        comments, values = comments_of(type(config)), config.model_dump(mode="json")
+        indent = "  " * (path.count(".") + 1 if path else 0)
+        lines: list[str] = []
+        after_section = False
+        for below in self._paths(config, path):
+            name = below.rpartition(".")[2]
+            value = getattr(config, name)
+            if isinstance(value, BaseModel):
+                after_section = True
+                summary = (inspect.getdoc(type(value)) or "").splitlines()[0]
+                lines += ["", *_said([f"{indent}{name}:"], [summary], indent)]
+                lines += self.lines(value, below)
+            else:
+                lines += [""] * after_section
+                after_section = False
+                written = [indent + line for line in to_yaml({name: values[name]}).splitlines()]
+                lines += _said(written, comments.get(name, []), indent)
+            if self.order.get(below) == len(self.order) - 1:
+                lines += ["", f"{indent}{REST}", ""]
+        return lines
+
+    def _paths(self, config: BaseModel, path: str) -> list[str]:
+        paths = [f"{path}.{name}" if path else name for name in type(config).model_fields]
+        kept = [below for below in paths if below not in self.skip]
+        return sorted(kept, key=lambda below: self.order.get(below, len(self.order)))
+
+
+def _said(written: list[str], comments: list[str], indent: str) -> list[str]:
+    """A key with its comment: behind it where there is room, else above it."""
+    beside = f"{written[0]}  # {' '.join(comments)}"
+    if comments and len(written) == 1 and len(beside) <= _WIDE:
+        return [beside]
+    return [*(f"{indent}# {comment}" for comment in comments), *written]

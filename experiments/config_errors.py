@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,13 +15,23 @@ from pydantic import BaseModel, ValidationError
 from promopilot.experiments.config_yaml import type_name
 
 Location = Sequence[int | str]
+Overrides = Mapping[tuple[str, ...], str]  # `--set …` by the keys that it sets, in their order
+_NONE: Overrides = {}
 _TYPE_ERRORS = ("_type", "int_from_float", "model_attributes_type")
 
 
-def explain(error: ValidationError, root: type[BaseModel], source: str) -> str:
+def explain(
+    error: ValidationError, root: type[BaseModel], source: str, overrides: Overrides = _NONE
+) -> str:
     """The first problem as a sentence, and how many more there are.
 
     Unknown keys come first: a mistyped key often explains the rest.
+
+    Args:
+        error: What is wrong.
+        root: The whole config's model.
+        source: The file, which is named unless an override has set what is wrong.
+        overrides: What to name instead, by the keys that it set; the last one counts.
     """
     problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     first = problems[0]
@@ -35,6 +45,8 @@ def explain(error: ValidationError, root: type[BaseModel], source: str) -> str:
     else:
         rule = re.sub(r"^\w+ should ", "it must ", first["msg"]).removeprefix("Value error, ")
         text = f"`{path}` is {value!r}: {rule}"
+    for keys, override in overrides.items():
+        source = override if tuple(map(str, first["loc"][: len(keys)])) == keys else source
     more = len(problems) - 1
     return f"{source}: {text}" + (f" (and {more} more)" if more else "")
 

@@ -12,6 +12,7 @@ from promopilot.experiments.config import AssumptionsConfig
 
 Floats = NDArray[np.float64]
 Sources = dict[str, str]  # parameter -> "data", "estimate: …", "prior: …" or "assumption: …"
+_Known = tuple[Floats, str]  # numbers `[P]`, not a number where unknown, and their source
 
 
 @dataclass(frozen=True)
@@ -42,73 +43,89 @@ def economics(
         assumptions: What holds where the tables say nothing.
         table_sources: What `sources.json` says of the tables' columns.
     """
-    sources: Sources = {}
-
-    def column(name: str, otherwise: float) -> Floats:
-        told = f"assumption: {otherwise:g} (config, assumptions.{name})"
-        if name not in promotions or promotions[name].isna().all():
-            sources[name] = told
-            return np.full(len(promotions), otherwise)
-        values = promotions[name].to_numpy(dtype=float)
-        missing = np.isnan(values)
-        said = table_sources.get(f"promotions.{name}", "data")
-        sources[name] = f"{said}; {told} where missing" if missing.any() else said
-        return np.where(missing, otherwise, values)
-
-    def instead(name: str, given: Floats, otherwise: Floats, said: str) -> Floats:
-        """`given` where it is a number, else `otherwise`, adding to the source of `name`."""
-        there = np.isfinite(given)
-        if there.all():
-            sources[name] = said
-        elif there.any():
-            sources[name] = f"{said}; {sources[name]} where missing"
-        return np.where(there, given, otherwise)
-
-    discount = column("discount", assumptions.discount)
-    value_seen = _per_conversion(promotions, history, "conversion_value")
-    price = column("price", assumptions.price)
-    # What customers paid was price x (1 - discount): it tells a price that the table leaves out.
-    before = np.where(np.isnan(_given(promotions, "price")) & (discount < 1), value_seen, np.nan)
-    price = instead(
-        "price",
-        before / np.where(discount < 1, 1 - discount, 1.0),
-        price,
-        "estimate: value per conversion observed before the flight / (1 - discount)",
+    found = _Sourced(promotions, assumptions, table_sources)
+    discount = found.column("discount")
+    paid = _per_conversion(promotions, history, "conversion_value")
+    price = _price(found, discount, paid)
+    subsidised = _per_conversion(promotions, history, "subsidy")
+    return Economics(
+        price=price,
+        unit_subsidy=_unit_subsidy(found, price * discount, subsidised),
+        conversion_value=found.first(
+            "conversion_value",
+            (paid, "data: value per conversion observed before the flight"),
+            (price * (1 - discount), "estimate: price x (1 - discount)"),
+        ),
+        stock=found.first(
+            "stock",
+            (_given(promotions, "stock"), "data"),
+            (np.full(len(price), np.inf), "assumption: unlimited"),
+        ),
+        margin=found.column("margin"),
+        incrementality=found.column("incrementality"),
+        sources=found.sources,
     )
-    share = assumptions.unit_subsidy_share
-    sources["unit_subsidy"] = (
+
+
+@dataclass(frozen=True)
+class _Sourced:
+    """Numbers of promotions `[P]`; `sources` grows as they are asked for."""
+
+    promotions: pd.DataFrame
+    assumptions: AssumptionsConfig
+    table_sources: Sources
+    sources: Sources = field(default_factory=dict)
+
+    def column(self, name: str) -> Floats:
+        """A column of the table; where it says nothing, the assumption of the same name."""
+        return self.first(name, self.in_table(name), self.assumed(name))
+
+    def in_table(self, name: str) -> _Known:
+        """A column of the table, and what is said of it."""
+        said = self.table_sources.get(f"promotions.{name}", "data")
+        return _given(self.promotions, name), said
+
+    def assumed(self, name: str) -> _Known:
+        """The assumption of that name, the same for all."""
+        value = float(getattr(self.assumptions, name))
+        told = f"assumption: {value:g} (config, assumptions.{name})"
+        return np.full(len(self.promotions), value), told
+
+    def first(self, name: str, *known: _Known) -> Floats:
+        """For each promotion the first that is a number, noting what is used at all.
+
+        Args:
+            name: What the numbers are.
+            known: The best first; the last knows all.
+        """
+        values, lacking = np.full(len(self.promotions), np.nan), np.full(len(self.promotions), True)
+        used = []
+        for given, said in known:
+            fills = lacking & ~np.isnan(given)
+            if fills.any():
+                used.append(said)
+            values, lacking = np.where(fills, given, values), lacking & ~fills
+        self.sources[name] = "; ".join([*used[:1], *(f"{said} where missing" for said in used[1:])])
+        return values
+
+
+def _price(found: _Sourced, discount: Floats, paid: Floats) -> Floats:
+    """Before discount: what customers paid tells a price that the table leaves out."""
+    before = np.divide(paid, 1 - discount, out=np.full_like(paid, np.nan), where=discount < 1)
+    said = "estimate: value per conversion observed before the flight / (1 - discount)"
+    return found.first("price", found.in_table("price"), (before, said), found.assumed("price"))
+
+
+def _unit_subsidy(found: _Sourced, off: Floats, subsidised: Floats) -> Floats:
+    """What you pay of the money that a conversion takes off the price."""
+    share = found.assumptions.unit_subsidy_share
+    said = (
         f"assumption: you pay {share:.0%} of price x discount (config, "
         "assumptions.unit_subsidy_share)"
     )
-    unit_subsidy = instead(
-        "unit_subsidy",
-        _per_conversion(promotions, history, "subsidy"),
-        price * discount * share,
-        "data: subsidy per conversion observed before the flight",
-    )
-    unit_subsidy = instead(
-        "unit_subsidy",
-        _given(promotions, "unit_subsidy"),
-        unit_subsidy,
-        table_sources.get("promotions.unit_subsidy", "data"),
-    )
-    sources["conversion_value"] = "estimate: price x (1 - discount)"
-    value = instead(
-        "conversion_value",
-        value_seen,
-        price * (1 - discount),
-        "data: value per conversion observed before the flight",
-    )
-    sources["stock"] = "assumption: unlimited"
-    stock = instead("stock", _given(promotions, "stock"), np.full(len(price), np.inf), "data")
-    return Economics(
-        price=price,
-        margin=column("margin", assumptions.margin),
-        incrementality=column("incrementality", assumptions.incrementality),
-        unit_subsidy=unit_subsidy,
-        conversion_value=value,
-        stock=stock,
-        sources=sources,
+    seen = "data: subsidy per conversion observed before the flight"
+    return found.first(
+        "unit_subsidy", found.in_table("unit_subsidy"), (subsidised, seen), (off * share, said)
     )
 
 

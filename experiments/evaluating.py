@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
-from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.parts import rows_of
 from promopilot.experiments.tables import read_tables
 
@@ -49,6 +49,7 @@ def evaluate_folder(
     progress: Callable[[str, float], None],
     device: str = "auto",
     seed: int = 0,
+    overwrite: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Scores a predictor on the rows of `data` that it has not used.
 
@@ -59,6 +60,7 @@ def evaluate_folder(
         progress: told what is done.
         device: where the network runs.
         seed: of the intervals' draws.
+        overwrite: whether an earlier evaluation in `out` may be replaced.
 
     Returns:
         The table to print, and what evaluation.json holds.
@@ -67,13 +69,15 @@ def evaluate_folder(
         DataError: the tables break the contract.
         PredictorDataError: nothing in them is new to the predictor, or outcomes are missing.
         ArtifactError: the model is missing or altered, or this machine has no such device.
-        RunFolderError: `out` holds something else or cannot be written.
+        RunFolderError: `out` holds something else, or an evaluation and `overwrite` is not given,
+            or cannot be written.
     """
     from promopilot.predictors import Predictor
     from promopilot.predictors.evaluation import assess
     from promopilot.predictors.held_out import unused
 
-    _check_out(out)
+    if out is not None:
+        require_own(out, EVALUATION, "an evaluation", overwrite)
     progress("reading", 0.0)
     predictor = Predictor.load(model, device)
     tables = read_tables(data)
@@ -179,12 +183,3 @@ def _gap(score: Score | None) -> str:
         return told
     ends = score.difference_low * share, score.difference_high * share
     return f"{told} ({ends[0]:+.2f} to {ends[1]:+.2f})"
-
-
-def _check_out(out: Path | None) -> None:
-    if out is None:
-        return
-    if out.is_file():
-        raise RunFolderError(f"{out} is a file: name a folder for the evaluation with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / EVALUATION).is_file():
-        raise RunFolderError(f"{out} holds files that are no evaluation; choose another --out")

@@ -45,6 +45,13 @@ SEGMENTS = (
 )
 WEEKDAYS = (0.95, 0.92, 0.94, 1.0, 1.12, 1.15, 0.92)  # season, Monday first
 
+# What a first plan needs, in the order in which one thinks of it; and how tables would be built.
+_ESSENTIAL = (
+    *("data", "flight", "budget", "limits", "currency", "objective", "report"),
+    *("assumptions", "assumptions.margin"),
+)
+_BUILT = frozenset({"data.complete_journey", "data.synthetic"})
+
 README = """# A start with promopilot
 
 - `config.yaml`: every key with its unit and default; what you delete falls back to the default.
@@ -136,15 +143,12 @@ def _config() -> str:
     from promopilot.experiments.cli.settings import packaged
 
     config = load_config(packaged("example"))
-    # Folder and limits are those beside the file, whatever their folder is called.
-    body = commented_yaml(
-        config, frozenset({"data.folder", "data.complete_journey", "data.synthetic", "limits.file"})
-    )
-    folder = "data:\n  # Folder of the tables; a relative path starts at this file.\n  folder: data"
-    limits = "limits:\n  # A relative path starts here; null: no limits.\n  file: limits.yaml"
-    return "# promopilot: every key, with its unit and default. Delete what you do not need.\n" + (
-        body.replace("data:", folder, 1).replace("\nlimits:", f"\n{limits}", 1)
-    )
+    beside = {
+        "data": config.data.model_copy(update={"folder": Path("data")}),
+        "limits": config.limits.model_copy(update={"file": Path("limits.yaml")}),
+    }
+    body = commented_yaml(config.model_copy(update=beside), _BUILT, _ESSENTIAL)
+    return f"# Every key with its unit and default; what you delete goes back to that.\n{body}"
 
 
 def _readme(directory: Path) -> str:

@@ -17,7 +17,8 @@ from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import require_conversions, require_history, resolve_dates
-from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.scoring import checkpoint_of
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.tables import read_tables
@@ -27,10 +28,25 @@ if TYPE_CHECKING:
     from promopilot.agents.training.coach import Course, Writer
 
 Agent = Literal["ppo", "dqn"]
+_AGENTS: tuple[Agent, ...] = ("ppo", "dqn")
 Progress = Callable[[str, float], None]
 COURSE = "course.json"
 MARKET = "market"  # of a trained policy: what it was trained in
 DQN = "dqn"  # its folder beside PPO's files
+
+
+def chosen_agent(name: str) -> Agent:
+    """An agent by its name.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    for agent in _AGENTS:
+        if agent == name:
+            return agent
+    raise ConfigError(
+        f"--agent {name}: there are two, `ppo`, which sets prices, and `dqn`, which picks presets"
+    )
 
 
 def train_agent(
@@ -113,6 +129,7 @@ def train_from_folder(
     config: RunConfig,
     progress: Progress,
     logs: Path | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Build the market of a flight from tables and a predictor, and train a policy in it.
 
@@ -124,13 +141,14 @@ def train_from_folder(
         ConfigError: The config's dates do not fit the data, or there is no budget.
         ArtifactError: The predictor is missing or altered.
         MarketError: No market can be made of them.
-        RunFolderError: `out` cannot be written, or holds something that is no policy.
+        RunFolderError: `out` cannot be written, holds something that is no policy, or a policy and
+            `overwrite` is not given.
     """
     from promopilot.experiments.world_builder import build_world
     from promopilot.predictors import open_host
     from promopilot.predictors.checkpoint import forget
 
-    _check_out(out)
+    require_own(out, COURSE, "a policy", overwrite)
     progress("market", 0.0)
     host = open_host(predictor, config.predictor.device)
     read = read_tables(data)
@@ -146,12 +164,3 @@ def train_from_folder(
         write_text_atomic(work / COURSE, json.dumps(told, indent=1, allow_nan=False) + "\n")
     forget(kept)
     return told
-
-
-def _check_out(out: Path) -> None:
-    if not out.name:
-        raise RunFolderError(f"{out} cannot be replaced; name a folder for the policy with --out")
-    if out.is_file():
-        raise RunFolderError(f"{out} is a file: name a folder for the policy with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / COURSE).is_file():
-        raise RunFolderError(f"{out} holds files that are no policy; choose another --out")

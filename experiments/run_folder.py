@@ -33,7 +33,7 @@ FORMAT = "promopilot run folder 1"  # marks a folder as ours: only such a folder
 OUTPUTS = (
     *("data", "predictor", "market", "policy", "ope", "plans", "updates", "simulations.json"),
     *("plan.csv", "plan_summary.csv", "columns.md", "plan_value.json", "scores.json"),
-    *("scenarios.json", "scenarios.csv"),
+    *("limit_costs.json", "scenarios.json", "scenarios.csv"),
     *("explanations.json", "backtest.json", "afterwards.json", CHECKPOINT),
     *(f"{COURSE}{agent}" for agent in ("ppo", "dqn")),
     *("metrics.json", "manifest.json", "report.html", "error.log", CONFIG, STAGES),

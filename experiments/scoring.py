@@ -17,6 +17,7 @@ from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.fast_csv import write_csv
+from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.parts import parts_before, parts_by_group, rows_of, split_by
 from promopilot.experiments.tables import Tables, read_tables
 from promopilot.experiments.tensorboard import event_files
@@ -33,6 +34,7 @@ def fit_from_folder(
     seed: int,
     progress: Progress,
     logs: Path | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Fits a predictor on the tables in `data`; writes it, metrics.json and model_card.md to `out`.
 
@@ -47,7 +49,8 @@ def fit_from_folder(
     Raises:
         DataError: The tables break the contract.
         ConfigError: The config's dates do not fit the data.
-        RunFolderError: `out` cannot be written, or holds something that is not a predictor.
+        RunFolderError: `out` cannot be written, holds something that is no predictor, or a
+            predictor and `overwrite` is not given.
     """
     import json
 
@@ -55,7 +58,7 @@ def fit_from_folder(
     from promopilot.predictors.checkpoint import forget
     from promopilot.predictors.model_card import write_model_card
 
-    _check_model_folder(out)
+    require_own(out, "predictor.json", "a predictor", overwrite)
     tables = read_tables(data)
     settings = config.predictor
     if split_by(config.split, tables) == "group" and config.flight.start is None:
@@ -161,16 +164,3 @@ def _every_item(tables: Tables) -> pd.DataFrame:
         .merge(tables.placements[["placement_id"]], how="cross")
         .merge(tables.segments[["segment_id"]], how="cross")
     )
-
-
-def _check_model_folder(out: Path) -> None:
-    if not out.name:
-        raise RunFolderError(f"{out} is no new folder: name one for the model with --out")
-    if out.is_file():
-        raise RunFolderError(f"{out} is a file: name a folder for the model with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / "predictor.json").is_file():
-        raise RunFolderError(f"{out} holds files that are no predictor; choose another --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(f"cannot write to {out}: {(error.strerror or '').lower()}") from error

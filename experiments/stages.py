@@ -100,13 +100,21 @@ class Stages:
         """Find what is wrong with the input before any work is done."""
         from promopilot.predictors.base_model import resolve
 
+        if self.config.limits.file is not None:
+            read_limits(self.config.limits.file)
         resolve(self.config.predictor.base_model)
         if self.config.data.folder is not None:
             require_currency(self.config, self.read)
             require_conversions(self.tables, self.dates)  # reads and checks tables and dates
             require_history(self.tables.performance, self.dates.start)
-        if self.config.limits.file is not None:
-            read_limits(self.config.limits.file)
+            self._check_limits()
+
+    def _check_limits(self) -> None:
+        """Refuse limits that the flight cannot keep, while nothing is learnt yet."""
+        from promopilot.experiments.limits.beforehand import check_beforehand
+
+        if not (self.run / "market").is_dir():
+            check_beforehand(self.tables, self.config, self.dates)
 
     def data(self, work: Path) -> None:
         """Build the tables, where the config asks for it."""
@@ -122,10 +130,10 @@ class Stages:
 
     def predictor(self, work: Path) -> None:
         """Fine-tune the predictor on the fitting days; the choosing days stop it."""
-        from promopilot.experiments.limits.beforehand import check_beforehand
         from promopilot.predictors import fit
 
-        check_beforehand(self.tables, self.config, self.dates)
+        if self.config.data.folder is None:
+            self._check_limits()
         parts = parts_before(self.tables, self.dates, self.config)
         fit(
             parts.fit,
@@ -206,8 +214,10 @@ class Stages:
         write_text_atomic(work / SIMULATIONS, json.dumps(document, allow_nan=False) + "\n")
 
     def plan(self, work: Path) -> None:
-        """Export what the recommended policy spends in the reference flight."""
+        """Export what the recommended policy spends in the reference flight; price its limits."""
         from promopilot.experiments.plan.judgement import write_judgement
+        from promopilot.experiments.scenarios.limit_costs import write_limit_costs
+        from promopilot.experiments.scenarios.planner import Planner
 
         simulations = read_simulations(self.run)
         flights = self.config.simulate.flights_test
@@ -226,9 +236,13 @@ class Stages:
         )
         write_plan(plan, world, work / "plan.csv")
         write_judgement(plan, simulations, self.seeds.bootstrap, work)
+        name = simulations["recommended"]
+        planner = Planner(self.world, make, name, self.seeds.test, flights)
+        write_limit_costs(planner, work, self.progress)
 
     def ope(self, work: Path) -> None:
         """Evaluate the plan offline, from a log of an exploring policy in the market."""
+        from promopilot.experiments.backtest.run import foresaw
         from promopilot.experiments.evidence import write_evidence
         from promopilot.experiments.plan.judgement import read_expected_impressions, read_values
 
@@ -242,6 +256,7 @@ class Stages:
             self.seeds.log,
             self.seeds.bootstrap,
             out,
+            foreseen=foresaw(self.run),
         )
 
     def score(self, work: Path) -> None:

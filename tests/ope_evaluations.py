@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 
 KINDS = {
     "bandit": (
@@ -17,7 +17,7 @@ KINDS = {
 }  # the estimators of the contract
 PRIMARY = {"bandit": "dr", "slate": "snrips", "continuous": "kernel_dr", "sequential": "dr_seq"}
 TUNED = {"ipw_clip", "switch_dr", "dros", "sg_ipw", "sg_dr"}
-VERDICTS = tuple(words.VERDICTS)
+VERDICTS = tuple(evaluation_words.VERDICTS)
 
 
 def estimate(name: str, at: int) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def test_every_key_of_the_commented_config_has_the_comment_of_its_source(tmp_pat
     path = tmp_path / "config.yaml"
     path.write_text(text)
     assert load_config(path) == RunConfig()
-    assert "# money per unit before discount\n  price: 10.0\n" in text
+    assert "  price: 10.0  # money per unit before discount\n" in text
     described = comments_of(type(RunConfig().budget))
     assert set(described) == {"total", "per_day_max", "per_line_item_max", "covers", "overrun"}
     assert all(described.values())
@@ -197,3 +197,26 @@ def test_a_template_that_is_none_is_refused_with_its_path() -> None:
         ConfigError, match=r"`\$\.predictor\.text_template` is .* it holds \{text\["
     ):
         make_config({"predictor": {"text_template": "{text[0]}"}})
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("budget.totl=5", "--set budget.totl=5: unknown key `$.budget.totl`; did you mean"),
+        ("budget.total=-5", "--set budget.total=-5: `$.budget.total` is -5"),
+        ("budget={total: x}", "--set budget={total: x}: Expected `float | null`"),
+        ("budget.total=.inf", "`$.budget.total` in --set is inf"),
+        ("seed=2", "shop.yaml: unknown key `$.flight.dais`"),
+    ],
+)
+def test_a_mistake_is_blamed_on_the_file_or_the_override_that_made_it(
+    tmp_path: Path, override: str, said: str
+) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(
+        "flight: {dais: 3}\n" if override == "seed=2" else "seed: 1\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError) as error:
+        load_config(path, [override])
+    assert said in str(error.value)
+    assert (str(path) in str(error.value)) == (override == "seed=2")

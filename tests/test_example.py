@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 
 from promopilot.experiments.atomic import digests
 from promopilot.experiments.cli.app import app
-from promopilot.experiments.config import load_config, require_data
+from promopilot.experiments.config import RunConfig, load_config, require_data
+from promopilot.experiments.config_comments import REST
+from promopilot.experiments.config_yaml import read_yaml
 from promopilot.experiments.dates import resolve_dates
 from promopilot.experiments.example import DAYS, PROMOTIONS, example_tables, write_example
 from promopilot.experiments.tables import read_tables
@@ -33,6 +35,32 @@ def test_init_writes_tables_and_a_config_that_pass_their_checks(tmp_path: Path) 
     dates = resolve_dates(config, tables.performance)
     assert (dates.start - tables.performance["date"].max().date()).days == 1
     assert not dates.choose(tables.performance).empty
+
+
+def leaves(tree: object, path: str = "") -> list[str]:
+    """Paths of all values; what is empty counts as one."""
+    if isinstance(tree, dict) and tree:
+        return [leaf for key, below in tree.items() for leaf in leaves(below, f"{path}.{key}")]
+    return [path]
+
+
+def test_the_config_holds_every_key_once_and_what_a_first_plan_needs_comes_first(
+    tmp_path: Path,
+) -> None:
+    write_example(tmp_path / "shop")
+    text = (tmp_path / "shop" / "config.yaml").read_text(encoding="utf-8")
+    given = leaves(read_yaml(text, "config.yaml"))  # refuses a key that is given twice
+    every = leaves(RunConfig().model_dump(mode="json"))
+    built = (".data.complete_journey.", ".data.synthetic.")  # of tables that are not the user's
+    assert sorted(given) == sorted(path for path in every if not path.startswith(built))
+    screen = text.splitlines()[:40]
+    for line in (
+        *("folder: data", "start: null", "days: 28", "total: null", "file: limits.yaml"),
+        *("currency: USD", "margin: 0.3", "objective: net_profit", "language: en"),
+    ):
+        assert any(each.strip().startswith(line) for each in screen), line
+    assert [line.strip() for line in screen].count(REST) == 1
+    assert text.index("margin:") < text.index(REST) < text.index("seed:")
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

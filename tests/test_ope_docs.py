@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope.trust.rules import DOUBTS, LACKING
-from promopilot.experiments.report import words
+from promopilot.experiments.report import evaluation_words
 
 TEXT = (Path(__file__).parent.parent / "docs" / "offline-evaluation.md").read_text(encoding="utf-8")
 FILES = re.findall(r"^`([\w-]+\.csv)`:[^\n]*\n```csv\n(.*?)```", TEXT, re.MULTILINE | re.DOTALL)
@@ -40,7 +40,7 @@ def test_the_files_and_commands_are_all_there() -> None:
 def test_every_rule_estimator_and_setting_is_known() -> None:
     quoted = set(re.findall(r"`([^`\n]+)`", TEXT))
     assert {rule.name for rule in (*LACKING, *DOUBTS)} <= quoted
-    assert set(words.ESTIMATORS) <= quoted
+    assert set(evaluation_words.ESTIMATORS) <= quoted
     rules = TEXT.partition("## The verdict's rules")[2]
     named = {
         name
@@ -55,12 +55,12 @@ def test_names_on_the_page_are_those_of_the_table() -> None:
     rows = re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", TEXT, re.MULTILINE)
     for names, plain in rows:
         for name in re.findall(r"`(\w+)`", names):
-            if name in words.ESTIMATORS and "…" not in plain and "," not in names:
-                assert words.ESTIMATORS[name][0] == plain.strip()
+            if name in evaluation_words.ESTIMATORS and "…" not in plain and "," not in names:
+                assert evaluation_words.ESTIMATORS[name][0] == plain.strip()
 
 
 def test_what_the_verdict_test_first_may_mean_is_told_in_full() -> None:
     told = " ".join(TEXT.split())
-    for headline, _ in words.OUTLOOKS.values():
+    for headline, _ in evaluation_words.OUTLOOKS.values():
         assert f"*{headline}*" in told
     assert "promising or harmless" not in told

@@ -259,5 +259,5 @@ def test_a_model_is_not_written_over_the_working_folder(
     monkeypatch.chdir(tmp_path)
     refused = fit(folder, Path())
     assert refused.exit_code == 2
-    assert ". is no new folder: name one for the model with --out" in refused.stderr
+    assert ". is no new folder: name one for the predictor with --out" in refused.stderr
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """The whole pipeline on a small shop: what it leaves behind, and what it must not have read."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ from typer.testing import CliRunner
 
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.cli.app import app
+from promopilot.experiments.metrics import write_metrics
 from promopilot.experiments.plan.columns import COLUMNS
 from promopilot.experiments.policies import POLICIES
-from promopilot.experiments.run_folder import OUTPUTS
+from promopilot.experiments.progress import silent
+from promopilot.experiments.run_folder import OUTPUTS, RunFolder
+from promopilot.experiments.stages import Stages
 from tests.small_shop import START, write_small_shop
 
 runner = CliRunner()
@@ -50,6 +54,7 @@ def test_metrics_hold_the_contracts_keys(metrics: dict) -> None:
         "plan",
         "recommended",
         "verdict",
+        "reasons",
         "evidence",
         "ope",
         "seconds",
@@ -79,6 +84,23 @@ def test_metrics_hold_the_contracts_keys(metrics: dict) -> None:
         *("data", "predictor", "market", "backtest", "train", "simulate", "plan", "ope", "score"),
         "report",
     ]
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_market_that_failed_its_backtest_says_so_in_the_verdict(
+    run: Path, tmp_path: Path, passes: bool
+) -> None:
+    copy, work = tmp_path / "run", tmp_path / "work"
+    shutil.copytree(run, copy)
+    work.mkdir()
+    (copy / "backtest.json").write_text(json.dumps({"passes": passes}))
+    folder = RunFolder.existing(copy)
+    Stages(folder.config, folder, silent).ope(work)
+    found = json.loads((work / "ope" / "ope.json").read_text())
+    assert found["verdict"] != "ship"
+    assert any("failed its backtest" in reason for reason in found["reasons"]) is not passes
+    shutil.copytree(work / "ope", copy / "ope", dirs_exist_ok=True)
+    assert write_metrics(folder)["reasons"] == found["reasons"]
 
 
 def test_the_plan_on_disk_keeps_the_budget_to_the_cent(run: Path) -> None:

@@ -113,6 +113,14 @@ def test_a_model_never_replaces_something_else(base: Path, data: Path, tmp_path:
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.docx"]
 
 
+def test_a_model_is_replaced_only_when_asked(base: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "predictor.json").write_text("{}")
+    with pytest.raises(RunFolderError, match="holds a predictor already; start anew with --over"):
+        fit_from_folder(data, tmp_path, quick(base), 0, silent)
+    fit_from_folder(data, tmp_path, quick(base), 0, silent, overwrite=True)
+    assert (tmp_path / "model_card.md").is_file()
+
+
 def test_rates_need_a_folder_to_stand_in(model: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="is not a folder"):
         predict_to_csv(model, data, tmp_path / "none" / "rates.csv", silent)

@@ -19,7 +19,8 @@ from promopilot.experiments.figures import figures
 from promopilot.experiments.plan.judgement import read_judgement, write_judgement
 from promopilot.experiments.policies import BOUND, POLICIES, available, make_policy, usable
 from promopilot.experiments.progress import silent
-from promopilot.experiments.recommendation import recommend
+from promopilot.experiments.recommendation import held_back, recommend
+from promopilot.experiments.report import words
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import Flights, play, simulate_run, summarise
 
@@ -54,6 +55,26 @@ def judged(
         for name, there in ({"supply_low": gain} | (under_stress or {})).items()
     }
     return recommend(rows, rows, stress)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "at_most"),
+    [
+        ("ship", "test_first"),
+        ("test_first", "test_first"),
+        ("insufficient_support", "insufficient_support"),
+    ],
+)
+def test_a_plan_of_a_market_that_failed_its_backtest_is_at_most_tested(
+    verdict: str, at_most: str
+) -> None:
+    result = {"verdict": verdict, "reasons": ["All is well."], "rows": 7}
+    held = held_back(result)
+    assert held["verdict"] == at_most
+    assert held["reasons"][0] == "All is well."
+    assert "failed its backtest" in held["reasons"][1]
+    assert held["rows"] == 7
+    assert result["verdict"] == verdict
 
 
 # ---- recommended ----
@@ -220,7 +241,9 @@ def test_the_stress_table_holds_every_policy_in_every_market(run: Path) -> None:
     values = {rows["uniform"]["value_mean"] for rows in found["stress"].values()}
     assert len(values) == len(STRESSES)
     text = stress_table(found["stress"])
-    assert len(text.strip().splitlines()) == 1 + 2 * len(STRESSES)
+    for name in STRESSES:  # what it is, before a table of its own
+        assert f"{words.STRESSES[name][0]} ({name}): {words.STRESSES[name][1]}\n" in text
+    assert sum(line.startswith("uniform ") for line in text.splitlines()) == len(STRESSES)
 
 
 def test_policies_that_look_ahead_play_at_most_so_many_flights(
@@ -247,9 +270,10 @@ def test_the_text_table_shows_what_there_is_and_dashes_else() -> None:
     rows = figures(played(ppo=1.0), WORLD, 0, base + (150.0 - base.mean()))
     rows["ppo"]["fallback_share"] = 0.034
     lines = policy_table(rows).splitlines()
-    widths = {len(line) for line in lines}
     assert len(lines) == 4
-    assert len(widths) == 1
+    assert {line.index(words.policy(name)) for line, name in zip(lines[1:], rows, strict=True)} == {
+        lines[0].index("also called")
+    }
     assert "3.4 %" in lines[2]
     assert lines[3].split()[:3] == [BOUND, "\N{EN DASH}", "150.00"]
 

@@ -70,7 +70,12 @@ def test_a_policy_its_market_and_its_course_are_written(
     policy = load_policy(out, world) if agent == "ppo" else load_dqn(out / "dqn", world)
     assert policy.name == agent
     assert list(events.iterdir())
-    code, told, errors = train(shop, out, agent)  # an earlier policy's folder is replaced
+    before = (out / "course.json").stat().st_mtime_ns
+    code, told, errors = train(shop, out, agent)
+    assert code == 2
+    assert f"{out} holds a policy already; start anew with --overwrite" in errors
+    assert (out / "course.json").stat().st_mtime_ns == before
+    code, told, errors = train(shop, out, agent, "--overwrite")
     assert code == 0, errors
     assert "against the daily re-optimiser on the validation flights" in told
 
@@ -133,4 +138,10 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(shop: Path, tmp_path: Pa
     code, _, errors = train(shop, tmp_path / "p", "ppo", "--set", "agents.ppo.aim.cvar=1.5")
     assert code == 2
     assert "$.agents.ppo.aim.cvar" in errors
+    code, _, errors = train(shop, tmp_path / "p", "sac")
+    assert code == 2
+    assert errors == (
+        "promopilot: --agent sac: there are two, `ppo`, which sets prices, and `dqn`, which picks "
+        "presets\n"
+    )
     assert not (tmp_path / "p").exists()

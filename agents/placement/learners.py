@@ -52,7 +52,8 @@ class _ExploresAvailable(OffPolicyAlgorithm):
     def _sample_action(
         self, learning_starts: int, action_noise: object = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        assert self._last_obs is not None
+        if self._last_obs is None:  # until `learn` has reset the flights
+            raise RuntimeError("no flight has begun: call learn first")
         action, _ = self.predict(self._last_obs)
         return action, action
 

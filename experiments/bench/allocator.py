@@ -53,7 +53,8 @@ def measure(problems: int = 10_000, limited: int = 200) -> dict[str, Figure]:
     took = _seconds(lambda: within.split(**given, limits=limits))
     split = within.split(**given, limits=limits)
     value = (given["worth"] * split.impressions - split.spend).sum(axis=1)
-    assert split.gap is not None
+    if split.gap is None:
+        raise RuntimeError("limits were given, but the split has no gap to its bound")
     return {
         f"split_{problems}_x_40": figure(seconds, "s", at_most=0.5),
         "slsqp_ratio": figure(float(np.median(ratios)), "x", at_least=100),

@@ -1,7 +1,7 @@
 """`ope`: what logged decisions say about other policies."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -67,6 +67,12 @@ def ope(
             "chosen from the log.",
         ),
     ] = None,
+    language: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option(
+            "--language", help="Of the page, English or Chinese (default: report.language)."
+        ),
+    ] = None,
     config: options.Config = None,
     sets: options.Sets = None,
     require: options.Require = None,
@@ -82,12 +88,13 @@ def ope(
     from promopilot.experiments.ope.command import evaluate_files, evaluate_policies
     from promopilot.experiments.ope.inputs import Inputs
     from promopilot.experiments.progress import Progress
+    from promopilot.experiments.report.language import speaking
 
     settings = configured(config, sets, seed)
     inputs = Inputs(log, policy[0], qhat, action_features, behavior, tuple(estimator or ()))
     given = settings.ope, settings.seed
     summary: dict[str, Any]
-    with Progress() as progress:
+    with speaking(language or settings.report.language), Progress() as progress:
         if len(policy) == 1:
             summary = evaluate_files(inputs, out, *given, progress)
             text, verdict = evaluation_text(summary), summary["verdict"]

@@ -25,6 +25,9 @@ Config = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last finished stage.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the run in --out first.")]
+Replace = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier run of this wrote to --out.")
+]
 Require = Annotated[
     Literal["ship", "test_first"] | None,
     typer.Option("--require", help="Exit 3 if the verdict is lower; everything is still written."),

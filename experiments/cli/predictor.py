@@ -27,7 +27,7 @@ def fit(
     data: options.Data,
     out: Annotated[
         Path,
-        typer.Option("--out", help="A folder for the model: new, empty or an earlier model's."),
+        typer.Option("--out", help="A new or empty folder for the model."),
     ],
     config: options.Config = None,
     sets: options.Sets = None,
@@ -36,6 +36,7 @@ def fit(
         Path | None,
         typer.Option("--tensorboard", help="Also write each pass's losses there for TensorBoard."),
     ] = None,
+    overwrite: options.Replace = False,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -57,7 +58,7 @@ def fit(
         sets = [*(sets or ()), f"predictor.device={device}"]
     settings = configured(config, sets, seed)
     with Progress() as progress, progress.stage("predictor fit"):
-        metrics = fit_from_folder(data, out, settings, settings.seed, progress, logs)
+        metrics = fit_from_folder(data, out, settings, settings.seed, progress, logs, overwrite)
     test = metrics.get("predictor", {}).get("test", {})
     figures = ", ".join(f"{key} {test[key]:.4g}" for key in ("log_loss", "spearman") if key in test)
     return Outcome(f"Wrote {out}" + (f" ({figures})" if figures else ""), metrics)
@@ -95,6 +96,7 @@ def evaluate(
         Path | None, typer.Option("--out", help="A new folder for evaluation.json and CSV tables.")
     ] = None,
     device: Device = None,
+    overwrite: options.Replace = False,
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=2**32 - 1, help="Of the draws behind the intervals."),
@@ -106,5 +108,6 @@ def evaluate(
     from promopilot.experiments.progress import Progress
 
     with Progress() as progress, progress.stage("predictor evaluate"):
-        table, summary = evaluate_folder(model, data, out, progress, device or "auto", seed)
+        given = (device or "auto", seed, overwrite)
+        table, summary = evaluate_folder(model, data, out, progress, *given)
     return Outcome(f"Wrote {out}\n{table}" if out else table, summary)

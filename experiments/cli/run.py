@@ -115,6 +115,7 @@ def _told(out: Path, summary: dict[str, Any]) -> str:
         name = summary["recommended"]
         verdict = summary.get("verdict")
         lines.append(f"Recommended: {name}, the {words.policy(name)} (verdict: {verdict})")
+        lines += [f"  - {reason}" for reason in summary.get("reasons", ())]
     made = ("plan.csv", "plan_summary.csv", "columns.md", "metrics.json", "report.html")
     lines += [f"  {out / name}" for name in made if (out / name).exists()]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """`train`: from tables and a predictor to a policy."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -29,11 +29,12 @@ def train(
     predictor: Annotated[
         Path, typer.Option("--predictor", help="A folder of `predictor fit`, or of a run.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", help="A folder for the policy: new, empty or an earlier one's.")
-    ],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the policy.")],
     agent: Annotated[
-        Literal["ppo", "dqn"], typer.Option("--agent", help="Prices (ppo) or presets (dqn).")
+        str,
+        typer.Option(
+            "--agent", metavar="ppo|dqn", help="Sets prices (ppo) or picks presets (dqn)."
+        ),
     ] = "ppo",
     config: options.Config = None,
     sets: options.Sets = None,
@@ -41,6 +42,7 @@ def train(
         Path | None,
         typer.Option("--tensorboard", help="Also write figures by step there for TensorBoard."),
     ] = None,
+    overwrite: options.Replace = False,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -49,7 +51,7 @@ def train(
     After Ctrl-C the same command goes on from the last measure, to the same weights.
     """
     from promopilot.experiments.cli.settings import configured
-    from promopilot.experiments.learning import train_from_folder
+    from promopilot.experiments.learning import chosen_agent, train_from_folder
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.scoring import checkpoint_of
 
@@ -59,9 +61,10 @@ def train(
         return "nothing was measured yet, and nothing was left half-written"
 
     under_way.resumable = resumable
+    chosen = chosen_agent(agent)
     settings = configured(config, sets, seed)
     with Progress() as progress, progress.stage("train"):
-        told = train_from_folder(data, predictor, agent, out, settings, progress, logs)
+        told = train_from_folder(data, predictor, chosen, out, settings, progress, logs, overwrite)
     text = (
         f"Wrote {out}: {_gain(told)}{_ENDS[told['stopped']]}\n"
         f"Next: promopilot simulate RUN --trained {out} --policy {agent}"
