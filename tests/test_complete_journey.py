@@ -447,8 +447,13 @@ def test_ctrl_c_inside_a_query(
         con.execute("select count(*) from range(10000000000) a where a.range % 7 = 3").fetchall()
 
     monkeypatch.setattr(complete_journey.sql, "read_products", long_query)
-    with pytest.raises(KeyboardInterrupt):
-        build(tmp_path / "data", SMALL, panel=source)
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "data", SMALL, panel=source)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [p.name for p in tmp_path.iterdir()] == ["source"]
 
 
