@@ -8,13 +8,13 @@ from typing import Any
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import Cell, Chart, layout, legend, money_axis
-from promopilot.experiments.report.compared_figures import dates_of, figure, line
+from promopilot.experiments.report.chart import Cell, Chart
+from promopilot.experiments.report.compared_figures import dates_of, figure
 from promopilot.experiments.report.compared_ranges import range_cell, ranges_sections
 from promopilot.experiments.report.compared_words import measure, nothing_outside, outside_texts
 from promopilot.experiments.report.language import Language, speaking, tr
+from promopilot.experiments.report.money_lines import money_by_day, on_days
 from promopilot.experiments.report.numbers import NONE, Numbers
-from promopilot.experiments.report.pace import dates_axis
 from promopilot.experiments.report.page import render_page
 from promopilot.experiments.report.said import said
 from promopilot.experiments.report.section import Section, day, period
@@ -134,19 +134,15 @@ def _something(cell: dict[str, Any]) -> bool:
 def _days(document: dict[str, Any], numbers: Numbers) -> Section:
     rows = document["by_day"]
     days = [date.fromisoformat(row["date"]) for row in rows]
-    traces = [line(tr("planned"), days, [row["planned_budget"] for row in rows], "before")]
+    traces = [on_days(tr("planned"), days, [row["planned_budget"] for row in rows], "before")]
     if any(row["spend"] is not None for row in rows):
-        traces.append(line(tr("spent"), days, [row["spend"] for row in rows], "accent"))
+        traces.append(on_days(tr("spent"), days, [row["spend"] for row in rows], "accent"))
     names = ("planned_budget", "spend", "due_conversions", "conversions")
     chart = Chart(
         id="compared-days",
         title=tr("Money by day, planned and spent"),
         traces=traces,
-        layout=layout(
-            xaxis=dates_axis(days),
-            yaxis=money_axis(numbers.symbol, rangemode="tozero", nticks=6),
-            **legend(),
-        ),
+        layout=money_by_day(days, numbers.symbol),
         height=320,
         note=Markup(tr("On the days that both the plan and {} have.")).format(document["actuals"]),
         columns=(

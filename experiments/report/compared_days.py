@@ -7,12 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.report.chart import Chart, layout, legend, money_axis
-from promopilot.experiments.report.compared_figures import line
+from promopilot.experiments.report.chart import Chart
 from promopilot.experiments.report.compared_rows import COLORS, cells, heads, rows_of
 from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.money_lines import money_by_day, on_days
 from promopilot.experiments.report.numbers import Numbers
-from promopilot.experiments.report.pace import dates_axis
 from promopilot.experiments.report.section import Section, day
 
 
@@ -25,14 +24,12 @@ def days_section(document: dict[str, Any], numbers: Numbers) -> Section:
         id="compared-days",
         title=tr("Planned money by week") if weekly else tr("Planned money by day"),
         traces=[
-            line(name, days, [row["values"][side] for _, row in rows], COLORS[side % len(COLORS)])
+            on_days(
+                name, days, [row["values"][side] for _, row in rows], COLORS[side % len(COLORS)]
+            )
             for side, name in enumerate(document["sides"])
         ],
-        layout=layout(
-            xaxis=dates_axis(days),
-            yaxis=money_axis(numbers.symbol, rangemode="tozero", nticks=6),
-            **legend(),
-        ),
+        layout=money_by_day(days, numbers.symbol),
         height=320,
         note=Markup(
             tr("What each plan spends in each week that all of them have.")

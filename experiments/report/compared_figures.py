@@ -31,17 +31,3 @@ def figure(
 def dates_of(document: dict[str, Any]) -> tuple[date, date]:
     """First and last day."""
     return date.fromisoformat(document["first"]), date.fromisoformat(document["last"])
-
-
-def line(name: str, days: list[date], values: list[float | None], color: str) -> dict[str, Any]:
-    """Money over days."""
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": name,
-        "x": [each.isoformat() for each in days],
-        "y": values,
-        "line": {"color": color, "width": 2},
-        "marker": {"color": color, "size": 5},
-        "hovertemplate": "%{x}<br>%{y}<extra></extra>",
-    }

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from promopilot.experiments.report.chart import Cell, Chart, label, layout, legend, money_axis
 from promopilot.experiments.report.heatmap import heatmap
 from promopilot.experiments.report.language import later, tr
+from promopilot.experiments.report.money_lines import dates_axis
 from promopilot.experiments.report.numbers import plan_sum
-from promopilot.experiments.report.pace import dates_axis, pace, upto
+from promopilot.experiments.report.pace import pace, upto
 from promopilot.experiments.report.section import Page, Section, short_day, weekday_and_day
 
 COLORS = tuple(f"c{n}" for n in range(1, 9))

@@ -25,7 +25,7 @@ from promopilot.experiments.report.foreseen_marks import (
     in_words,
 )
 from promopilot.experiments.report.language import tr
-from promopilot.experiments.report.pace import dates_axis
+from promopilot.experiments.report.money_lines import dates_axis
 from promopilot.experiments.report.section import Page, weekday_and_day
 
 _LEVEL = 0.1  # of what happened; less is about right

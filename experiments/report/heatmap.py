@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from promopilot.experiments.report.chart import Cell, Chart, axis, label, layout
 from promopilot.experiments.report.language import later, plural, tr
+from promopilot.experiments.report.money_lines import dates_axis
 from promopilot.experiments.report.numbers import marked, plan_sum
-from promopilot.experiments.report.pace import dates_axis
 from promopilot.experiments.report.section import Page, short_day, weekday_and_day
 
 MOST_ROWS = 14

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 from markupsafe import Markup
 
-from promopilot.experiments.report.chart import Chart, axis, layout, legend, money_axis
+from promopilot.experiments.report.chart import Chart, layout, legend, money_axis
 from promopilot.experiments.report.kept import kept, kept_key
 from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.money_lines import dates_axis, up_to_days
 from promopilot.experiments.report.numbers import marked, plan_sum
 from promopilot.experiments.report.section import Page, short_day
 
@@ -19,33 +20,21 @@ def upto(page: Page, day: int, column: str = "planned_budget") -> str:
     return plan_sum(column, date_upto=page.run.world.dates[day].isoformat())
 
 
-def dates_axis(days: list[date]) -> dict[str, object]:
-    """Days in order, a tick a week."""
-    step = 7 if len(days) > 10 else max(1, -(-len(days) // 5))
-    step *= max(1, len(days) // 42)  # months of weeks: fewer ticks
-    return axis(
-        type="date",
-        tickformat=tr("%-d %b"),
-        tick0=days[0].isoformat(),
-        dtick=step * 86_400_000,
-        showgrid=False,
-        hoverformat=tr("%a %-d %b"),
-    )
-
-
 def pace(page: Page) -> Chart:
     """Money planned so far, beside an even pace, the current mix and the budget."""
     run, days = page.run, page.run.world.dates
     sums = run.plan.groupby("date")[["planned_budget", "current_budget"]].sum()
     sums = sums.reindex([d.isoformat() for d in days]).fillna(0.0).cumsum()
     # A point per day's end, and one before the first day.
-    ends = [(days[0] - timedelta(days=1)).isoformat(), *(d.isoformat() for d in days)]
+    ends = [days[0] - timedelta(days=1), *days]
     budget, amount = run.world.budget, page.numbers.amount
     planned = [0.0, *sums["planned_budget"]]
     traces = [
-        _so_far(tr("even pace"), ends, np.linspace(0, budget, len(ends)).tolist(), "muted", "dot"),
-        _so_far(tr("current mix"), ends, [0.0, *sums["current_budget"]], "before", "solid"),
-        _so_far(tr("plan"), ends, planned, "accent", "solid"),
+        up_to_days(
+            tr("even pace"), ends, np.linspace(0, budget, len(ends)).tolist(), "muted", "dot"
+        ),
+        up_to_days(tr("current mix"), ends, [0.0, *sums["current_budget"]], "before"),
+        up_to_days(tr("plan"), ends, planned, "accent"),
     ]
     middle = max(len(days) // 2 - 1, 0)
     text = Markup(
@@ -91,15 +80,3 @@ def pace(page: Page) -> Chart:
             )
         ],
     )
-
-
-def _so_far(name: str, x: list[str], y: list[float], color: str, dash: str) -> dict[str, object]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": x,
-        "y": y,
-        "line": {"color": color, "width": 2.5 if name == "plan" else 2, "dash": dash},
-        "hovertemplate": tr("end of %{{x}}<br>{} %{{y}}<extra></extra>").format(name),
-    }

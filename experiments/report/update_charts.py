@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.report.chart import Chart, layout, legend, money_axis
+from promopilot.experiments.report.chart import Chart
 from promopilot.experiments.report.language import tr
+from promopilot.experiments.report.money_lines import money_by_day, up_to_days
 from promopilot.experiments.report.numbers import Numbers, bare
-from promopilot.experiments.report.pace import dates_axis
 from promopilot.experiments.report.range_chart import Against, range_chart
 from promopilot.experiments.report.section import short_day
 from promopilot.experiments.report.update_sentences import Update
@@ -29,11 +29,13 @@ def pace_chart(update: Update, numbers: Numbers) -> Chart:
     total = update["budget"]["spent"]
     now = [total + money for money in accumulate((row["planned"] for row in ahead), initial=0.0)]
     traces = [
-        _line(tr("as planned before"), days, before, "before", "solid"),
-        _line(tr("spent"), days[: len(over)], spent, "accent", "solid"),
+        up_to_days(tr("as planned before"), days, before, "before"),
+        up_to_days(tr("spent"), days[: len(over)], spent, "accent"),
     ]
     if ahead:
-        traces.append(_line(tr("as planned now"), days[len(over) - 1 :], now, "accent", "dash"))
+        traces.append(
+            up_to_days(tr("as planned now"), days[len(over) - 1 :], now, "accent", "dash")
+        )
     text = Markup(tr("So far {} are spent where {} were planned.")).format(
         numbers.money("update:budget.spent", total),
         numbers.money("update:days.*.planned", before[len(over) - 1]),
@@ -51,11 +53,7 @@ def pace_chart(update: Update, numbers: Numbers) -> Chart:
         id="pace",
         title=tr("Money spent up to each day"),
         traces=traces,
-        layout=layout(
-            xaxis=dates_axis(days),
-            yaxis=money_axis(numbers.symbol, rangemode="tozero", nticks=6),
-            **legend(y=-0.14, yanchor="top"),
-        ),
+        layout=money_by_day(days, numbers.symbol, y=-0.14, yanchor="top"),
         height=340,
         note=text,
         columns=(tr("By the end of"), tr("As planned before"), tr("Spent, then as planned now")),
@@ -105,15 +103,3 @@ def _figures(at: int, row: dict[str, Any], numbers: Numbers) -> tuple[str | Mark
         tr("{} to {}").format(bare(foreseen["low"], 0), bare(foreseen["high"], 0)),
         numbers.decimal(f"{key}.still_to_come", row["still_to_come"], 1),
     )
-
-
-def _line(name: str, days: list[date], money: list[float], color: str, dash: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines+markers" if len(days) == 1 else "lines",
-        "name": name,
-        "x": [at.isoformat() for at in days],
-        "y": money,
-        "line": {"color": color, "width": 2.5, "dash": dash},
-        "hovertemplate": tr("end of %{{x}}<br>{} %{{y}}<extra></extra>").format(name),
-    }

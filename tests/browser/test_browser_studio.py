@@ -61,7 +61,8 @@ def test_limits_that_no_plan_can_keep_are_said_above_the_last_plan(
     per_day = page.get_by_label("At most a day", exact=False).first
     per_day.fill("0.01")
     per_day.press("Enter")
-    page.wait_for_selector('[data-testid="stAlert"]', timeout=60_000)
+    alert = page.wait_for_selector('[data-testid="stAlert"]', timeout=60_000)
+    assert "0.01" in alert.inner_text()
     page.wait_for_function(f"document.querySelectorAll('{METRIC}').length === 4", timeout=60_000)
     per_day.fill("")
     per_day.press("Enter")
