@@ -19,7 +19,7 @@ from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.target import Target
 from promopilot.envs.world import World
 from promopilot.experiments.cli.app import app
-from promopilot.experiments.limits.targets import priced
+from promopilot.experiments.limits.target_price import priced
 from tests.market.build import with_parts
 from tests.update_flights import Flight, fly, small_run
 

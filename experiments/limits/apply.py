@@ -14,7 +14,7 @@ from promopilot.envs.target import Target
 from promopilot.envs.world import World
 from promopilot.experiments.limits.file import Bound, GroupLimit, LimitsFile
 from promopilot.experiments.limits.select import chosen, name_of
-from promopilot.experiments.limits.targets import priced
+from promopilot.experiments.limits.target_price import priced
 from promopilot.experiments.plan.whole_cents import mix_in_cents
 
 _ENDLESS = float("inf")

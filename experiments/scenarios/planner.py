@@ -16,7 +16,8 @@ from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.limits.apply import bounded
 from promopilot.experiments.limits.file import LimitsFile, read_limits
 from promopilot.experiments.limits.of_run import own_limits, unlimited_world
-from promopilot.experiments.limits.targets import aimed, priced
+from promopilot.experiments.limits.target_price import priced
+from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.plan.asked import Asked, market_asked, read_items
 from promopilot.experiments.plan.reference import reference_table
 from promopilot.experiments.policies import make_policy

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promopilot.experiments.limits.targets import Totals
+from promopilot.experiments.limits.target_price import Totals
 from promopilot.experiments.plan.export import Plan
 from promopilot.experiments.update.standing import Standing
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs.arrays import Floats
-from promopilot.experiments.limits.targets import Totals
+from promopilot.experiments.limits.target_price import Totals
 from promopilot.experiments.tables.readings import AS_OF
 from promopilot.experiments.update.days import line_items
 from promopilot.experiments.update.standing import Standing

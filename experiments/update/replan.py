@@ -10,7 +10,8 @@ from promopilot.envs.errors import InfeasibleError
 from promopilot.envs.feasibility import check_limits
 from promopilot.envs.target import Target
 from promopilot.envs.world import World
-from promopilot.experiments.limits.targets import NOTHING, MakePolicy, Totals, aimed
+from promopilot.experiments.limits.target_price import NOTHING, MakePolicy, Totals
+from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.plan.reference import TablePolicy, reference_table
 from promopilot.experiments.update.reached import reached
 from promopilot.experiments.update.rest import planned
