@@ -30,7 +30,7 @@ from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.file import read_limits
 from promopilot.experiments.market_laws import overridden
 from promopilot.experiments.prices import prices
-from promopilot.experiments.recent_weeks import WEEK, current_mix, recent_roas
+from promopilot.experiments.recent_weeks import WEEK, recent_weeks
 from promopilot.experiments.supply import given_supply, segment_sizes
 from promopilot.experiments.tables import Tables
 
@@ -80,7 +80,7 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     paid = prices(tables, bought, found, before, ctr, assumptions)
     weekdays = np.array([(dates.start.weekday() + d) % WEEK for d in range(days)])
     recorded = pd.DatetimeIndex([before["date"].min(), before["date"].max()])
-    mix, mix_source = current_mix(ours, recorded, weekdays.tolist(), paid.usual, projection)
+    recent = recent_weeks(ours, recorded, paid.usual, projection)
     columns = pd.MultiIndex.from_frame(items[ITEM])
     index = pd.Index(tables.promotions["promotion_id"]).get_indexer(promotions["promotion_id"])
     money, caused_sd = with_lift(
@@ -91,14 +91,14 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
     )
     catalog = _catalog(tables, promotions, items, money)
     value = pd.Series(money.conversion_value, index=promotions["promotion_id"])
-    roas = recent_roas(ours, recorded, paid.usual, projection, value)
     live = live_days(promotions, dates, days)[:, catalog.promotion]
-    current = mix.reindex(columns=columns).fillna(0.0).to_numpy() * live
+    mix = recent.mix(weekdays.tolist()).reindex(columns=columns).fillna(0.0)
+    current = mix.to_numpy() * live
     laws = replace(found.dynamics(catalog.pools, index, dates.start), incrementality_sd=caused_sd)
     ordered = current / paid.first * stages[0].week[weekdays] * stages[1].week[weekdays]
     discounts = float((ordered * catalog.unit_subsidy[catalog.promotion]).sum())
     dynamics, law_sources = overridden(laws, config.market, found.sources)
-    recent, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
+    tired, usual = carried_fatigue(before, dates.start, catalog, sizes, projection, dynamics)
     world = World(
         catalog=catalog,
         rates=Rates(
@@ -106,7 +106,7 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         ),
         dynamics=dynamics,
         initial=InitialState(
-            fatigue=recent,
+            fatigue=tired,
             log_price=found.log_price_before(dates.start),
             pending=carried_pending(before, dates.start, columns, dynamics.delay, projection),
         ),
@@ -120,7 +120,9 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         max_spend=np.full(len(items), config.budget.per_line_item_max or np.inf),
         current_spend=current,
         usual_fatigue_factor=usual,
-        recent_roas=np.asarray(roas.reindex(columns).fillna(0.0), dtype=np.float64),
+        recent_roas=np.asarray(
+            recent.roas(value, projection).reindex(columns).fillna(0.0), dtype=np.float64
+        ),
         per_day_max=config.budget.per_day_max or float("inf"),
         objective=config.objective,
         currency=config.currency,
@@ -134,6 +136,18 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         **paid.sources,
         **law_sources,
         **bought.sources,
+        **_carried_in(tables, before),
+        "people per segment": size_source,
+        "current mix": recent.source,
+    }
+    file, basis = config.limits.file, items["basis"].tolist()
+    under = world if file is None else limited(world, read_limits(file), basis)
+    return BuiltWorld(under, world, items, rates_frame, sources)
+
+
+def _carried_in(tables: Tables, before: pd.DataFrame) -> Sources:
+    """Where what acts on the flight from outside it comes from."""
+    return {
         "events": "data: events; their factors multiply supply"
         if len(tables.events)
         else "data: no event is known",
@@ -143,12 +157,7 @@ def build_world(tables: Tables, host: PredictorHost, config: RunConfig, dates: D
         else "data: none, as no reading is dated (as_of)",
         "fatigue carried in": "data: exposures before the flight; rates are taken to be those of "
         "audiences as tired as they then were",
-        "people per segment": size_source,
-        "current mix": mix_source,
     }
-    file, basis = config.limits.file, items["basis"].tolist()
-    under = world if file is None else limited(world, read_limits(file), basis)
-    return BuiltWorld(under, world, items, rates_frame, sources)
 
 
 def _catalog(

@@ -13,7 +13,7 @@ from promopilot.envs.market import Market
 from promopilot.experiments.config import make_config
 from promopilot.experiments.dates import require_conversions, resolve_dates
 from promopilot.experiments.errors import ConfigError, DataError
-from promopilot.experiments.recent_weeks import current_mix
+from promopilot.experiments.recent_weeks import recent_weeks
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import build_world
 from promopilot.predictors.predictor import Prediction
@@ -122,15 +122,10 @@ def test_recent_returns_without_spend_rest_on_the_assumed_cost() -> None:
 def test_a_short_history_is_averaged_over_the_days_it_has() -> None:
     full = tables().performance
     short = full[full["date"] >= "2025-02-19"]  # twelve days: weekdays once or twice
-    mix, source = current_mix(
-        short,
-        pd.DatetimeIndex([short["date"].min(), short["date"].max()]),
-        range(7),
-        pd.Series({"home": 1.0}),
-        1.0,
-    )
-    np.testing.assert_allclose(mix.to_numpy(), 20.0)
-    assert "12 days" in source
+    recorded = pd.DatetimeIndex([short["date"].min(), short["date"].max()])
+    recent = recent_weeks(short, recorded, pd.Series({"home": 1.0}), 1.0)
+    np.testing.assert_allclose(recent.mix(range(7)).to_numpy(), 20.0)
+    assert "12 days" in recent.source
 
 
 def test_without_spend_the_mix_is_exposures_times_the_assumed_cost() -> None:
