@@ -11,10 +11,11 @@ from promopilot.envs.calibration import Calibration
 from promopilot.envs.memory import require_world
 from promopilot.experiments.config import AssumptionsConfig
 from promopilot.experiments.economics import Floats, Sources
+from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import line_items
 from promopilot.experiments.flight_rates import ITEM
 from promopilot.experiments.own_supply import (
-    own_placements,
+    own_pools,
     own_source,
     own_supply,
     pool_sums,
@@ -69,11 +70,16 @@ def buyable(
     ours = history[history["promotion_id"].isin(promotions["promotion_id"])]
     level, source = pool_supply(tables, history, ours, given, found, assumptions)
     recent = recent_rows(before, history["date"].min())
-    level = level.where((level > 0) | ~_shown_alone(tables, promotions, recent, level), 1.0)
-    require_world(days, len(promotions) * int((level > 0).sum()))
-    items = line_items(promotions, level, before)
+    pools = level.index[(level > 0) | own_pools(tables, recent, level.index)]
+    require_world(days, len(promotions) * len(pools))
+    items = line_items(promotions, pools, before)
     own = own_supply(tables, items, recent, assumptions.supply_headroom)
     items, own = items[own != 0].reset_index(drop=True), own[own != 0]
+    if items.empty:
+        raise ConfigError(
+            "there is nothing to buy: no `daily_supply` and no impressions in the days before the "
+            "flight say that its promotions can be shown anywhere"
+        )
     own = own * assumptions.panel_projection
     level = pool_sums(level, items, own, stated_supply(tables))
     shared = _of_pool(pd.Series(found.reach_share.ravel(), index=level.index), items)
@@ -83,16 +89,6 @@ def buyable(
     if told is not None:
         sources["own supply"] = told
     return Buyable(items, level, share, recent, sources)
-
-
-def _shown_alone(
-    tables: Tables, promotions: pd.DataFrame, recent: pd.DataFrame, level: pd.Series[float]
-) -> pd.Series[bool]:
-    """Pools in which a promotion of the flight had impressions of its own, if long ago."""
-    placements = tables.placements.loc[own_placements(tables), "placement_id"]
-    rows = recent[recent["promotion_id"].isin(promotions["promotion_id"])]
-    pools = pd.MultiIndex.from_frame(rows[rows["placement_id"].isin(placements)][ITEM[1:]])
-    return pd.Series(level.index.isin(pools), index=level.index)
 
 
 def _of_pool(values: pd.Series[float], items: pd.DataFrame) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -48,17 +50,11 @@ def live_days(promotions: pd.DataFrame, dates: Dates, days: int) -> np.ndarray:
 
 
 def line_items(
-    promotions: pd.DataFrame, daily: pd.Series[float], before: pd.DataFrame
+    promotions: pd.DataFrame, pools: pd.Index[Any], before: pd.DataFrame
 ) -> pd.DataFrame:
-    """Every promotion in every pool that has supply; `basis` says whether its response was seen."""
-    pools = daily[daily > 0].index.to_frame(index=False)
-    if pools.empty:
-        raise ConfigError(
-            "there is nothing to buy: no placement has a `daily_supply`, and the flight's "
-            "promotions had no impressions in the days before it"
-        )
+    """Every promotion in every pool; `basis` says whether its response there was seen."""
     keep = ["promotion_id", *(c for c in ("name", "campaign_id") if c in promotions)]
-    items = promotions[keep].merge(pools, how="cross")
+    items = promotions[keep].merge(pools.to_frame(index=False), how="cross")
     outcomes = [c for c in ("clicks", "conversions") if c in before]
     learnt = (before["impressions"] > 0) & before[outcomes].notna().any(axis=1)
     seen = before[learnt][ITEM].drop_duplicates().assign(basis="data")

@@ -7,11 +7,14 @@ could have been (`performance.eligible_impressions`).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from promopilot.experiments.flight_rates import ITEM
+from promopilot.experiments.supply import stated_supply
 from promopilot.experiments.tables import Tables
 
 Floats = NDArray[np.float64]
@@ -25,6 +28,16 @@ def own_placements(tables: Tables) -> Bools:
     if "own_supply" not in tables.placements:
         return np.zeros(len(tables.placements), dtype=bool)
     return np.asarray(tables.placements["own_supply"].eq(1.0), dtype=bool)
+
+
+def own_pools(tables: Tables, recent: pd.DataFrame, pools: pd.Index[Any]) -> Bools:
+    """Of these pools, those of such placements in which any promotion ran, be it an ended one.
+
+    Not where the table says that the placement has nothing to sell.
+    """
+    sells = own_placements(tables) & stated_supply(tables).ne(0.0).to_numpy()
+    rows = recent[recent["placement_id"].isin(tables.placements.loc[sells, "placement_id"])]
+    return np.asarray(pools.isin(pd.MultiIndex.from_frame(rows[_POOL])), dtype=bool)
 
 
 def own_supply(

@@ -14,6 +14,7 @@ from promopilot.envs.market import Market
 from promopilot.experiments.backtest.run import judged
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import make_config
+from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import BuiltWorld
 from tests.test_backtest import Averages
@@ -118,16 +119,47 @@ def test_where_supply_is_shared_all_can_have_it_all() -> None:
     assert "own supply" not in build(shared).sources
 
 
-def test_a_campaign_that_ran_elsewhere_is_not_offered_here() -> None:
+def with_video(name: str, **columns: object) -> Tables:
+    """The account with one campaign on a second placement; more columns for its placements."""
     given = account()
-    both = pd.DataFrame({"placement_id": ["search", "video"], "text": "", "own_supply": [1.0, 1.0]})
+    both = pd.DataFrame({"placement_id": ["search", "video"], "text": "", "own_supply": 1.0})
     rows = given.performance.copy()
-    rows.loc[rows["promotion_id"] == "rival", "placement_id"] = "video"
-    items = build(replace(given, placements=both, performance=rows)).items
+    rows.loc[rows["promotion_id"] == name, "placement_id"] = "video"
+    return replace(given, placements=both.assign(**columns), performance=rows)
+
+
+def with_ends(given: Tables, ended: list[str]) -> Tables:
+    """These campaigns end with the recorded days."""
+    ends = given.promotions["promotion_id"].map(dict.fromkeys(ended, DAYS[-1]))
+    return replace(given, promotions=given.promotions.assign(end_date=pd.to_datetime(ends)))
+
+
+def test_a_campaign_that_ran_elsewhere_is_not_offered_here() -> None:
+    items = build(with_video("rival")).items
     where = items.groupby("promotion_id")["placement_id"].agg(set).to_dict()
     assert where["rival"] == {"video"}
     assert where["brand"] == {"search"}
     assert where["new"] == {"search", "video"}
+
+
+def test_a_new_campaign_can_have_what_ended_ones_had() -> None:
+    built = build(with_ends(with_video("generic"), ["generic"]))
+    items, world = built.items, built.world
+    reach = world.reach_share * world.supply.mean(axis=0)[world.catalog.pool]
+    new_on_video = (items["promotion_id"] == "new") & (items["placement_id"] == "video")
+    assert reach[new_on_video] == pytest.approx(8000 / 0.3, rel=0.15)
+
+
+def test_a_placement_that_is_said_to_have_nothing_is_not_offered() -> None:
+    items = build(with_video("rival", daily_supply=[np.nan, 0.0])).items
+    assert set(items["placement_id"]) == {"search"}
+    assert "rival" not in set(items["promotion_id"])
+
+
+def test_where_no_campaign_can_be_shown_anywhere_the_flight_is_refused() -> None:
+    given = with_video("rival", daily_supply=[np.nan, 0.0])
+    with pytest.raises(ConfigError, match="there is nothing to buy"):
+        build(with_ends(given, ["brand", "generic", "late", "new"]))
 
 
 def test_a_day_s_total_that_the_table_states_is_kept_to() -> None:
