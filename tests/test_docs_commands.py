@@ -1,5 +1,6 @@
 """docs/commands and docs/tables.md are what the program says; its examples can be typed."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_every_command_has_a_page_and_no_page_is_left_of_another() -> None:
     written = {path.name for path in (DOCS / "commands").iterdir()}
     assert written == {page.file for page in PAGES} | {"README.md"}
     assert len(PAGES) > 20
+
+
+def test_every_link_leads_to_a_file_and_a_heading_that_are_there() -> None:
+    root = DOCS.parent
+    for page in (root / "README.md", root / "CONTRIBUTING.md", *DOCS.rglob("*.md")):
+        for link in re.findall(r"\]\(([^)\s:]+)\)", page.read_text(encoding="utf-8")):
+            name, _, heading = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.is_file(), f"{page.name}: {link}"
+            if heading:
+                titles = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in titles}
+                assert heading in anchors, f"{page.name}: {link}"
 
 
 def test_all_pages_are_written_by_one_command(

@@ -3,6 +3,7 @@
 Those of docs/tutorial.md, import.md and offline-evaluation.md have tests of their own.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -25,10 +26,13 @@ LONG = ("promopilot demo", "promopilot bench", "promopilot data build complete-j
 OTHERS = ("promopilot data build open-bandit",)
 
 
-def commands(page: str) -> list[str]:
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(name: str) -> list[str]:
     """Commands of a page, each a line of a block."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if BEGINS.match(line)]
 
 
@@ -62,8 +66,16 @@ def test_the_report_is_written_again(folder: Path) -> None:
     (demo / "report.html").unlink()
     assert "runs/demo/report.html" in typed(line)
     assert (demo / "report.html").read_bytes() == before
-    assert "next 1.00" in typed(budgets)
+    told = typed(budgets)
+    shown = re.search(r"^\| (budget \|.*next 1.00) \|", page("docs/report.md"), re.MULTILINE)
+    assert shown is not None
+    assert {name for name in shown[1].split(" | ") if name not in told} == set()
     assert (demo / "scenarios.json").is_file()
+
+
+def test_readme_shows_the_stages_that_there_are(folder: Path) -> None:
+    stages = json.loads((folder / "runs" / "my-shop" / "stages.json").read_text())["stages"]
+    assert re.findall(r"^promopilot: (\w+) done in", page("README.md"), re.MULTILINE) == [*stages]
 
 
 def test_pages_without_commands_have_none() -> None:
