@@ -1,6 +1,6 @@
 """README and the pages whose commands need a run: each command runs, one after another.
 
-Those of docs/tutorial.md, import.md and offline-evaluation.md have tests of their own.
+Those of docs/tutorial.md, import.md and of offline-evaluation.md's files have tests of their own.
 """
 
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from promopilot.experiments.cli.reference import command_pages
 from tests.small_shop import write_small_bert
-from tests.test_ope_docs import FILES
+from tests.test_ope_docs import COMMANDS, FILES, ON_FILES
 from tests.typed_commands import look_through, small_sets, typed
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +71,17 @@ def test_the_report_is_written_again(folder: Path) -> None:
     assert shown is not None
     assert {name for name in shown[1].split(" | ") if name not in told} == set()
     assert (demo / "scenarios.json").is_file()
+
+
+def test_a_plan_and_a_way_of_planning_are_evaluated_on_logs_of_their_market(folder: Path) -> None:
+    typed("promopilot run my-shop/config.yaml --set flight.days=6 --out runs/six-days")
+    lines = [line for line in COMMANDS if line not in ON_FILES]
+    assert len(lines) == 4
+    for line in lines:
+        few = ["--flights", "16"] if "simulate" in line else ["--set", "ope.replicates=100"]
+        assert ("verdict" in typed(line, *few)) is line.startswith("promopilot ope")
+    for name in ("plan", "replanner"):
+        assert (folder / "runs" / f"{name}-evaluation" / "report.html").is_file()
 
 
 def test_readme_shows_the_stages_that_there_are(folder: Path) -> None:
