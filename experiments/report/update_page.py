@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from promopilot.experiments.report.control_charts import control_charts
 from promopilot.experiments.report.language import Language, speaking, tr
 from promopilot.experiments.report.numbers import NONE, Numbers
 from promopilot.experiments.report.page import render_page
@@ -37,8 +38,11 @@ def _sections(update: Update, numbers: Numbers) -> list[Section]:
     money = {"charts": [pace_chart(update, numbers)]}
     sections = [
         Section("summary", tr("Summary"), "update_summary.html", summary(update, numbers)),
-        Section("money", tr("Money"), "update_chart.html", money),
-        Section("brought", tr("What it brought"), "update_chart.html", {"charts": charts}),
+        Section("money", tr("Money"), "charts.html", money),
+        Section("brought", tr("What it brought"), "charts.html", {"charts": charts}),
+        Section(
+            "watched", tr("What is watched"), "update_watched.html", control_charts(update, numbers)
+        ),
     ]
     if "planned" in update:
         changes = _changes(update, numbers)
