@@ -31,6 +31,7 @@ from promopilot.experiments.comparing.side import read_sides
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.plan.judgement import JUDGEMENT
 from promopilot.experiments.seeds import Seeds
+from promopilot.experiments.update.days import line_items
 from tests.chinese import english_left
 from tests.test_scenarios import SIZE, write_scenario_run
 
@@ -39,16 +40,8 @@ WORLD = synthetic_world(SIZE)
 
 
 def items_of(world: World) -> pd.DataFrame:
-    c = world.catalog
-    return pd.DataFrame(
-        {
-            "promotion_id": [c.promotion_ids[i] for i in c.promotion],
-            "placement_id": [c.placement_ids[i] for i in c.placement],
-            "segment_id": [c.segment_ids[i] for i in c.segment],
-            "name": ["Tea" if i == 0 else "" for i in c.promotion],
-            "basis": "data",
-        }
-    )
+    names = np.where(world.catalog.promotion == 0, "Tea", "")
+    return line_items(world).to_frame(index=False).assign(name=names, basis="data")
 
 
 def write_compared(path: Path, world: World) -> np.ndarray:
@@ -85,7 +78,7 @@ def test_totals_promotions_and_days_are_sums_of_the_plans(plans: Path) -> None:
         assert row["values"] == pytest.approx(sums, abs=0.51)
         assert row["differences"] == pytest.approx([sums[1] - sums[0]], abs=1.01)
     total = {row["measure"]: row["values"] for row in document["rows"] if row["level"] == "total"}
-    profit, spend = (np.array(total[f"{n}"]) for n in ("expected_profit", "planned_budget"))
+    profit, spend = (np.array(total[n]) for n in ("expected_profit", "planned_budget"))
     assert total["expected_poas"] == pytest.approx(profit / spend, abs=1e-4)
     assert total["expected_net_profit"] == pytest.approx(profit - spend, abs=0.011)
 
@@ -228,28 +221,21 @@ def test_the_command_writes_page_and_table(plans: Path, tmp_path: Path) -> None:
 def happened(plan: Path, days: int, factor: float = 1.0) -> pd.DataFrame:
     """One simulated flight of a run's plan, as performance has it."""
     side = read_sides([plan])[0]
-    market, c, rows = Market(WORLD), WORLD.catalog, []
+    market, items, rows = Market(WORLD), line_items(WORLD).to_frame(index=False), []
     table = spend_table(side.rows, WORLD)
     market.reset(99, np.zeros(1, dtype=np.int64))
     for day in WORLD.dates[:days]:
         outcome = market.step(table[market.day][None])
-        for item in range(c.num_line_items):
-            shown, clicks, orders = (
-                getattr(outcome, name)[0, item] for name in ("impressions", "clicks", "conversions")
+        rows.append(
+            items.assign(
+                date=day.isoformat(),
+                impressions=outcome.impressions[0].astype(int),
+                clicks=outcome.clicks[0].astype(int),
+                conversions=(outcome.conversions[0] * factor).astype(int),
+                spend=outcome.spend[0].round(2),
             )
-            rows.append(
-                {
-                    "date": day.isoformat(),
-                    "promotion_id": c.promotion_ids[c.promotion[item]],
-                    "placement_id": c.placement_ids[c.placement[item]],
-                    "segment_id": c.segment_ids[c.segment[item]],
-                    "impressions": int(shown),
-                    "clicks": int(clicks),
-                    "conversions": int(orders * factor),
-                    "spend": round(float(outcome.spend[0, item]), 2),
-                }
-            )
-    return pd.DataFrame(rows)
+        )
+    return pd.concat(rows, ignore_index=True)
 
 
 def test_a_plan_beside_what_happened(plans: Path, tmp_path: Path) -> None:
@@ -413,6 +399,17 @@ def test_a_plan_file_has_the_range_of_its_summary(plans: Path, tmp_path: Path) -
     happened(plans / "one", SIZE.days - 1).to_csv(tmp_path / "seen.csv", index=False)
     part = held_against([plans / "large.csv"], tmp_path / "seen.csv")
     assert "low" not in part["rows"][-1]["profit"]  # it is of the whole flight
+
+
+@pytest.mark.parametrize("summary", ["", "promotion_id,profit_p10\n", "a,b\n1,2,3\n"])
+def test_a_summary_that_is_another_file_gives_no_range(
+    plans: Path, tmp_path: Path, summary: str
+) -> None:
+    plan = Path(shutil.copy(plans / "large.csv", tmp_path))
+    (tmp_path / "large_summary.csv").write_text(summary, encoding="utf-8")
+    happened(plans / "one", SIZE.days).to_csv(tmp_path / "seen.csv", index=False)
+    document = held_against([plan], tmp_path / "seen.csv")
+    assert "low" not in document["rows"][-1]["profit"]
 
 
 @pytest.mark.parametrize(

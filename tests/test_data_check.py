@@ -666,5 +666,6 @@ def test_figures_are_never_in_powers_of_ten(number: float, shown: str) -> None:
 
 
 def test_where_a_warning_stands() -> None:
-    place = TableWarning("k", "f.csv", "c", 7, 3, date(2026, 1, 1), None, "odd", "Bad", "Mend")
-    assert str(place) == "f.csv, row 7 and 2 more, 2026-01-01 to None: odd\n    Bad. Mend."
+    days = date(2026, 1, 1), date(2026, 1, 3)
+    place = TableWarning("k", "f.csv", "c", 7, 3, *days, "odd", "Bad", "Mend")
+    assert str(place) == "f.csv, row 7 and 2 more, 2026-01-01 to 2026-01-03: odd\n    Bad. Mend."

@@ -216,6 +216,12 @@ def test_two_currencies_are_refused(tmp_path: Path) -> None:
         imported(tmp_path, text)
 
 
+def test_a_row_without_a_currency_is_in_that_of_the_others(tmp_path: Path) -> None:
+    text = "Day,Campaign,Currency code,Impr.,Cost\n2026-03-01,A,EUR,1,2\n2026-03-01,B,--,1,2\n"
+    _, summary = imported(tmp_path, text)
+    assert summary["currency"] == "EUR"
+
+
 def test_metas_empty_cells_are_zero_and_others_are_unknown(tmp_path: Path) -> None:
     text = "Day,Campaign name,Impressions,Link clicks,Purchases\n2026-03-01,A,100,5,\n"
     text += "2026-03-02,A,100,5,2\n"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -21,7 +20,7 @@ from promopilot.experiments.plan.columns import COLUMNS
 from promopilot.experiments.report.said import untold
 from promopilot.experiments.update.actuals_file import COLUMNS as READ
 from promopilot.experiments.update.ledger import Ledger, added, latest_readings
-from tests.update_flights import Flight, fly, small_run
+from tests.update_flights import Flight, fly, small_run, told, updated
 
 WORLD = synthetic_world(SyntheticSize(promotions=3, placements=2, segments=1, days=5))
 KEPT = {"actuals.csv", "columns.md", "plan.csv", "plan_summary.csv", "update.html", "update.json"}
@@ -43,23 +42,8 @@ def run(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "run"))
 
 
-def call(run: Path, rows: pd.DataFrame | bytes, *more: str, name: str = "export.csv") -> Result:
-    file = run.parent / name
-    if isinstance(rows, bytes):
-        file.write_bytes(rows)
-    else:
-        rows.to_csv(file, index=False)
-    return runner.invoke(app, ["update", str(run), "--actuals", str(file), *more])
-
-
-def told(result: Result) -> dict[str, Any]:
-    assert result.exit_code == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
-
-
 def test_it_writes_what_it_says_and_says_what_it_writes(run: Path, flight: Flight) -> None:
-    update = told(call(run, flight.export(1), "--json"))
+    update = told(run, flight.export(1))
     folder = run / "updates" / "2024-01-03"
     assert {p.name for p in folder.iterdir()} == KEPT
     assert json.loads((folder / "update.json").read_text()) == update
@@ -81,7 +65,7 @@ def test_it_writes_what_it_says_and_says_what_it_writes(run: Path, flight: Fligh
 
 
 def test_the_text_for_a_person(run: Path, flight: Flight) -> None:
-    result = call(run, flight.export(1))
+    result = updated(run, flight.export(1))
     spent = sum(o.spend.sum() for o in flight.outcomes[:2])
     last = result.stdout.strip().splitlines()
     assert f"2 of 5 days are over: {spent:,.2f} USD spent" in last[-2]
@@ -89,9 +73,9 @@ def test_the_text_for_a_person(run: Path, flight: Flight) -> None:
 
 
 def test_the_same_rows_again_change_nothing(run: Path, flight: Flight) -> None:
-    first = told(call(run, flight.export(1), "--json"))
+    first = told(run, flight.export(1))
     files = {p.name: p.read_bytes() for p in (run / "updates/2024-01-03").iterdir()}
-    again = told(call(run, flight.export(1), "--json"))
+    again = told(run, flight.export(1))
     assert again["taken"]["unchanged"] == first["taken"]["added"]
     assert again["taken"]["added"] == 0
     for name in KEPT - {"update.json", "update.html"}:  # which say what the file held
@@ -99,18 +83,18 @@ def test_the_same_rows_again_change_nothing(run: Path, flight: Flight) -> None:
 
 
 def test_only_new_days_go_on_where_the_last_update_stopped(run: Path, flight: Flight) -> None:
-    told(call(run, flight.export(1), "--json"))
+    told(run, flight.export(1))
     rows = flight.export(2)
-    update = told(call(run, rows[rows["date"] == "2024-01-03"], "--json"))
+    update = told(run, rows[rows["date"] == "2024-01-03"])
     assert (update["days_taken"], update["date"]) == (3, "2024-01-04")
     spent = sum(o.spend.sum() for o in flight.outcomes[:3])
     assert update["budget"]["spent"] == pytest.approx(spent, abs=0.005)
 
 
 def test_a_later_reading_raises_earlier_days(run: Path, flight: Flight) -> None:
-    early = told(call(run, flight.export(1), "--json"))
+    early = told(run, flight.export(1))
     rows = flight.export(2)
-    late = told(call(run, rows[rows["date"] < "2024-01-03"], "--json"))
+    late = told(run, rows[rows["date"] < "2024-01-03"])
     assert late["taken"]["read_again"] == early["taken"]["added"]
     assert late["date"] == early["date"]
     count = [sum(p["conversions"] for p in u["promotions"]) for u in (early, late)]
@@ -118,16 +102,15 @@ def test_a_later_reading_raises_earlier_days(run: Path, flight: Flight) -> None:
 
 
 def test_a_corrected_file_takes_the_place_of_the_first(run: Path, flight: Flight) -> None:
-    told(call(run, flight.export(1), "--json"))
-    update = told(call(run, flight.export(1).assign(spend=2.0), "--json"))
+    told(run, flight.export(1))
+    update = told(run, flight.export(1).assign(spend=2.0))
     assert update["taken"]["corrected"] == len(flight.export(1))
     assert update["budget"]["spent"] == 2.0 * len(flight.export(1))
 
 
 def test_a_budget_that_is_gone_leaves_nothing_to_plan(run: Path, flight: Flight) -> None:
     rows = flight.export(1)
-    result = call(run, rows.assign(spend=WORLD.budget / len(rows) * 1.25), "--json")
-    update = told(result)
+    update = told(run, rows.assign(spend=WORLD.budget / len(rows) * 1.25))
     assert update["budget"]["left"] == update["planned"]["rest"] == 0
     assert update["budget"]["overspent"] == pytest.approx(0.25 * WORLD.budget, abs=0.01)
     assert "more than the budget are gone" in (run / "updates/2024-01-03/update.html").read_text(
@@ -136,7 +119,7 @@ def test_a_budget_that_is_gone_leaves_nothing_to_plan(run: Path, flight: Flight)
 
 
 def test_a_flight_that_is_over_has_an_account_and_no_plan(run: Path, flight: Flight) -> None:
-    result = call(run, flight.export(4))
+    result = updated(run, flight.export(4))
     assert result.exit_code == 0, result.stderr
     assert "the flight is over, nothing is left to plan" in result.stdout
     files = {p.name for p in (run / "updates" / "2024-01-06").iterdir()}
@@ -145,7 +128,7 @@ def test_a_flight_that_is_over_has_an_account_and_no_plan(run: Path, flight: Fli
 
 def test_without_spend_it_is_estimated_and_says_so(run: Path, flight: Flight) -> None:
     rows = flight.export(1)
-    update = told(call(run, rows.drop(columns="spend"), "--json"))
+    update = told(run, rows.drop(columns="spend"))
     assert update["taken"]["spend"] == "estimated"
     assert any("no spend is recorded" in note for note in update["taken"]["notes"])
     assert update["budget"]["spent"] == pytest.approx(rows["spend"].sum(), rel=0.5)
@@ -156,7 +139,7 @@ def test_rows_that_are_not_of_this_flight_are_left_out_and_named(run: Path, flig
     other = rows.head(1).assign(promotion_id="promotion-of-another-plan", spend=70.0)
     before = rows.head(2).assign(date="2023-12-30")
     running = rows.head(3).assign(date="2024-01-03", as_of="2024-01-03")
-    update = told(call(run, pd.concat([rows, other, before, running]), "--json"))
+    update = told(run, pd.concat([rows, other, before, running]))
     notes = " ".join(update["taken"]["notes"])
     assert "rows outside 2024-01-01 to 2024-01-05 are left out: 2" in notes
     assert "rows read on their own day (as_of), which was not over, are left out: 3" in notes
@@ -169,7 +152,7 @@ def test_spend_of_a_promotion_where_the_plan_may_not_fund_it_is_off_the_budget(
 ) -> None:
     rows = flight.export(1)
     elsewhere = rows.head(1).assign(segment_id="segment-of-another-plan", spend=40.0)
-    update = told(call(run, pd.concat([rows, elsewhere]), "--json"))
+    update = told(run, pd.concat([rows, elsewhere]))
     assert update["budget"]["spent"] == pytest.approx(rows["spend"].sum() + 40, abs=0.005)
     assert any("40.00 USD were spent on line items" in n for n in update["taken"]["notes"])
 
@@ -177,10 +160,10 @@ def test_spend_of_a_promotion_where_the_plan_may_not_fund_it_is_off_the_budget(
 def test_days_that_were_read_late_are_told_and_where_the_plan_begins(
     run: Path, flight: Flight
 ) -> None:
-    early = told(call(run, flight.export(1), "--json", "--out", str(run.parent / "early")))
+    early = told(run, flight.export(1), "--out", str(run.parent / "early"))
     assert not any(note.startswith("read on") for note in early["taken"]["notes"])
     rows = flight.export(3)
-    late = told(call(run, rows[rows["date"] < "2024-01-03"], "--json"))
+    late = told(run, rows[rows["date"] < "2024-01-03"])
     (note,) = (note for note in late["taken"]["notes"] if note.startswith("read on"))
     assert "read on 2024-01-05 (as_of), later than the day after the last day given" in note
     assert "2024-01-02: what is foreseen allows for that, and the plan begins on" in note
@@ -199,7 +182,7 @@ def test_a_delay_that_is_assumed_is_told_with_the_way_to_measure_it(
     }
     for kind, text in said.items():
         sources.write_text(json.dumps({"delay of conversions": text}), encoding="utf-8")
-        printed = call(run, flight.export(1)).stdout
+        printed = updated(run, flight.export(1)).stdout
         page = (run / "updates/2024-01-03/update.html").read_text(encoding="utf-8")
         for found in (printed, page):
             assert ("how late orders come in is an assumption" in found) == (kind == "prior")
@@ -214,7 +197,7 @@ def test_orders_that_leave_their_range_together_are_told_without_a_warning(
 ) -> None:
     rows = flight.export(1)
     rows = rows.assign(conversions=(0.5 * rows["conversions"]).astype(int))
-    result = call(run, rows)
+    result = updated(run, rows)
     assert result.exit_code == 0, result.stderr
     assert "nothing differs from day to day so much that a warning is due" in result.stdout
     whole = f"All orders together are {rows['conversions'].sum():,}, below the "
@@ -228,15 +211,15 @@ def test_limits_that_clash_are_refused_by_a_day_that_is_left(run: Path, flight: 
         "bounds: [{promotion: promotion-0, min: 9}]\nbudget: {per_day: {max: 5}}\n",
         encoding="utf-8",
     )
-    result = call(run, flight.export(1), "--limits", str(limits))
+    result = updated(run, flight.export(1), "--limits", str(limits))
     assert result.exit_code == 2
     assert "cannot all hold on 2024-01-03: a day may spend at most 5" in result.stderr
     assert not (run / "updates").exists()
 
 
 def test_undated_readings_are_taken_to_be_of_the_next_morning(run: Path, flight: Flight) -> None:
-    dated = told(call(run, flight.export(1), "--json"))
-    bare = told(call(run, flight.export(1).drop(columns="as_of"), "--json"))
+    dated = told(run, flight.export(1))
+    bare = told(run, flight.export(1).drop(columns="as_of"))
     notes = " ".join(bare["taken"]["notes"])
     assert "are taken to have been read on 2024-01-03, the day after the file's last" in notes
     assert bare["planned"] == dated["planned"]
@@ -244,14 +227,14 @@ def test_undated_readings_are_taken_to_be_of_the_next_morning(run: Path, flight:
 
 def test_out_writes_elsewhere_and_leaves_the_run_alone(run: Path, flight: Flight) -> None:
     there = run.parent / "elsewhere"
-    told(call(run, flight.export(1), "--json", "--out", str(there)))
+    told(run, flight.export(1), "--out", str(there))
     assert {p.name for p in there.iterdir()} == KEPT
     assert not (run / "updates").exists()
 
 
 def test_another_seed_moves_expectations_and_no_money(run: Path, flight: Flight) -> None:
-    ours = told(call(run, flight.export(1), "--json"))
-    other = told(call(run, flight.export(1), "--json", "--seed", "9"))
+    ours = told(run, flight.export(1))
+    other = told(run, flight.export(1), "--seed", "9")
     assert ours["planned"]["promotions"] == other["planned"]["promotions"]
     assert ours["planned"]["expected_profit"] != other["planned"]["expected_profit"]
 
@@ -263,7 +246,7 @@ def test_ctrl_c_leaves_nothing_half_written(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("promopilot.experiments.update.writing.write_plan", stop)
-    result = call(run, flight.export(1))
+    result = updated(run, flight.export(1))
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
     assert list((run / "updates").iterdir()) == []
@@ -322,7 +305,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame | bytes]
 def test_bad_files_are_refused_in_one_sentence_and_nothing_is_written(
     run: Path, flight: Flight, change: Change, message: str
 ) -> None:
-    result = call(run, change(flight.export(1)))
+    result = updated(run, change(flight.export(1)))
     assert result.exit_code == 2, result.output
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -330,15 +313,15 @@ def test_bad_files_are_refused_in_one_sentence_and_nothing_is_written(
 
 
 def test_a_day_is_missing_between_an_update_and_the_next_file(run: Path, flight: Flight) -> None:
-    told(call(run, flight.export(1), "--json"))
+    told(run, flight.export(1))
     rows = flight.export(3)
-    result = call(run, rows[rows["date"] == "2024-01-04"])
+    result = updated(run, rows[rows["date"] == "2024-01-04"])
     assert result.exit_code == 2
     assert "'2024-01-03' must have a row for every day" in result.stderr
     nothing = rows.head(1).assign(
         date="2024-01-03", impressions=0, clicks=0, conversions=0, spend=0.0
     )
-    update = told(call(run, pd.concat([rows[rows["date"] == "2024-01-04"], nothing]), "--json"))
+    update = told(run, pd.concat([rows[rows["date"] == "2024-01-04"], nothing]))
     assert update["days_taken"] == 4
 
 
@@ -355,7 +338,7 @@ def test_a_file_that_is_not_there_or_of_another_kind(run: Path, name: str, messa
 def test_a_folder_without_a_plan(tmp_path: Path, flight: Flight, made: Path) -> None:
     run = Path(shutil.copytree(made, tmp_path / "run"))
     (run / "plan.csv").unlink()
-    result = call(run, flight.export(0))
+    result = updated(run, flight.export(0))
     assert result.exit_code == 2
     assert "has no plan yet; finish it with `promopilot run … --resume`" in result.stderr
 
@@ -367,6 +350,10 @@ def test_a_folder_without_a_plan(tmp_path: Path, flight: Flight, made: Path) -> 
         ("2024-01-03,placement-9,5.0", "column placement_id: 'placement-9' must be an id of"),
         ("2024-01-03,placement-0,0", "column cpm: '0' must be a finite number above 0"),
         (
+            "2024-01-03,placement-0,5,10\n2024-01-03,placement-1,6.2",
+            "prices.csv, row 2: '2024-01-03,placement-0,5,10' must have 3 cells, but has 4",
+        ),
+        (
             "2024-01-03,placement-0,5\n2024-01-03,placement-0,6",
             "must be one row per day and placement",
         ),
@@ -375,7 +362,7 @@ def test_a_folder_without_a_plan(tmp_path: Path, flight: Flight, made: Path) -> 
 def test_bad_prices(run: Path, flight: Flight, rows: str, message: str) -> None:
     prices = run.parent / "prices.csv"
     prices.write_text(f"date,placement_id,cpm\n{rows}\n", encoding="utf-8")
-    result = call(run, flight.export(1), "--prices", str(prices))
+    result = updated(run, flight.export(1), "--prices", str(prices))
     assert result.exit_code == 2
     assert message in result.stderr
 

@@ -6,20 +6,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
 from promopilot.agents.replanner import Replanner
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
-from promopilot.experiments.cli.app import app
 from tests.chinese import english_left
-from tests.update_flights import Flight, fly, small_run
+from tests.update_flights import Flight, fly, small_run, updated
 
 WORLD = synthetic_world(SyntheticSize(promotions=3, placements=2, segments=1, days=5))
 GOOGLE = "Day,Campaign,Campaign ID,Currency code,Impr.,Clicks,Cost,Conversions,Conv. value\n"
 GOOGLE_ROW = '2024-01-01,Tea,11,USD,"1,187",15,2.34,1.00,11.20\n'
 META = "Campaign name,Day,Impressions,Reach,Link clicks,Results,Amount spent (USD)\n"
 META_ROW = "Tea,2024-01-01,1187,900,15,1,2.34\n"
-runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +34,6 @@ def with_campaigns(run: Path) -> Path:
     rows = pd.read_csv(items, dtype=str)
     rows.assign(campaign_id="c-" + rows["promotion_id"]).to_csv(items, index=False)
     return run
-
-
-def update(run: Path, rows: pd.DataFrame | bytes, *more: str, name: str = "export.csv") -> Result:
-    file = run.parent / name
-    file.write_bytes(rows if isinstance(rows, bytes) else rows.to_csv(index=False).encode())
-    return runner.invoke(app, ["update", str(run), "--actuals", str(file), *more])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +67,7 @@ def update(run: Path, rows: pd.DataFrame | bytes, *more: str, name: str = "expor
 def test_a_platforms_export_is_sent_through_import_first(
     run: Path, content: bytes, platform: str, columns: str
 ) -> None:
-    result = update(run, content)
+    result = updated(run, content)
     assert result.exit_code == 2, result.output
     told = " ".join(result.stderr.split())
     assert "export.csv looks like an export as a platform makes it" in told
@@ -85,8 +76,13 @@ def test_a_platforms_export_is_sent_through_import_first(
     assert not (run / "updates").exists()
 
 
+def test_the_ending_of_a_files_name_may_be_in_capitals(run: Path, flight: Flight) -> None:
+    result = updated(run, flight.export(1), name="EXPORT.CSV")
+    assert result.exit_code == 0, result.stderr
+
+
 def test_a_platforms_bulk_files_hold_the_money_of_the_days_left(run: Path, flight: Flight) -> None:
-    result = update(with_campaigns(run), flight.export(1), "--format", "google-ads")
+    result = updated(with_campaigns(run), flight.export(1), "--format", "google-ads")
     assert result.exit_code == 0, result.stderr
     folder = run / "updates" / "2024-01-03" / "google-ads"
     assert f"upload the files in {folder}" in result.stdout
@@ -99,7 +95,7 @@ def test_a_platforms_bulk_files_hold_the_money_of_the_days_left(run: Path, fligh
 
 
 def test_bulk_files_need_campaigns_and_nothing_is_half_written(run: Path, flight: Flight) -> None:
-    result = update(run, flight.export(1), "--format", "meta-ads")
+    result = updated(run, flight.export(1), "--format", "meta-ads")
     assert result.exit_code == 2
     assert "column campaign_id is empty for promotion-0" in result.stderr
     assert list((run / "updates").iterdir()) == []
@@ -109,10 +105,17 @@ def test_a_folder_of_something_else_is_never_replaced(run: Path, flight: Flight)
     other = run.parent / "holiday"
     other.mkdir()
     (other / "photo.jpg").write_bytes(b"kept")
-    result = update(run, flight.export(1), "--out", str(other))
+    result = updated(run, flight.export(1), "--out", str(other))
     assert result.exit_code == 2
     assert "holds other files, and an update takes the place of all that is there" in result.stderr
     assert (other / "photo.jpg").read_bytes() == b"kept"
+
+
+def test_a_place_that_cannot_be_written_to_is_said(run: Path, flight: Flight) -> None:
+    (run.parent / "note.txt").write_text("kept", encoding="utf-8")
+    result = updated(run, flight.export(1), "--out", str(run.parent / "note.txt" / "new"))
+    assert result.exit_code == 2, result.output
+    assert "new (not a directory); name a place in a folder" in " ".join(result.stderr.split())
 
 
 def chinese(run: Path) -> Path:
@@ -144,7 +147,7 @@ def test_a_page_in_chinese_follows_the_runs_config(run: Path, flight: Flight) ->
         (rows.assign(conversion_value=9.5), limits),
         (flight.export(4), ()),
     ):
-        page = page_of(update(run, given, "--json", *more))
+        page = page_of(updated(run, given, "--json", *more))
         assert english_left(page) == []
 
 
@@ -159,11 +162,11 @@ def test_no_warning_and_ranges_that_were_left_are_one_true_sentence(
 ) -> None:
     """Ranges are of the belief before the flight, warnings of that of each morning."""
     for factor, out in ((1.0, 0), (0.4, 2)):
-        result = update(run, quiet_case(flight, factor), "--json")
+        result = updated(run, quiet_case(flight, factor), "--json")
         document = json.loads(result.stdout)
         assert document["alarms"] == []
         assert document["outside"] == {"promotions": 3, "outside": out}
-        text = update(run, quiet_case(flight, factor)).stdout
+        text = updated(run, quiet_case(flight, factor)).stdout
         page = page_of(result)
         whole = "No warning: what came so far lies within what was foreseen."
         assert (whole in page) == (whole in text) == (out == 0)

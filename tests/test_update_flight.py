@@ -1,6 +1,5 @@
 """Updates in a row are one flight of the policy: each plans the next day as the policy acted."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from promopilot.agents.lookahead.mpc import Mpc
 from promopilot.agents.policy import Policy
@@ -18,17 +16,15 @@ from promopilot.envs.dynamics import IMMEDIATE
 from promopilot.envs.limits import Group, Limits
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.world import World
-from promopilot.experiments.cli.app import app
 from promopilot.experiments.update.actuals_file import Known, read_actuals
 from promopilot.experiments.update.ledger import Ledger, added
 from promopilot.experiments.update.standing import Standing, stand
 from tests.market.build import with_parts, without_clicks
-from tests.update_flights import Flight, fly, small_run
+from tests.update_flights import Flight, fly, small_run, told
 
 WORLD = synthetic_world(SyntheticSize(promotions=4, placements=2, days=11))
 SHORT = synthetic_world(SyntheticSize(promotions=4, placements=2, days=6))
 HALF_A_CENT = 0.005
-runner = CliRunner()
 
 
 def read(flight: Flight, day: int, folder: Path, *, only_new: bool = False) -> Ledger:
@@ -57,17 +53,8 @@ def test_ten_updates_in_a_row_equal_one_flight_of_the_policy(tmp_path: Path) -> 
     run = small_run(tmp_path / "run", WORLD, policy)
     before = (run / "plan.csv").read_bytes()
     for day in range(10):
-        flight.export(day).to_csv(tmp_path / "actuals.csv", index=False)
         flight.cpm(day + 1).to_csv(tmp_path / "prices.csv", index=False)
-        called = runner.invoke(
-            app,
-            [
-                *("update", str(run), "--actuals", str(tmp_path / "actuals.csv")),
-                *("--prices", str(tmp_path / "prices.csv"), "--json"),
-            ],
-        )
-        assert called.exit_code == 0, called.stderr
-        update = json.loads(called.stdout)
+        update = told(run, flight.export(day), "--prices", str(tmp_path / "prices.csv"))
         tomorrow = WORLD.dates[day + 1].isoformat()
         assert update["folder"] == str(run / "updates" / tomorrow)
         plan = pd.read_csv(run / "updates" / tomorrow / "plan.csv")

@@ -1,6 +1,5 @@
 """What is left of the limits and of a target once days are over."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from promopilot.agents.replanner import Replanner
 from promopilot.envs.dynamics import IMMEDIATE
@@ -18,34 +15,19 @@ from promopilot.envs.limits import Group, Limits
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.envs.target import Target
 from promopilot.envs.world import World
-from promopilot.experiments.cli.app import app
 from promopilot.experiments.limits.target_price import priced
 from tests.market.build import with_parts
-from tests.update_flights import Flight, fly, small_run
+from tests.update_flights import Flight, fly, small_run, told, updated
 
 WORLD = with_parts(
     synthetic_world(SyntheticSize(promotions=3, placements=2, segments=1, days=6)),
     dynamics={"delay": IMMEDIATE},
 )
 NONE = Limits.none(WORLD.catalog.num_line_items)
-runner = CliRunner()
 
 
 def limited(**limits: object) -> World:
     return replace(WORLD, limits=replace(NONE, **limits))  # type: ignore[arg-type]
-
-
-def updated(run: Path, rows: pd.DataFrame, *more: str) -> Result:
-    rows.to_csv(run.parent / "export.csv", index=False)
-    return runner.invoke(
-        app, ["update", str(run), "--actuals", str(run.parent / "export.csv"), "--json", *more]
-    )
-
-
-def told(result: Result) -> dict[str, Any]:
-    assert result.exit_code == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 def plan_of(update: dict[str, Any]) -> pd.DataFrame:
@@ -56,7 +38,7 @@ def rest_under(world: World, tmp_path: Path, day: int = 1) -> tuple[pd.DataFrame
     """The plan of the days after one, where all went as planned."""
     flight = fly(world, Replanner(world), seed=0)
     run = small_run(tmp_path / "run", world, Replanner(world))
-    return plan_of(told(updated(run, flight.export(day)))), flight
+    return plan_of(told(run, flight.export(day))), flight
 
 
 def test_what_is_locked_stays_and_says_so(tmp_path: Path) -> None:
@@ -103,7 +85,7 @@ def test_limits_that_the_money_left_cannot_keep_are_told(tmp_path: Path) -> None
     flight = fly(world, Replanner(world), seed=0)
     run = small_run(tmp_path / "run", world, Replanner(world))
     rows = flight.export(1)
-    update = told(updated(run, rows.assign(spend=0.8 * WORLD.budget / len(rows))))
+    update = told(run, rows.assign(spend=0.8 * WORLD.budget / len(rows)))
     (note,) = [n for n in update["taken"]["notes"] if "cannot all hold" in n]
     assert "promotion promotion-0 needs at least" in note
     assert "as far as the money left goes" in note
@@ -115,7 +97,7 @@ def test_steps_that_the_money_left_is_too_little_for_are_told(tmp_path: Path) ->
     flight = fly(world, Replanner(world), seed=0)
     run = small_run(tmp_path / "run", world, Replanner(world))
     rows = flight.export(1)
-    update = told(updated(run, rows.assign(spend=0.9 * WORLD.budget / len(rows))))
+    update = told(run, rows.assign(spend=0.9 * WORLD.budget / len(rows)))
     assert any("from day to day" in n and "money left" in n for n in update["taken"]["notes"])
     assert 0 < update["planned"]["rest"] <= update["budget"]["left"]
 
@@ -149,7 +131,7 @@ def test_what_is_left_of_a_target_follows_from_what_happened(
     planned = {}
     for name, factor in (("as it was", 1.0), ("worse", 0.9)):
         few = rows.assign(conversions=np.floor(factor * rows["conversions"]).astype(int))
-        update = told(updated(run, few))
+        update = told(run, few)
         target = update["target"]
         assert (target["measure"], target["asked"]) == ("roas", goal)
         # What happened and what is planned together meet it, to the precision of the search.
@@ -165,7 +147,7 @@ def test_a_flight_that_can_no_longer_meet_its_target_still_gets_a_plan(
 ) -> None:
     run, flight, goal = aiming
     rows = flight.export(3)
-    update = told(updated(run, rows.assign(conversions=0)))
+    update = told(run, rows.assign(conversions=0))
     assert update["target"]["so_far"] == 0
     assert update["target"]["expected"] < goal
     assert any("can no longer meet its target" in n or "cannot be met" in n for n in _notes(update))
@@ -191,7 +173,7 @@ def test_a_target_counts_what_customers_paid(
 ) -> None:
     run, flight, _ = aiming
     rows = with_value(flight.export(1), factor)
-    update = told(updated(run, rows))
+    update = told(run, rows)
     paid, orders = rows["conversion_value"].sum(), rows["conversions"].sum()
     assert update["target"]["so_far"] == pytest.approx(paid / rows["spend"].sum(), abs=1e-4)
     (note,) = [n for n in _notes(update) if "conversion_value" in n]
@@ -199,7 +181,7 @@ def test_a_target_counts_what_customers_paid(
     # An order whose payment is not recorded is worth what the promotion's others were.
     first = rows["promotion_id"] != rows["promotion_id"].iloc[0]
     some = rows.assign(conversion_value=rows["conversion_value"].where(first | (rows.index < 2)))
-    part = told(updated(run, some, "--out", str(run.parent / "part")))
+    part = told(run, some, "--out", str(run.parent / "part"))
     assert part["target"] == update["target"]
     assert any(f"of {orders:,.0f} orders; the days" in n for n in _notes(part))
 
@@ -209,9 +191,9 @@ def test_without_recorded_payments_the_plans_are_told_to_count(
 ) -> None:
     run, flight, _ = aiming
     rows = flight.export(1)
-    plain = told(updated(run, rows))
+    plain = told(run, rows)
     assert any("no conversion_value is recorded" in n for n in _notes(plain))
-    same = told(updated(run, with_value(rows, 1.0), "--out", str(run.parent / "same")))
+    same = told(run, with_value(rows, 1.0), "--out", str(run.parent / "same"))
     assert same["target"] == plain["target"]
 
 
@@ -221,9 +203,9 @@ def test_orders_on_what_the_plan_may_not_fund_count_with_their_money(
     """The same again elsewhere: twice the money brought twice the orders."""
     run, flight, _ = aiming
     rows = flight.export(1)
-    plain = told(updated(run, rows))
+    plain = told(run, rows)
     other = rows.assign(segment_id="segment-of-another-plan")
-    both = told(updated(run, pd.concat([rows, other]), "--out", str(run.parent / "both")))
+    both = told(run, pd.concat([rows, other]), "--out", str(run.parent / "both"))
     assert both["target"]["so_far"] == pytest.approx(plain["target"]["so_far"], abs=1e-4)
     assert both["budget"]["spent"] == pytest.approx(2 * plain["budget"]["spent"], abs=0.011)
     assert any("as do the orders that they brought" in n for n in _notes(both))
@@ -236,7 +218,7 @@ def late_update(folder: Path, world: World, rows: pd.DataFrame) -> dict[str, Any
     aim = replace(NONE, target=Target(roas=0.01))
     world = priced(replace(world, limits=aim))
     folder.mkdir()
-    return told(updated(small_run(folder / "run", world, Replanner(world)), rows))
+    return told(small_run(folder / "run", world, Replanner(world)), rows)
 
 
 def test_orders_that_are_still_to_come_count_what_those_that_came_were_worth(
@@ -281,11 +263,11 @@ def test_limits_that_are_given_hold_from_today_on_and_in_later_updates(
 ) -> None:
     text = "bounds: [{promotion: promotion-0, max: 5}]\n"
     (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
-    before = told(updated(run, flown.export(1)))
+    before = told(run, flown.export(1))
     assert plan_of(before).query("promotion_id == 'promotion-0'")["planned_budget"].max() > 5
     shutil.rmtree(run / "updates")
     for day, more in ((1, ["--limits", str(tmp_path / "new.yaml")]), (2, [])):
-        update = told(updated(run, flown.export(day), *more))
+        update = told(run, flown.export(day), *more)
         assert (Path(update["folder"]) / "limits.yaml").read_text(encoding="utf-8") == text
         rows = plan_of(update).query("promotion_id == 'promotion-0'")
         assert rows.groupby("date")["planned_budget"].sum().max() <= 5
@@ -296,7 +278,7 @@ def test_a_budget_that_is_given_counts_what_was_spent(
 ) -> None:
     total = round(0.8 * WORLD.budget, 2)
     (tmp_path / "new.yaml").write_text(f"budget: {{total: {total}}}\n", encoding="utf-8")
-    update = told(updated(run, flown.export(1), "--limits", str(tmp_path / "new.yaml")))
+    update = told(run, flown.export(1), "--limits", str(tmp_path / "new.yaml"))
     assert update["budget"]["total"] == total
     assert update["budget"]["left"] == pytest.approx(total - update["budget"]["spent"], abs=0.011)
 
@@ -329,7 +311,7 @@ def test_what_is_locked_stays_where_less_money_is_left_than_the_mix_spends(
     run = small_run(tmp_path / "run", world, Replanner(world))
     rows, mix = flight.export(1), WORLD.current_mix[2:]
     left = float(mix[:, locked].sum() + mix.sum()) / 2
-    update = told(updated(run, rows.assign(spend=(WORLD.budget - left) / len(rows))))
+    update = told(run, rows.assign(spend=(WORLD.budget - left) / len(rows)))
     plan = plan_of(update)
     assert plan["current_budget"].sum() == pytest.approx(mix.sum(), abs=0.005 * len(plan))
     kept = plan[plan["promotion_id"] == "promotion-0"]

@@ -4,15 +4,19 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from click.testing import Result
+from typer.testing import CliRunner
 
 from promopilot.agents.policy import Policy
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import DayOutcome, Market
 from promopilot.envs.world import World
 from promopilot.envs.world_files import save_world
+from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import make_config
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.run_folder import RunFolder
@@ -118,3 +122,18 @@ def small_run(path: Path, world: World, policy: Policy) -> Path:
         plan = make_plan(policy, world, items.assign(basis="data"), seed=1, flights=4)
         write_plan(plan, world, work / "plan.csv")
     return path
+
+
+def updated(run: Path, rows: pd.DataFrame | bytes, *more: str, name: str = "export.csv") -> Result:
+    """`promopilot update` of a run with rows, or the bytes of a file, that lie beside it."""
+    file = run.parent / name
+    file.write_bytes(rows if isinstance(rows, bytes) else rows.to_csv(index=False).encode())
+    return CliRunner().invoke(app, ["update", str(run), "--actuals", str(file), *more])
+
+
+def told(run: Path, rows: pd.DataFrame, *more: str) -> dict[str, Any]:
+    """What an update that ends well says as JSON."""
+    result = updated(run, rows, "--json", *more)
+    assert result.exit_code == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ def bench(
         typer.Argument(
             metavar="[NAME]…",
             help="Of market, predictor, agents, allocator, ope, import, studio (default: these; "
-            "agents takes forty minutes, and goes on where it was stopped), peers.",
+            "agents takes forty minutes, and goes on where it was stopped), peers, ope_study.",
         ),
     ] = None,
     out: Annotated[
@@ -74,8 +74,7 @@ def bench(
     with Progress() as progress:
         figures = measure_all(list(names or ()), file, run, progress, study, peers_python)
     lines = [
-        f"{name:<10} {figure:<46} {row['value']:>14,.6g} {row['unit']}"
-        + ("" if row["holds"] is None else f"  goal {row['goal']:,.6g}: {_held(row['holds'])}")
+        f"{name:<10} {_line(figure, row)}"
         for name, rows in figures.items()
         for figure, row in rows.items()
     ]
@@ -83,5 +82,9 @@ def bench(
     return Outcome(text, json.loads(file.read_text(encoding="utf-8")))
 
 
-def _held(holds: bool) -> str:
-    return "holds" if holds else "missed"
+def _line(figure: str, row: dict[str, Any]) -> str:
+    """A figure and, where it has one, its goal."""
+    line = f"{figure:<46} {row['value']:>14,.6g} {row['unit']}"
+    if row["holds"] is None:
+        return line
+    return f"{line}  goal {row['goal']:,.6g}: {'holds' if row['holds'] else 'missed'}"

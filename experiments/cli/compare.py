@@ -12,7 +12,8 @@ from promopilot.experiments.cli.outcome import Outcome, guarded
 def register(app: typer.Typer) -> None:
     """Adds the command to `app`."""
     app.command(
-        epilog="Example: promopilot compare runs/demo runs/demo/plans/plan-0a1b2c3d4e5f.csv"
+        epilog="Example: promopilot compare runs/demo "
+        "runs/demo/plans/plan-0a1b2c3d4e5f-day-line_item.csv"
     )(compare)
 
 

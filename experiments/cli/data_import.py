@@ -1,6 +1,5 @@
 """`data import`: a platform's export becomes a folder of tables."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,15 +7,7 @@ import typer
 
 from promopilot.experiments.cli import options
 from promopilot.experiments.cli.outcome import USER, Outcome, guarded
-
-
-class PlatformName(StrEnum):
-    """As `importing.headers.Platform`, which takes long to import."""
-
-    GOOGLE_ADS = "google-ads"
-    META_ADS = "meta-ads"
-    CRITEO = "criteo"
-    GENERIC = "generic"
+from promopilot.experiments.importing.headers import Platform
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +29,7 @@ def import_(
         ),
     ],
     platform: Annotated[
-        PlatformName, typer.Option("--platform", help="Whose export it is; generic: any table.")
+        Platform, typer.Option("--platform", help="Whose export it is; generic: any table.")
     ],
     out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the tables.")],
     mapping: Annotated[
@@ -64,20 +55,18 @@ def import_(
     each column and row; what is derived or assumed is marked in sources.json.
     """
     from promopilot.experiments.importing.budgets import import_budgets
-    from promopilot.experiments.importing.headers import Platform
     from promopilot.experiments.importing.mapping import Mapping
     from promopilot.experiments.importing.mapping_file import read_mapping
     from promopilot.experiments.importing.run import import_performance
     from promopilot.experiments.importing.told import as_text
     from promopilot.experiments.progress import Progress
 
-    source = Platform(platform.value)
-    given = Mapping() if mapping is None else read_mapping(mapping, source)
+    given = Mapping() if mapping is None else read_mapping(mapping, platform)
     with Progress() as progress, progress.stage("data import"):
         if kind == "budgets":
-            summary = import_budgets(files, source, given, out, progress, overwrite)
+            summary = import_budgets(files, platform, given, out, progress, overwrite)
             return Outcome(f"{as_text(summary)}\nWrote {out / 'budgets.csv'}", summary)
-        summary = import_performance(files, source, given, out, progress, overwrite)
+        summary = import_performance(files, platform, given, out, progress, overwrite)
         checked, lines = _checked(out)
     summary |= checked
     text = "\n".join([as_text(summary), *lines, f"next: {summary['next']}"])

@@ -33,6 +33,10 @@ Require = Annotated[
     typer.Option("--require", help="Exit 3 if the verdict is lower; everything is still written."),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an earlier run.")]
+Limits = Annotated[
+    Path | None,
+    typer.Option("--limits", metavar="FILE", help="Limits (YAML) in place of the run's own."),
+]
 Data = Annotated[Path, typer.Option("--data", help="A folder of tables.")]
 SummaryOut = Annotated[
     Path | None, typer.Option("--out", help="Also write the summary to this JSON file.")

@@ -113,10 +113,7 @@ def plan(
         int | None,
         typer.Option("--days", min=1, max=366, help="Length of the window (default: the run's)."),
     ] = None,
-    limits: Annotated[
-        Path | None,
-        typer.Option("--limits", metavar="FILE", help="Limits (YAML) in place of the run's own."),
-    ] = None,
+    limits: options.Limits = None,
     by: Annotated[Literal["day", "week"], typer.Option("--by", help="Rows are per …")] = "day",
     level: Annotated[
         Literal["line_item", "promotion"], typer.Option("--level", help="Rows are per day and …")

@@ -26,10 +26,7 @@ def scenarios(
         list[float] | None,
         typer.Option("--budget", help="A budget to plan; repeats (default: a grid)."),
     ] = None,
-    limits: Annotated[
-        Path | None,
-        typer.Option("--limits", metavar="FILE", help="Limits (YAML) in place of the run's own."),
-    ] = None,
+    limits: options.Limits = None,
     roas: Annotated[float | None, _target("roas", "Largest budget that keeps this ROAS.")] = None,
     poas: Annotated[float | None, _target("poas", "Largest budget that keeps this POAS.")] = None,
     cpa: Annotated[float | None, _target("cpa", "Largest budget that keeps this CPA.")] = None,

@@ -26,14 +26,13 @@ MEASURES: dict[str, int] = {
     "expected_cpa": 2,
 }
 _BY_PROMOTION = ("planned_budget", "expected_conversions", "expected_profit")
-LEVELS = ("total", "promotion", "day")
 
 
 @dataclass(frozen=True)
 class Row:
     """One measure of every side; None where a side has none."""
 
-    level: str  # one of `LEVELS`
+    level: str  # total, promotion or day
     key: str  # promotion id or date; empty for totals
     measure: str
     values: tuple[float | None, ...]  # by side

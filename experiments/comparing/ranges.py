@@ -11,11 +11,11 @@ from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
-from promopilot.experiments.comparing.side import ITEM
 from promopilot.experiments.config import load_config
 from promopilot.experiments.plan.frame import TOTAL
 from promopilot.experiments.plan.reference import TablePolicy
 from promopilot.experiments.seeds import Seeds
+from promopilot.experiments.update.days import line_items
 
 _FLIGHTS = 256  # ends of 8 of 10 are then known to about a tenth of the range
 _ENDS = (0.1, 0.9)
@@ -56,18 +56,13 @@ def spend_table(rows: pd.DataFrame, world: World) -> Floats:
 
 def _table(rows: pd.DataFrame, values: pd.Series, world: World) -> Floats:
     """Values of a plan's rows by day and line item `[D, L]`, 0 where it has no row."""
-    catalog = world.catalog
-    ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
-    index = (catalog.promotion, catalog.placement, catalog.segment)
-    items = pd.MultiIndex.from_arrays(
-        [np.array(names, dtype=object)[at] for names, at in zip(ids, index, strict=True)]
-    )
-    item = items.get_indexer(pd.MultiIndex.from_frame(rows[list(ITEM)]))
+    items = line_items(world)
+    item = items.get_indexer(pd.MultiIndex.from_frame(rows[items.names]))
     day = pd.DatetimeIndex([pd.Timestamp(d) for d in world.dates]).get_indexer(
         pd.DatetimeIndex(rows["date"])
     )
     known = (item >= 0) & (day >= 0)
-    table = np.zeros((world.days, catalog.num_line_items))
+    table = np.zeros((world.days, len(items)))
     table[day[known], item[known]] = values.to_numpy()[known]
     return table
 

@@ -14,11 +14,11 @@ from promopilot.experiments.plan.columns import QUANTILES
 from promopilot.experiments.run_folder import STAGES, RunFolder
 from promopilot.experiments.tables.files import read_file
 from promopilot.experiments.tables.parse import Parsed, parse
+from promopilot.experiments.tables.readings import ITEM
 from promopilot.experiments.tables.schema import Kind, Table
 
 _COUNTED = ("expected_impressions", "expected_clicks", "expected_conversions")
 _EARNED = ("expected_conversion_value", "expected_subsidy", "expected_profit")
-ITEM = ("promotion_id", "placement_id", "segment_id")
 SUMMED = ("planned_budget", *_COUNTED, *_EARNED)
 # What a comparison reads of plan.csv; profit may be a loss, so that it is read as text first.
 _PLAN = Table(
@@ -129,14 +129,12 @@ def _read_plan(path: Path) -> tuple[pd.DataFrame, str]:
 
 def _read_ranges(plan: Path) -> pd.DataFrame:
     """The quantiles of the summary beside a plan; no rows where there is none that fits."""
-    none = pd.DataFrame(columns=list(QUANTILES), dtype="float64")
     path = plan.with_name(f"{plan.stem}_summary.csv")
-    if not path.is_file():
-        return none
-    frame = pd.read_csv(path, dtype={"promotion_id": str}, keep_default_na=False)
-    if not {"promotion_id", *QUANTILES} <= set(frame.columns):
-        return none
-    return frame.set_index("promotion_id")[list(QUANTILES)].astype("float64")
+    try:
+        frame = pd.read_csv(path, dtype={"promotion_id": str}, keep_default_na=False)
+        return frame.set_index("promotion_id")[list(QUANTILES)].astype("float64")
+    except (OSError, ValueError, KeyError):  # none there, no table, other columns, no numbers
+        return pd.DataFrame(columns=list(QUANTILES), dtype="float64")
 
 
 def parsed_file(path: Path, table: Table) -> Parsed:

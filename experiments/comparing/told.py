@@ -9,7 +9,7 @@ from typing import Any
 from promopilot.experiments.report.compared_words import NAMES, nothing_outside, outside_texts
 
 _NONE = "\N{EN DASH}"
-_COUNTS = ("expected_impressions", "expected_clicks", "expected_conversions")
+_COUNTS = ("expected_impressions", "expected_clicks", "expected_conversions", "conversions")
 _LISTED = 10  # promotions that left their range
 _SHOWN = 5  # promotions whose money moves most
 
@@ -21,10 +21,11 @@ def told_plans(document: dict[str, Any], written: Sequence[Path]) -> str:
     lines = [_days(document), "", head + "".join(_column(n) + _column("diff.") for n in others)]
     for row in document["rows"]:
         if row["level"] == "total":
-            cells = [_figure(row, row["values"][0])]
+            measure = row["measure"]
+            cells = [_amount(measure, row["values"][0])]
             for value, gap in zip(row["values"][1:], row["differences"], strict=True):
-                cells += [_figure(row, value), _figure(row, gap, "+")]
-            lines.append(f"{NAMES[row['measure']]:<26}" + "".join(map(_column, cells)))
+                cells += [_amount(measure, value), _amount(measure, gap, "+")]
+            lines.append(f"{NAMES[measure]:<26}" + "".join(map(_column, cells)))
     moved = [
         row
         for row in document["rows"]
@@ -32,7 +33,7 @@ def told_plans(document: dict[str, Any], written: Sequence[Path]) -> str:
     ]
     lines += ["", "Planned spend that differs most:"]
     for row in moved[:_SHOWN]:
-        told = " | ".join(_cell(value) for value in row["values"])
+        told = " | ".join(_amount(row["measure"], value) for value in row["values"])
         lines.append(f"- {document['names'].get(row['key'], row['key'])}: {told}")
     lines += ["", paired_text(document["paired"], document["currency"])]
     return _ended(lines, document["notes"], written)
@@ -47,8 +48,8 @@ def paired_text(paired: dict[str, Any], currency: str) -> str:
     for name, row in paired["differences"].items():
         low, high = row["ci95"]
         parts.append(
-            f"{name} brings {_signed(row['mean'])}{money} {goal} against {row['to']} (95 % "
-            f"interval {_signed(low)} to {_signed(high)})"
+            f"{name} brings {row['mean']:+,.2f}{money} {goal} against {row['to']} (95 % "
+            f"interval {low:+,.2f} to {high:+,.2f})"
         )
     return f"On the same {paired['flights']} simulated flights {'; '.join(parts)}."
 
@@ -78,8 +79,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _amount(measure: str, value: float | None, sign: str = "") -> str:
-    """Orders as whole numbers, money in cents."""
-    decimals = 0 if measure == "conversions" else 2
+    """Counts as whole numbers, money in cents and ratios alike."""
+    decimals = 0 if measure in _COUNTS else 2
     return _NONE if value is None else f"{value:{sign},.{decimals}f}"
 
 
@@ -95,11 +96,6 @@ def _column(text: str) -> str:
     return f" {text:>17}"
 
 
-def _figure(row: dict[str, Any], value: float | None, sign: str = "") -> str:
-    decimals = 0 if row["measure"] in _COUNTS else 2
-    return _NONE if value is None else f"{value:{sign},.{decimals}f}"
-
-
 def _days(document: dict[str, Any]) -> str:
     what = "weeks" if document.get("weekly") else "days"
     return (
@@ -111,11 +107,3 @@ def _days(document: dict[str, Any]) -> str:
 def _ended(lines: list[str], notes: Sequence[str], written: Sequence[Path]) -> str:
     lines += [f"Note: {note}" for note in notes]
     return "\n".join([*lines, f"Wrote {' and '.join(str(path) for path in written)}"])
-
-
-def _cell(value: float | None) -> str:
-    return _NONE if value is None else f"{value:,.2f}"
-
-
-def _signed(value: float | None) -> str:
-    return _NONE if value is None else f"{value:+,.2f}"

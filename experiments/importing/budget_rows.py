@@ -102,9 +102,9 @@ def _paused(export: RawExport) -> NDArray[np.bool_]:
 def repeated(frame: pd.DataFrame) -> list[Problem]:
     """A problem per row with a second budget for the campaign and day of an earlier one."""
     key = [name for name in (*IDS, "date") if name in frame]
-    first = frame.groupby(key, dropna=False, sort=False)["row"].transform("first")
-    source = frame.groupby(key, dropna=False, sort=False)["file"].transform("first")
     again = frame.duplicated(key)
+    place = ["file", "row"]
+    first = frame.groupby(key, dropna=False, sort=False)[place].transform("first")
     names = ", ".join(key)
     return [
         Problem(
@@ -112,10 +112,10 @@ def repeated(frame: pd.DataFrame) -> list[Problem]:
             int(row),
             names,
             None,
-            f"has a second budget for what row {int(earlier)} of {where} has one",
+            f"has a second budget for what row {int(earlier)} of {source} has one",
             "keep one of the two",
         )
-        for file, row, earlier, where in zip(
-            frame["file"][again], frame["row"][again], first[again], source[again], strict=True
+        for (file, row), (source, earlier) in zip(
+            frame.loc[again, place].to_numpy(), first[again].to_numpy(), strict=True
         )
     ]

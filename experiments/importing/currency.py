@@ -9,6 +9,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from promopilot.experiments.errors import DataError, Problem
+from promopilot.experiments.importing.ids import NOTHING
 from promopilot.experiments.importing.mapping import Mapping
 
 
@@ -34,7 +35,7 @@ def currency_of(
     found = {code for code in in_headers if code is not None}
     if "currency" in texts:
         cells = pc.unique(texts["currency"]).to_pylist()
-        found |= {cell.strip().upper() for cell in cells if cell}
+        found |= {cell.strip().upper() for cell in cells if cell and cell.strip() not in NOTHING}
     if len(found) > 1:
         rule = "must be one currency in all rows of an import"
         mend = "import each currency into a folder of its own, or convert the money first"

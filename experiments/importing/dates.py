@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import date
 from enum import StrEnum
@@ -15,6 +14,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from promopilot.experiments.importing.opening import refused
+from promopilot.experiments.importing.plain import plain
 
 _FIRST_YEAR, _LAST_YEAR = 1990, 2099  # a day outside is a slip of the pen, or no day
 
@@ -83,7 +83,7 @@ def dates(
             Excel keeps them.
     """
     codes = pc.dictionary_encode(column).combine_chunks()
-    cells = [_simple(cell) for cell in codes.dictionary.to_pylist()]
+    cells = [plain(cell) for cell in codes.dictionary.to_pylist()]
     either = [found for cell in cells if (found := _EITHER_FIRST.fullmatch(cell))]
     order = _order(either, hint, file, name)
     days = np.array([_day(cell, order) for cell in cells] + [None], dtype="datetime64[D]")
@@ -93,12 +93,6 @@ def dates(
     if bad.any():
         _refuse_serials(column.filter(pa.array(bad)), file, name)
     return days[at], bad
-
-
-def _simple(cell: str) -> str:
-    """A cell in small letters without accents, with single blanks."""
-    letters = unicodedata.normalize("NFKD", cell.casefold())
-    return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
 
 
 def _order(

@@ -38,9 +38,7 @@ def to_utf8(file: str, content: bytes) -> tuple[bytes, str]:
         content = content[len(codecs.BOM_UTF8) :]
     elif wide := _utf16(content):
         return _transcoded(file, content, wide), "UTF-16"
-    if b"\0" in content:
-        row = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise refused(file, "holds a zero byte, which no text has", "export it again", row=row)
+    _refuse_zero_bytes(file, content)
     wrong = first_fault(content)
     if wrong is None:
         return content, "UTF-8"
@@ -99,10 +97,15 @@ def _transcoded(file: str, content: bytes, codec: str) -> bytes:
         rule = f"is damaged: not all of it is {codec.upper()} text"
         raise refused(file, rule, "export it again") from error
     text = b"".join(parts)
-    if b"\0" in text:
-        row = text.count(b"\n", 0, text.index(b"\0")) + 1
-        raise refused(file, "holds a zero byte, which no text has", "export it again", row=row)
+    _refuse_zero_bytes(file, text)
     return text
+
+
+def _refuse_zero_bytes(file: str, text: bytes) -> None:
+    at = text.find(b"\0")
+    if at >= 0:
+        row = text.count(b"\n", 0, at) + 1
+        raise refused(file, "holds a zero byte, which no text has", "export it again", row=row)
 
 
 def _damaged_utf8(sample: bytes) -> bool:

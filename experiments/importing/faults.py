@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from promopilot.experiments.errors import Problem
 from promopilot.experiments.importing.raw import RawExport
 
-_LISTED = 1000  # of one kind in one file: more would only say the same again
+LISTED = 1000  # of one kind in one file: more would only say the same again
 
 
 def faults(
     export: RawExport, column: str, bad: NDArray[np.bool_], rule: str, mend: str
 ) -> list[Problem]:
     """A problem per True in `bad` [n], with the cell of `column` as written."""
-    at = np.flatnonzero(bad)[:_LISTED]
+    at = np.flatnonzero(bad)[:LISTED]
     if not len(at):
         return []
     values = export.cells[column].take(pa.array(at)).to_pylist()

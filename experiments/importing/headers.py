@@ -14,6 +14,7 @@ from promopilot.experiments.importing.headers_criteo import CRITEO
 from promopilot.experiments.importing.headers_generic import GENERIC
 from promopilot.experiments.importing.headers_google import GOOGLE_ADS
 from promopilot.experiments.importing.headers_meta import META_ADS
+from promopilot.experiments.importing.plain import letters_of, plain
 
 
 class Platform(StrEnum):
@@ -102,7 +103,7 @@ def recognise(headers: Sequence[str], platform: Platform) -> Recognised:
     instead: dict[str, str] = {}
     unknown, parts = [], []
     for header in headers:
-        if _PART_OF_TEXT.fullmatch(_plain(header)):
+        if _PART_OF_TEXT.fullmatch(plain(header)):
             parts.append(header)
             continue
         meaning = _meaning(header, platform)
@@ -127,7 +128,7 @@ def recognise(headers: Sequence[str], platform: Platform) -> Recognised:
 
 def is_ratio(header: str) -> bool:
     """Whether a column follows from others: a rate, an average or a price per piece."""
-    return _RATIO.fullmatch(_plain(header)) is not None
+    return _RATIO.fullmatch(plain(header)) is not None
 
 
 def named_on(platform: Platform, field: str) -> str:
@@ -148,14 +149,14 @@ def _meaning(header: str, platform: Platform) -> _Meaning | None:
     if micros := _MICROS.match(name):
         name = micros["name"]
     currency = None
-    found = names.get(_key(name))
+    found = names.get(letters_of(name))
     if split := _IN_BRACKETS.match(name) or _AT_THE_END.match(name):
         inside = split["inside"].strip().upper()
-        before = names.get(_key(split["name"]))
+        before = names.get(letters_of(split["name"]))
         if before and before[0] in _MONEY and (inside in CURRENCIES or inside in _SIGNS):
             found, currency = before, _SIGNS.get(inside, inside)
     if found is None and (split := _EXPLAINED.match(name)):
-        before = names.get(_key(split["name"]))
+        before = names.get(letters_of(split["name"]))
         found = before if before and before[0] == "network" else None
     if found is None or (micros and found[0] not in _MONEY):
         return None
@@ -174,16 +175,5 @@ def _names(platform: Platform) -> Mapping[str, tuple[str, int]]:
     for first, table in zip(range(0, 1000 * len(tables), 1000), tables, strict=True):
         for name, headers in table.items():
             for rank, header in enumerate(headers, first):
-                names.setdefault(_key(header), (name, rank))
+                names.setdefault(letters_of(header), (name, rank))
     return names
-
-
-def _plain(header: str) -> str:
-    """A header without accents, capitals and repeated blanks."""
-    letters = unicodedata.normalize("NFKD", header.casefold())
-    return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
-
-
-def _key(header: str) -> str:
-    """What is compared: the letters and digits of a header."""
-    return "".join(c for c in _plain(header) if c.isalnum())

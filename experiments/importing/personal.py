@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -12,6 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from promopilot.experiments.errors import DataError, Problem
+from promopilot.experiments.importing.plain import letters_of
 from promopilot.experiments.importing.raw import RawExport
 
 _MEND: Final = "leave the column out of the export: a plan needs no personal data"
@@ -86,7 +86,7 @@ def refuse_personal(export: RawExport, advertising: Collection[str] = ()) -> Non
     """
     problems = []
     for name in export.cells.column_names:
-        if _PERSONAL_HEADER.fullmatch(_key(name)):
+        if _PERSONAL_HEADER.fullmatch(letters_of(name)):
             rule = "holds personal data by its name"
             problems.append(Problem(export.file, None, name, None, rule, _MEND))
         elif found := _first(export, name, name in advertising):
@@ -118,7 +118,7 @@ def _mail(cells: pa.StringArray) -> _Found | None:
 
 
 def _number(cells: pa.StringArray, name: str) -> _Found | None:
-    patterns = [_CALLED] if _ID_HEADER.fullmatch(_key(name)) else [_CALLED, _NUMBER_ONLY]
+    patterns = [_CALLED] if _ID_HEADER.fullmatch(letters_of(name)) else [_CALLED, _NUMBER_ONLY]
     for pattern in patterns:
         for n, text in _hits(cells, pattern):
             if sum(letter.isdigit() for letter in text) in _DIGITS and not _DAY.search(text):
@@ -143,8 +143,3 @@ def masked(text: str) -> str:
         return f"{name[:1]}…@{domain[:1]}….{country}"
     digits = "".join(letter for letter in text if letter.isdigit() or letter == "+")
     return f"{digits[:2]}…{digits[-2:]}"
-
-
-def _key(header: str) -> str:
-    letters = unicodedata.normalize("NFKD", header.casefold())
-    return "".join(c for c in letters if c.isalnum())

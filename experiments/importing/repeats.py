@@ -10,10 +10,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from promopilot.experiments.errors import Problem
+from promopilot.experiments.importing.faults import LISTED
 from promopilot.experiments.importing.raw import RawExport
 
 KeyArray = NDArray[np.uint64]
-_LISTED = 1000  # more would only say the same again
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbouring numbers
 
 
@@ -57,7 +57,7 @@ def repeated_within(
     names = list(cells.columns)
     rows = pd.Series(export.rows[alike])
     first = rows.groupby([cells[c].fillna("") for c in names], sort=False).transform("min")
-    again = np.flatnonzero((rows > first).to_numpy())[:_LISTED]
+    again = np.flatnonzero((rows > first).to_numpy())[:LISTED]
     return [
         Problem(
             export.file,
@@ -79,7 +79,7 @@ def repeated_across(
     for later in range(1, len(files)):
         for earlier in range(later):
             index = pd.Index(key[earlier])
-            again = np.flatnonzero(pd.Index(key[later]).isin(index))[: _LISTED - len(problems)]
+            again = np.flatnonzero(pd.Index(key[later]).isin(index))[: LISTED - len(problems)]
             if not len(again):
                 continue
             first = pd.Series(rows[earlier], index=index).groupby(level=0).first()

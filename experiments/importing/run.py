@@ -29,7 +29,7 @@ from promopilot.experiments.importing.raw import RawExport
 from promopilot.experiments.importing.reading import READING, read_all
 from promopilot.experiments.importing.rows import Rows, read_rows
 from promopilot.experiments.importing.sources import sources_of
-from promopilot.experiments.importing.told import summary_of
+from promopilot.experiments.importing.told import Imported, summary_of
 from promopilot.experiments.progress import silent
 from promopilot.experiments.tables.schema import MAPPING_FILE
 
@@ -85,11 +85,12 @@ def import_performance(
     sources = sources_of(mapping, tables, promotions, [export.file for export in exports])
     settled = {MAPPING_FILE: mapping_text(_portable(mapping, out))}
     written = write_folder(out, tables, settled, sources, overwrite)
+    made = Imported(exports, columns, mapping, rows, texts, promotions, performance, tables)
     return {
         "data": str(out),
         "kind": "performance",
         "platform": str(platform),
-        **summary_of(exports, columns, rows, performance, promotions, texts, tables, mapping),
+        **summary_of(made),
         "written": written,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,33 +21,39 @@ from promopilot.experiments.importing.rows import Rows
 from promopilot.experiments.importing.sources import derived
 
 
-def summary_of(
-    exports: Sequence[RawExport],
-    columns: Sequence[FileColumns],
-    rows: Rows,
-    performance: Performance,
-    promotions: Promotions,
-    texts: TextsById | None,
-    tables: Table[str, pd.DataFrame],
-    mapping: Mapping,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Imported:
+    """What an import read, and what it made of it."""
+
+    exports: Sequence[RawExport]
+    columns: Sequence[FileColumns]  # of each file
+    mapping: Mapping  # complete
+    rows: Rows
+    texts: TextsById | None  # of a second file
+    promotions: Promotions
+    performance: Performance
+    tables: Table[str, pd.DataFrame]  # the contract's, by name
+
+
+def summary_of(made: Imported) -> dict[str, Any]:
     """The summary of an import: files, columns, rows, days, totals, what is derived, notes."""
-    sized = "size" in tables["segments"]
+    rows, performance, mapping = made.rows, made.performance, made.mapping
+    sized = "size" in made.tables["segments"]
     return {
         "currency": mapping.currency,
-        "files": files_of(exports),
-        "columns": [row for one in columns for row in column_fates(one, mapping, sized)],
+        "files": files_of(made.exports),
+        "columns": [row for one in made.columns for row in column_fates(one, mapping, sized)],
         "rows": {
-            "read": sum(one.cells.num_rows for one in exports),
+            "read": sum(one.cells.num_rows for one in made.exports),
             "dropped": dict(rows.dropped),
             "written": len(performance.frame),
         },
         "days": _days(performance.frame["date"]),
         "totals": totals_of(performance.frame),
-        "tables": {name: len(table) for name, table in tables.items()},
-        "derived": derived(mapping, tables),
+        "tables": {name: len(table) for name, table in made.tables.items()},
+        "derived": derived(mapping, made.tables),
         "left_out": performance.left_out,
-        "notes": notes_of(rows, performance, promotions, texts, mapping),
+        "notes": notes_of(rows, performance, made.promotions, made.texts, mapping),
         "mapping": mapping.tree(),
     }
 

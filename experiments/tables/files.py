@@ -41,11 +41,11 @@ def find_file(folder: Path, name: str) -> tuple[Path | None, list[Problem]]:
 def read_file(path: Path) -> tuple[RawTable | None, list[Problem]]:
     """The cells of a CSV or Parquet file, or None with the problem that stops reading it."""
     try:
-        return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+        return _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
     except OSError as error:
         return None, [_stop(path, f"cannot be read ({error.strerror or error})", "check the file")]
     except pa.ArrowInvalid as error:
-        kind = "CSV" if path.suffix == ".csv" else "Parquet"
+        kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
         reason = str(error).splitlines()[0]
         return None, [_stop(path, f"is no {kind} file that can be read ({reason})", "save it anew")]
 

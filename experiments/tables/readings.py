@@ -11,7 +11,8 @@ from datetime import date
 import pandas as pd
 
 AS_OF = "as_of"
-KEY = ("date", "promotion_id", "placement_id", "segment_id")  # what a reading is of
+ITEM = ("promotion_id", "placement_id", "segment_id")  # a line item
+KEY = ("date", *ITEM)  # what a reading is of
 
 
 def count_earlier(performance: pd.DataFrame) -> int:

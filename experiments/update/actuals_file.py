@@ -77,12 +77,14 @@ def read_actuals(path: Path, known: Known) -> Actuals:
     Raises:
         DataError: listing every problem.
     """
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         rule, mend = "must end in .csv or .parquet", f"save it as CSV UTF-8; {_IMPORT}"
         raise DataError([Problem(path.name, None, None, None, rule, mend)])
-    if export := raw_export(path):
-        raise DataError([export])
     raw, problems = read_file(path)
+    if (raw is None or not set(PERFORMANCE.required) <= set(raw.cells)) and (
+        export := raw_export(path)
+    ):
+        raise DataError([export])
     if raw is None:
         raise DataError(problems)
     parsed, found = parse(raw, PERFORMANCE)

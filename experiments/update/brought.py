@@ -16,6 +16,7 @@ from promopilot.experiments.update.foreseen import (
     own_share,
 )
 from promopilot.experiments.update.standing import Standing
+from promopilot.experiments.update.taking import stage_sds
 
 
 def promotions(today: Standing, names: dict[str, str]) -> list[dict[str, Any]]:
@@ -74,11 +75,9 @@ def _rates(today: Standing) -> tuple[list[dict[str, float]], list[dict[str, floa
     """Conversions per 1,000 impressions as believed before the flight, and now."""
     world, flight, market = today.world, today.flight, today.market
     shown = flight.rested.sum(axis=0)
-    beliefs = (market.first_belief, market.second_belief)[: len(flight.stages)]
     rates = tuple(rate[0] for rate in market.reference_rates)
-    sds = tuple(belief.now.sd[0] for belief in beliefs)
     before = _per_thousand(world, flight.first_rates, flight.first_sds, shown)
-    return before, _per_thousand(world, rates, sds, shown)
+    return before, _per_thousand(world, rates, stage_sds(market), shown)
 
 
 def outside(rows: list[dict[str, Any]]) -> dict[str, int]:

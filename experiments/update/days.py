@@ -14,10 +14,9 @@ import pandas as pd
 from promopilot.envs.arrays import Floats
 from promopilot.envs.dynamics import Delay
 from promopilot.envs.world import World
-from promopilot.experiments.tables.readings import AS_OF
+from promopilot.experiments.tables.readings import AS_OF, ITEM
 from promopilot.experiments.update.ledger import Ledger
 
-_ITEM = ["promotion_id", "placement_id", "segment_id"]
 _LEAST = 1e-9  # share of conversions below which a delay brings none
 
 
@@ -53,7 +52,7 @@ def happened(ledger: Ledger, world: World) -> Happened:
     latest = ledger.latest
     ours = latest[latest["promotion_id"].isin(catalog.promotion_ids)]
     others = latest[~latest["promotion_id"].isin(catalog.promotion_ids)]
-    item = items.get_indexer(pd.MultiIndex.from_frame(ours[_ITEM]))
+    item = items.get_indexer(pd.MultiIndex.from_frame(ours[items.names]))
     day = _day(ours["date"], world)
     inside = item >= 0
     elsewhere = np.zeros(days)
@@ -91,7 +90,7 @@ def line_items(world: World) -> pd.MultiIndex:
     index = (catalog.promotion, catalog.placement, catalog.segment)
     return pd.MultiIndex.from_arrays(
         [np.array(names, dtype=object)[i] for names, i in zip(ids, index, strict=True)],
-        names=_ITEM,
+        names=ITEM,
     )
 
 
@@ -101,7 +100,7 @@ def _arrivals(
     """`arrived` and `read` of `Happened`."""
     arrived, read = np.zeros(shape), np.zeros(shape)
     rows = readings.dropna(subset=["conversions"])
-    item = items.get_indexer(pd.MultiIndex.from_frame(rows[_ITEM]))
+    item = items.get_indexer(pd.MultiIndex.from_frame(rows[items.names]))
     rows, item = rows[item >= 0], item[item >= 0]
     age = (rows[AS_OF] - rows["date"]).dt.days.to_numpy(dtype=np.int64)
     day, seen = _day(rows["date"], world), rows["conversions"].to_numpy(dtype=np.float64)

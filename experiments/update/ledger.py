@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from promopilot.experiments.errors import DataError, Problem, RunFolderError
-from promopilot.experiments.tables.readings import AS_OF, KEY, latest_readings
+from promopilot.experiments.tables.readings import AS_OF, ITEM, KEY, latest_readings
 from promopilot.experiments.update.actuals_file import AMOUNTS, COLUMNS, COUNTS
 
 UPDATES, LEDGER = "updates", "actuals.csv"
@@ -48,7 +48,7 @@ def read_ledger(run: Path) -> Ledger:
     found = sorted((run / UPDATES).glob(f"????-??-??/{LEDGER}"))
     if not found:
         return Ledger(pd.DataFrame(columns=list(COLUMNS)))
-    ids = dict.fromkeys(KEY[1:], "str")
+    ids = dict.fromkeys(ITEM, "str")
     try:
         frame = pd.read_csv(found[-1], dtype=ids, keep_default_na=False, na_values=[""])
         for name in ("date", AS_OF):

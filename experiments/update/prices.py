@@ -128,7 +128,8 @@ def read_prices(path: Path, world: World, today: date) -> Floats:
     raw, problems = read_file(path)
     if raw is None:
         raise DataError(problems)
-    parsed, problems = parse(raw, _PRICES)
+    parsed, found = parse(raw, _PRICES)
+    problems += found
     if not problems:
         ids = Table("placements", required={}, optional={}, key="placement_id")
         frame = pd.DataFrame({"placement_id": list(world.catalog.placement_ids)})

@@ -22,10 +22,11 @@ def raw_export(path: Path) -> Problem | None:
     It is one where it lacks required columns of `performance`, and knows several under the names
     that a platform gives them. A file that is no text at all is left to its reader.
     """
-    if path.suffix != ".csv":
+    if path.suffix.lower() != ".csv":
         return None
     try:
-        header = [name for name in find_layout(path.name, _text(path)).header if name]
+        text, _ = to_utf8(path.name, read_bytes(path))
+        header = [name for name in find_layout(path.name, text).header if name]
     except DataError:
         return None
     own = {*PERFORMANCE.required, *PERFORMANCE.optional}
@@ -44,10 +45,6 @@ def raw_export(path: Path) -> Problem | None:
         None,
         None,
         f"looks like an export as a platform makes it (columns {told})",
-        f"bring it into the columns of performance first: `promopilot data import --platform "
-        f"{platform.value} {path.name} --out FOLDER`, then give FOLDER/performance.csv",
+        "bring it into the columns of performance first: `promopilot data import --platform "
+        f"{platform.value} {path.name} --out FOLDER`, then give the file performance in FOLDER",
     )
-
-
-def _text(path: Path) -> bytes:
-    return to_utf8(path.name, read_bytes(path))[0]

@@ -91,11 +91,10 @@ def days(today: Standing, before: pd.DataFrame) -> list[dict[str, Any]]:
 def money(world: World, flight: TakenFlight) -> dict[str, float]:
     """The budget: what is gone, held and left; whole cents."""
     market = flight.market
-    rows: dict[str, float] = {"total": world.budget, "spent": float(market.spent[0])}
+    gone = {"spent": float(market.spent[0])}
     if "subsidy" in world.covers:
-        rows["subsidy"] = float(market.subsidy_seen[0])
-        rows["held_for_subsidy"] = float(market.reserve[0])
-    left = 2 * world.budget - sum(rows.values())
-    rows["left"] = max(left, 0.0)
-    rows["overspent"] = max(-left, 0.0)
-    return {name: round(float(value), 2) for name, value in rows.items()}
+        gone["subsidy"] = float(market.subsidy_seen[0])
+        gone["held_for_subsidy"] = float(market.reserve[0])
+    left = world.budget - sum(gone.values())
+    rows = {"total": world.budget, **gone, "left": max(left, 0.0), "overspent": max(-left, 0.0)}
+    return {name: round(value, 2) for name, value in rows.items()}

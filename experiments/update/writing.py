@@ -45,13 +45,6 @@ def write_update(folder: Path, made: Made, file_format: str, language: Language)
     from promopilot.experiments.report.update_page import render_update
 
     _check_ours(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RunFolderError(
-            f"cannot write to {folder} ({reason}); choose another --out"
-        ) from error
     with atomic_folder(folder) as work:
         write_ledger(made.ledger, work / LEDGER)
         if made.limits is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from promopilot.envs.arrays import Floats
 from promopilot.experiments.tables.warnings.rows import Numbered
 from promopilot.experiments.tables.warnings.warning import (
     ROW,
@@ -15,8 +15,6 @@ from promopilot.experiments.tables.warnings.warning import (
     items_of,
     some,
 )
-
-Floats = NDArray[np.float64]
 
 _CENT = 0.01
 _FAR = 20.0  # how far a price may lie from what was paid: no season or auction explains more

@@ -16,10 +16,8 @@ from promopilot.experiments.tables.warnings.warning import (
 )
 
 _JUMP = 40.0  # no season explains so much from one day to the next
-_WEEK, _LEAST = (
-    7,
-    3,
-)  # recorded days before a day that it is compared with, and how many must be there
+_WEEK = 7  # recorded days before a day that it is compared with
+_LEAST = 3  # of these that must be there
 _ENOUGH = 100.0  # impressions, or 5 conversions: below, one more or less changes the level
 _FEW = 5.0
 _UNITS = (

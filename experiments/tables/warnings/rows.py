@@ -8,12 +8,9 @@ from datetime import date
 import pandas as pd
 
 from promopilot.experiments.tables.parse import Parsed
-from promopilot.experiments.tables.readings import AS_OF, latest_readings
+from promopilot.experiments.tables.readings import AS_OF, ITEM, latest_readings
 from promopilot.experiments.tables.schema import PERFORMANCE, Table
 from promopilot.experiments.tables.warnings.warning import ROW
-
-# Text that repeats in a million rows: grouped by its few names.
-_NAMES = ("promotion_id", "placement_id", "segment_id")
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,8 @@ def counted(performance: Parsed, known_on: date | None) -> Numbered | None:
         undated = frame[AS_OF].isna()
         latest = latest_readings(frame[~undated], known_on)
         frame = pd.concat([latest, frame[undated]], ignore_index=True)
-    names = {name: frame[name].astype("category") for name in _NAMES if name in frame}
+    # Text that repeats in a million rows: grouped by its few names.
+    names = {name: frame[name].astype("category") for name in ITEM if name in frame}
     return Numbered(rows.file, frame.assign(**names)) if len(frame) else None
 
 
