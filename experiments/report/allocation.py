@@ -12,6 +12,7 @@ from promopilot.experiments.report.chart import (
     Cell,
     Chart,
     Rows,
+    bar_rows,
     labelled_rows,
     layout,
     legend,
@@ -19,7 +20,7 @@ from promopilot.experiments.report.chart import (
 )
 from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.moves import moves_chart
-from promopilot.experiments.report.numbers import marked, plan_sum
+from promopilot.experiments.report.numbers import marked, plan_change, plan_sum
 from promopilot.experiments.report.section import Page, Section
 from promopilot.experiments.report.waterfall import waterfall_chart
 
@@ -89,31 +90,22 @@ def _chart(page: Page, column: str, title: str, heading: str, names: dict[str, s
 def _bars(
     page: Page, values: pd.Series[float], name: str, color: str, rows: Rows, shift: float
 ) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": name,
-        "x": values.tolist(),
-        "y": [middle + shift for middle in rows.at],
-        "width": _BAR,
-        "marker": {"color": color},
-        "text": [page.numbers.amount(v, cents=False) for v in values],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "textfont": {"color": "muted", "size": 11},
-        "hovertemplate": f"{name} %{{text}}<extra></extra>",
-    }
+    at = [middle + shift for middle in rows.at]
+    text = [page.numbers.amount(v, cents=False) for v in values]
+    hover = f"{name} %{{text}}<extra></extra>"
+    return bar_rows(at, values.tolist(), color, text, _BAR) | {"name": name, "hovertemplate": hover}
 
 
 def _row(
     page: Page, column: str, key: str, names: dict[str, str], sums: pd.DataFrame
 ) -> tuple[Cell, ...]:
     change = float(sums["planned_budget"][key] - sums["current_budget"][key])
-    where = {column: key}
-    place = f"{plan_sum('planned_budget', **where)} - {plan_sum('current_budget', **where)}"
     return (
         *_told(page, column, key, names, sums),
-        marked(place, change, page.numbers.amount(change, sign=True, cents=False)),
+        marked(
+            plan_change(**{column: key}),
+            *(change, page.numbers.amount(change, sign=True, cents=False)),
+        ),
     )
 
 

@@ -17,7 +17,7 @@ def assumed_in_words(page: Page) -> str:
     if not parts:
         return ""
     return tr(
-        "Assumed, not read from your tables: {}. Every profit here stands and falls with it."
+        "Assumed, not read from your tables: {}. Every profit here stands and falls with that."
     ).format(words.listed(parts))
 
 

@@ -11,7 +11,7 @@ from promopilot.experiments.plan.margins import mean_margins
 from promopilot.experiments.report.finished_run import ITEM
 from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.moves import LEAST
-from promopilot.experiments.report.numbers import marked, plan_mean, plan_sum
+from promopilot.experiments.report.numbers import marked, plan_change, plan_mean, plan_sum
 from promopilot.experiments.report.section import Page
 
 MOST_ROWS = 600  # the page stays small enough to mail
@@ -76,7 +76,7 @@ def _line(page: Page, key: tuple[str, str, str], row: pd.Series[float]) -> Line:
         current=money(plan_sum("current_budget", **where), current, cents=False),
         planned=money(plan_sum("planned_budget", **where), planned, cents=False),
         change=marked(
-            f"{plan_sum('planned_budget', **where)} - {plan_sum('current_budget', **where)}",
+            plan_change(**where),
             change,
             page.numbers.amount(change, sign=True, cents=False),
         ),

@@ -19,6 +19,7 @@ from promopilot.experiments.report.chart import (
 from promopilot.experiments.report.evaluation import Evaluation
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import bare, percent_sign
+from promopilot.experiments.report.said_seen import Ends, as_said, dots
 
 _CENT = 100.0
 _MOST_ROWS = 20  # actions in the table of figures
@@ -30,7 +31,7 @@ def rewards_chart(shown: Evaluation) -> Chart:
     said, seen = [b["predicted"] for b in bins], [b["observed"] for b in bins]
     known = [v for b in bins for v in (b["low"], b["high"]) if v is not None]
     span = padded([*said, *seen, *known])
-    dots = _dots(
+    marks = _dots(
         tr("{}s with like forecasts").format(shown.unit),
         said,
         seen,
@@ -44,7 +45,7 @@ def rewards_chart(shown: Evaluation) -> Chart:
     return Chart(
         id=f"{shown.id}forecast",
         title=tr("What the forecast said, and what {}s brought").format(shown.unit),
-        traces=[_as_said(span), dots],
+        traces=[as_said(tr("as said"), span), marks],
         layout=layout(
             xaxis=axis(title=tr("forecast"), range=span, nticks=6, **shown.rewards.ticks),
             yaxis=axis(title=tr("brought"), range=span, nticks=6, **shown.rewards.ticks),
@@ -80,7 +81,7 @@ def probabilities_chart(shown: Evaluation) -> Chart:
     seen = [_CENT * row["observed"] for row in rows]
     ends = [_interval(row) for row in rows]
     span = _shares_span(said, seen, ends)
-    dots = _dots(
+    marks = _dots(
         tr("an action"),
         said,
         seen,
@@ -97,7 +98,7 @@ def probabilities_chart(shown: Evaluation) -> Chart:
     return Chart(
         id=f"{shown.id}probabilities",
         title=tr("Are the log's probabilities right?"),
-        traces=[_as_said(span), dots],
+        traces=[as_said(tr("as said"), span), marks],
         layout=layout(
             xaxis=axis(title=tr("how often {} takes an action").format(shown.policy), **scale),
             yaxis=axis(title=tr("as the weighted log shows it"), **scale),
@@ -118,16 +119,14 @@ def probabilities_chart(shown: Evaluation) -> Chart:
     )
 
 
-def _shares_span(
-    said: list[float], seen: list[float], ends: list[tuple[float | None, float | None]]
-) -> list[float]:
+def _shares_span(said: list[float], seen: list[float], ends: list[Ends]) -> list[float]:
     """The range of an axis of shares: not beyond 0 and 100 % for the sake of an interval's end."""
     low, high = padded([0.0, *said, *seen, *(e for pair in ends for e in pair if e is not None)])
     least, most = padded([0.0, _CENT, *said, *seen], 0.04)
     return [max(low, least), min(high, most)]
 
 
-def _interval(row: dict[str, Any]) -> tuple[float | None, float | None]:
+def _interval(row: dict[str, Any]) -> Ends:
     low, high = row.get("low"), row.get("high")
     if low is None or high is None:
         return None, None
@@ -135,42 +134,11 @@ def _interval(row: dict[str, Any]) -> tuple[float | None, float | None]:
 
 
 def _dots(
-    name: str,
-    x: list[float],
-    y: list[float],
-    ends: list[tuple[float | None, float | None]],
-    hover: list[str],
+    name: str, said: list[float], seen: list[float], ends: list[Ends], hover: list[str]
 ) -> Trace:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": x,
-        "y": y,
-        "marker": {"size": 9, "color": "accent"},
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [0 if e[1] is None else e[1] - v for v, e in zip(y, ends, strict=True)],
-            "arrayminus": [0 if e[0] is None else v - e[0] for v, e in zip(y, ends, strict=True)],
-            "color": "muted",
-            "thickness": 2,
-            "width": 0,
-        },
+    return dots(name, said, seen, ends) | {
         "text": hover,
         "hovertemplate": "%{text}<extra></extra>",
-    }
-
-
-def _as_said(span: list[float]) -> Trace:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": tr("as said"),
-        "x": span,
-        "y": span,
-        "line": {"color": "before", "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
     }
 
 

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from promopilot.experiments.plan.margins import mean_margins
 from promopilot.experiments.report import words
-from promopilot.experiments.report.language import tr
-from promopilot.experiments.report.numbers import marked, plan_mean, plan_sum
+from promopilot.experiments.report.language import later, plural, tr
+from promopilot.experiments.report.numbers import marked, plan_change, plan_mean, plan_sum
 from promopilot.experiments.report.replay import gains
 from promopilot.experiments.report.section import Page, Section
 
@@ -75,7 +75,7 @@ def _change(page: Page, cell: pd.Series[float], key: object, adds: float) -> Cha
         current=money(plan_sum("current_budget", **where), current, cents=False),
         planned=money(plan_sum("planned_budget", **where), planned, cents=False),
         change=marked(
-            f"{plan_sum('planned_budget', **where)} - {plan_sum('current_budget', **where)}",
+            plan_change(**where),
             planned - current,
             page.numbers.amount(planned - current, sign=True, cents=False),
         ),
@@ -104,10 +104,7 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
     never = plan.loc[plan["basis"] == "prior", "planned_budget"].sum()
     prior = float(never) / (float(plan["planned_budget"].sum()) or 1.0)
     what = words.listed(
-        [
-            *([_in(up).format(up)] if up else []),
-            *([_out(down).format(down)] if down else []),
-        ]
+        [plural(count, *texts).format(count) for count, texts in ((up, _IN), (down, _OUT)) if count]
     )
     text = tr(
         "Of these changes {}: {} of all the money that moves. What a change adds is "
@@ -127,9 +124,5 @@ def _note(page: Page, cells: pd.DataFrame, best: pd.Index[str]) -> Markup:
     )
 
 
-def _in(changes: int) -> str:
-    return tr("{} puts money in") if changes == 1 else tr("{} put money in")
-
-
-def _out(changes: int) -> str:
-    return tr("{} takes money out") if changes == 1 else tr("{} take money out")
+_IN = (later("{} puts money in"), later("{} put money in"))
+_OUT = (later("{} takes money out"), later("{} take money out"))

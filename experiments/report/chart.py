@@ -191,6 +191,33 @@ def interval_rows(
     }
 
 
+def bar_rows(
+    at: list[float], values: list[float], colors: str | list[str], text: list[str], width: int
+) -> Trace:
+    """Bars from zero on labelled rows, each with what it comes to behind it.
+
+    Args:
+        at: Middle of each bar.
+        values: How long they are.
+        colors: One for all, or one for each.
+        text: What is written behind them, and read on hovering.
+        width: Of a bar, px.
+    """
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": values,
+        "y": at,
+        "width": width,
+        "marker": {"color": colors},
+        "text": text,
+        "textposition": "outside",
+        "cliponaxis": False,
+        "textfont": {"color": "muted", "size": 11},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
 def upright(x: float, color: str, dash: str = "solid") -> dict[str, Any]:
     """A vertical line through a plot."""
     line = {"color": color, "width": 1.5, "dash": dash}

@@ -8,16 +8,16 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.compared_days import days_section
-from promopilot.experiments.report.compared_figures import dates_of
+from promopilot.experiments.report.compared_figures import days_of
 from promopilot.experiments.report.compared_paired import paired
 from promopilot.experiments.report.compared_promotions import promotions_section
-from promopilot.experiments.report.compared_rows import cells, heads
-from promopilot.experiments.report.compared_words import TOTALS, measure
+from promopilot.experiments.report.compared_rows import cells, heads, rows_of
+from promopilot.experiments.report.compared_words import measure
 from promopilot.experiments.report.language import Language, speaking, tr
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.page import render_page
 from promopilot.experiments.report.said import said
-from promopilot.experiments.report.section import Section, day, period
+from promopilot.experiments.report.section import Section
 
 
 def render_comparison(document: dict[str, Any], language: Language) -> str:
@@ -57,19 +57,20 @@ def _summary(document: dict[str, Any], numbers: Numbers) -> Section:
 
 
 def _lead(document: dict[str, Any], numbers: Numbers) -> Markup:
-    first, last = dates_of(document)
-    rows = {row["measure"]: (at, row) for at, row in enumerate(document["rows"][: len(TOTALS)])}
+    rows = [
+        pair
+        for name in ("planned_budget", "expected_net_profit")
+        for pair in rows_of(document, "total", name)
+    ]
     parts = []
     for side, name in enumerate(document["sides"]):
         spend, profit = (
             numbers.money(f"compare:rows.{at}.values.{side}", row["values"][side], cents=False)
-            for at, row in (rows["planned_budget"], rows["expected_net_profit"])
+            for at, row in rows
         )
         parts.append(
             Markup(tr("{} spends {} and is expected to bring {} more profit than that")).format(
                 name, spend, profit
             )
         )
-    return Markup(tr("{}: {}.")).format(
-        period(first, last) if first != last else day(first), Markup(tr("; ")).join(parts)
-    )
+    return Markup(tr("{}: {}.")).format(days_of(document), Markup(tr("; ")).join(parts))

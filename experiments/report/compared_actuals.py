@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import Cell, Chart
-from promopilot.experiments.report.compared_figures import dates_of, figure
+from promopilot.experiments.report.compared_figures import days_of, figure
 from promopilot.experiments.report.compared_ranges import range_cell, ranges_sections
 from promopilot.experiments.report.compared_words import measure, nothing_outside, outside_texts
 from promopilot.experiments.report.language import Language, speaking, tr
@@ -17,7 +17,7 @@ from promopilot.experiments.report.money_lines import money_by_day, on_days
 from promopilot.experiments.report.numbers import NONE, Numbers
 from promopilot.experiments.report.page import render_page
 from promopilot.experiments.report.said import said
-from promopilot.experiments.report.section import Section, day, period
+from promopilot.experiments.report.section import Section, day
 
 _MEASURES = ("spend", "conversions", "conversion_value", "profit")
 
@@ -64,7 +64,6 @@ def _summary(document: dict[str, Any], numbers: Numbers) -> Section:
 
 def _lead(document: dict[str, Any], numbers: Numbers) -> Markup:
     """Days, money and orders in one sentence, without what was not recorded."""
-    first, last = dates_of(document)
     at, total = len(document["rows"]) - 1, document["rows"][-1]
     texts = {
         "spend": tr("spend {} against {} planned"),
@@ -81,7 +80,7 @@ def _lead(document: dict[str, Any], numbers: Numbers) -> Markup:
         if total[name]["actual"] is not None
     ]
     return Markup(tr("{}, {} of the plan's {} days: {}.")).format(
-        period(first, last) if first != last else day(first),
+        days_of(document),
         document["days"],
         document["days_planned"],
         Markup(tr(", ")).join(parts),

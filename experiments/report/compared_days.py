@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import cycle
 from typing import Any
 
 from markupsafe import Markup
 
-from promopilot.experiments.report.chart import Chart
+from promopilot.experiments.report.chart import Chart, label
 from promopilot.experiments.report.compared_rows import COLORS, cells, heads, rows_of
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.money_lines import money_by_day, on_days
@@ -24,10 +25,8 @@ def days_section(document: dict[str, Any], numbers: Numbers) -> Section:
         id="compared-days",
         title=tr("Planned money by week") if weekly else tr("Planned money by day"),
         traces=[
-            on_days(
-                name, days, [row["values"][side] for _, row in rows], COLORS[side % len(COLORS)]
-            )
-            for side, name in enumerate(document["sides"])
+            on_days(label(name), days, [row["values"][side] for _, row in rows], color)
+            for side, (name, color) in enumerate(zip(document["sides"], cycle(COLORS)))
         ],
         layout=money_by_day(days, numbers.symbol),
         height=320,

@@ -7,6 +7,7 @@ from typing import Any
 
 from promopilot.experiments.report.chart import Cell
 from promopilot.experiments.report.numbers import NONE, Numbers, bare, marked
+from promopilot.experiments.report.section import period
 
 _COUNTS = (
     *("expected_impressions", "expected_clicks", "expected_conversions"),
@@ -28,6 +29,6 @@ def figure(
     return numbers.money(key, value, sign=sign)
 
 
-def dates_of(document: dict[str, Any]) -> tuple[date, date]:
-    """First and last day."""
-    return date.fromisoformat(document["first"]), date.fromisoformat(document["last"])
+def days_of(document: dict[str, Any]) -> str:
+    """First and last day, or the only one."""
+    return period(*(date.fromisoformat(document[end]) for end in ("first", "last")))

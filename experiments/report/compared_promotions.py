@@ -11,6 +11,8 @@ from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import (
     Chart,
     Rows,
+    bar_rows,
+    label,
     labelled_rows,
     layout,
     legend,
@@ -96,20 +98,10 @@ def _bars(
 ) -> dict[str, Any]:
     values = [row["values"][side] for _, row in spend]
     shift = (side - (len(document["sides"]) - 1) / 2) * (_BAR + 2)
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": document["sides"][side],
-        "x": values,
-        "y": [middle + shift for middle in rows.at],
-        "width": _BAR,
-        "marker": {"color": COLORS[side % len(COLORS)]},
-        "text": [numbers.amount(value, cents=False) for value in values],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "textfont": {"color": "muted", "size": 11},
-        "hovertemplate": "%{text}<extra></extra>",
-    }
+    at = [middle + shift for middle in rows.at]
+    text = [numbers.amount(value, cents=False) for value in values]
+    bars = bar_rows(at, values, COLORS[side % len(COLORS)], text, _BAR)
+    return bars | {"name": label(document["sides"][side])}
 
 
 def _note(labels: list[str], spend: list[Row]) -> Markup:

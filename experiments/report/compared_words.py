@@ -24,7 +24,6 @@ NAMES = {
     "conversion_value": later("revenue"),
     "profit": later("profit before media"),
 }
-TOTALS = tuple(name for name in NAMES if name.startswith(("planned", "expected")))
 
 
 def measure(name: str) -> str:

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from markupsafe import Markup
 
-from promopilot.envs import response
-from promopilot.envs.arrays import Bools, Floats
-from promopilot.envs.response import Saturation
-from promopilot.envs.world import World
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import Chart, label, layout, money_axis, upright
-from promopilot.experiments.report.finished_run import ITEM, FinishedRun
 from promopilot.experiments.report.language import later, plural, tr
-from promopilot.experiments.report.likely_range import likely_factors
 from promopilot.experiments.report.parameters import kind_of
+from promopilot.experiments.report.response_curves import Curve, largest_curves
 from promopilot.experiments.report.section import Page, Section
 
-SHOWN = 8
-_POINTS = 60
 _NEARLY_ALL = 0.85  # share of its exposures that leaves little more to be bought
-_SLIGHT = 1e-3  # of a pool's exposures: rounding
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line item on a mean day of those on which it may be funded; money per day."""
-
-    names: tuple[str, str, str]  # promotion, placement, segment
-    spend: Floats  # [K]
-    profit: Floats  # [K] before media
-    current: tuple[float, float]  # spend and its profit
-    planned: tuple[float, float]
-    next_unit: float  # profit of the next unit of money at the plan
-    likely: tuple[float, float]  # factors of the profit: 8 of 10 such line items lie between
-    bounds: tuple[float, float]  # the least and the most that the plan may spend; inf: free
-    bought: float  # share that the plan buys of the exposures that the line item can have
-    shares: bool  # whether others can take exposures that it could have
 
 
 def section(page: Page) -> Section:
@@ -54,96 +27,6 @@ def section(page: Page) -> Section:
     return Section(
         "curves", tr("What the next unit of money brings"), "curves.html", view, tr("Curves")
     )
-
-
-def largest_curves(run: FinishedRun) -> list[Curve]:
-    """Curves of the line items that the plan funds most, at mean prices and supply.
-
-    The response is what the plan expects of the line item (conversions per impression over the
-    flight, so that tired audiences are in it); where the plan buys nothing, the predicted rate.
-    Line items without planned money have none: what their first unit brings may be anything
-    between nothing (an S-shaped curve) and no end (a slope below 1).
-    """
-    catalog, world = run.world.catalog, run.world
-    sums = run.plan.groupby(ITEM, sort=False)[
-        ["planned_budget", "expected_impressions", "expected_conversions"]
-    ].sum()
-    largest = sums["planned_budget"].sort_values(ascending=False, kind="stable")
-    largest = largest[largest > 0]
-    position = {
-        tuple(ids): number
-        for number, ids in enumerate(
-            zip(
-                np.array(catalog.promotion_ids, dtype=object)[catalog.promotion],
-                np.array(catalog.placement_ids, dtype=object)[catalog.placement],
-                np.array(catalog.segment_ids, dtype=object)[catalog.segment],
-                strict=True,
-            )
-        )
-    }
-    planned, current = run.spend("planned_budget"), run.spend("current_budget")
-    shared = _shared_pools(world)
-    curves = []
-    for key in largest.index[:SHOWN]:
-        item = position[key]
-        live = world.live[:, item]
-        rate = _rate(run, sums.loc[key], item, live)
-        worth = catalog.profit_per_conversion()[catalog.promotion[item]] * rate
-        reach = float((world.reach_share[item] * world.supply[live, catalog.pool[item]]).mean())
-        names = (run.promotions[key[0]], run.placements[key[1]], run.segments[key[2]])
-        points = (float(current[live, item].mean()), float(planned[live, item].mean()))
-        prices = (world.unit_cost[item : item + 1], np.array([reach]), world.dynamics.saturation)
-        bounds = _bounds(run.plan, key)
-        curves.append(
-            replace(
-                _curve(names, worth, prices, points),
-                likely=likely_factors(world.rates, catalog.promotion[item], item, live),
-                bounds=bounds,
-                shares=bool(shared[catalog.pool[item]]),
-            )
-        )
-    return curves
-
-
-def _shared_pools(world: World) -> Bools:
-    """[K] pools whose line items could together have more exposures than there are."""
-    pool = world.catalog.pool
-    reach = np.bincount(pool, world.reach_share, int(pool.max()) + 1)
-    return np.asarray(reach > 1 + _SLIGHT)
-
-
-def _bounds(plan: pd.DataFrame, key: tuple[str, str, str]) -> tuple[float, float]:
-    """Least and most money of a line item on a mean day."""
-    rows = plan[(plan[ITEM] == list(key)).all(axis=1)]
-    return float(rows["min_budget"].mean()), float(rows["max_budget"].fillna(np.inf).mean())
-
-
-def _rate(run: FinishedRun, sums: pd.Series[float], item: int, live: Bools) -> float:
-    shown = float(sums["expected_impressions"])
-    if shown > 0:
-        return float(sums["expected_conversions"]) / shown
-    return float((run.world.rates.first * run.world.rates.second)[live, item].mean())
-
-
-def _curve(
-    names: tuple[str, str, str],
-    worth: float,
-    prices: tuple[Floats, Floats, Saturation],
-    points: tuple[float, float],
-) -> Curve:
-    """A curve, from what an impression is worth and what it costs: unit cost, reach and law."""
-
-    def profit(spend: Floats) -> Floats:
-        return worth * response.impressions(spend, *prices)
-
-    most = 1.6 * max(*points, 1e-9)
-    grid = np.linspace(0.0, most, _POINTS)
-    current, planned = ((x, float(profit(np.array([x]))[0])) for x in points)
-    bought = response.impressions(np.array([points[1]]), *prices)
-    slope = worth / float(response.marginal_cost(bought, *prices)[0]) if prices[1][0] > 0 else 0.0
-    part = float(bought[0] / prices[1][0]) if prices[1][0] > 0 else 0.0
-    free = ((1.0, 1.0), (0.0, np.inf))
-    return Curve(names, grid, profit(grid), current, planned, slope, *free, part, shares=True)
 
 
 def _chart(page: Page, number: int, curve: Curve) -> Chart:

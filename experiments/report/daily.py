@@ -18,6 +18,7 @@ from promopilot.experiments.report.section import Page, Section, short_day, week
 
 COLORS = tuple(f"c{n}" for n in range(1, 9))
 OTHERS = later("other placements")
+_SUMS = ("current_budget", "planned_budget", "expected_profit")  # of each day, in the table
 
 
 def section(page: Page) -> Section:
@@ -38,7 +39,7 @@ def _by_day(page: Page) -> Chart:
     rest = table[order[len(kept) :]].sum(axis=1)
     if rest.sum() > 0:
         parts[tr(OTHERS)] = rest
-    current = run.plan.groupby("date")["current_budget"].sum().reindex(days).fillna(0.0)
+    sums = run.plan.groupby("date")[list(_SUMS)].sum().reindex(days).fillna(0.0)
     traces = [
         {
             "type": "bar",
@@ -56,7 +57,7 @@ def _by_day(page: Page) -> Chart:
             "mode": "lines",
             "name": tr("current mix, all placements"),
             "x": days,
-            "y": current.tolist(),
+            "y": sums["current_budget"].tolist(),
             "line": {"color": "ink", "width": 2, "dash": "dot", "shape": "hvh"},
             "hovertemplate": tr("%{x}<br>current mix %{y}<extra></extra>"),
         }
@@ -75,20 +76,17 @@ def _by_day(page: Page) -> Chart:
         height=400 + 20 * len(parts),
         note=_note(page, table.sum(axis=1)),
         columns=(tr("Day"), tr("Current mix"), tr("Plan"), tr("Expected profit before media")),
-        rows=[_row(page, day) for day in page.run.world.dates],
+        rows=[_row(page, day, sums) for day in page.run.world.dates],
     )
 
 
-def _row(page: Page, day: date) -> tuple[Cell, ...]:
-    rows = page.run.plan[page.run.plan["date"] == day.isoformat()]
-    columns = ("current_budget", "planned_budget", "expected_profit")
+def _row(page: Page, day: date, sums: pd.DataFrame) -> tuple[Cell, ...]:
+    at = day.isoformat()
     return (
         weekday_and_day(day),
         *(
-            page.numbers.money(
-                plan_sum(name, date=day.isoformat()), float(rows[name].sum()), cents=False
-            )
-            for name in columns
+            page.numbers.money(plan_sum(name, date=at), float(sums[name][at]), cents=False)
+            for name in _SUMS
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.explanations import EXPLANATIONS
 from promopilot.experiments.tables import Tables, read_tables
+from promopilot.experiments.update.days import line_items
 
 _ID_COLUMNS = ("promotion_id", "promotion_name", "campaign_id", "placement_id", "segment_id")
 _TEXT = {name: str for name in (*_ID_COLUMNS, "binding_limit", "plan_id")}
@@ -106,17 +108,12 @@ class FinishedRun:
 
     def spend(self, column: str) -> Floats:
         """`planned_budget` or `current_budget` of plan.csv as `[D, L]`."""
-        catalog = self.world.catalog
-        ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
-        index = (catalog.promotion, catalog.placement, catalog.segment)
-        items = pd.MultiIndex.from_arrays(
-            [np.array(names, dtype=object)[i] for names, i in zip(ids, index, strict=True)]
-        )
+        items = line_items(self.world)
         item = items.get_indexer(pd.MultiIndex.from_frame(self.plan[ITEM]))
         day = pd.Index([d.isoformat() for d in self.world.dates]).get_indexer(
             pd.Index(self.plan["date"])
         )
-        spend = np.zeros((self.world.days, catalog.num_line_items))
+        spend = np.zeros((self.world.days, len(items)))
         spend[day, item] = self.plan[column].to_numpy()
         return spend
 
@@ -190,8 +187,8 @@ def _first_told(*names: object) -> str:
     return next(name.strip() for name in names if isinstance(name, str) and name.strip())
 
 
-def _distinct(named: Any) -> dict[str, str]:
+def _distinct(named: Iterable[tuple[object, object]]) -> dict[str, str]:
     """Names by id; where two are called the same, each also shows its id."""
     names = {str(key): str(name) for key, name in named}
-    seen = list(names.values())
-    return {k: n if seen.count(n) == 1 else f"{n} ({k})" for k, n in names.items()}
+    seen = Counter(names.values())
+    return {k: n if seen[n] == 1 else f"{n} ({k})" for k, n in names.items()}

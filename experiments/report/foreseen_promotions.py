@@ -51,27 +51,13 @@ def by_promotion(page: Page, name: str, found: dict[str, Any]) -> Chart:
         "x": [row["high"] - row["low"] for row in rows],
         "width": BAR,
     }
-    mean = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": tr(MEAN),
-        "x": [row["mean"] for row in rows],
-        "y": laid.at,
-        "marker": {
-            "symbol": "line-ns-open",
-            "size": BAR,
-            "color": "accent",
-            "line": {"width": 2.5, "color": "accent"},
-        },
-        "hoverinfo": "skip",
-    }
     said = [f"{label(names[row['promotion']])}: {in_words(row)}" for row in rows]
     actual = [row["actual"] for row in rows]
     top = max(max(row["high"], row["actual"]) for row in rows)
     return Chart(
         id=f"{name}-promotion",
         title=tr("Orders of each promotion in all these days"),
-        traces=[ranges, mean, *dots(rows, actual, laid.at, said)],
+        traces=[ranges, _means(rows, laid.at), *dots(rows, actual, laid.at, said)],
         layout=layout(
             yaxis=laid.axis,
             xaxis=axis(title=tr("orders"), range=[0, 1.05 * top], nticks=6, zeroline=False),
@@ -92,6 +78,23 @@ def by_promotion(page: Page, name: str, found: dict[str, Any]) -> Chart:
             for n in order
         ],
     )
+
+
+def _means(rows: list[Row], at: list[float]) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": tr(MEAN),
+        "x": [row["mean"] for row in rows],
+        "y": at,
+        "marker": {
+            "symbol": "line-ns-open",
+            "size": BAR,
+            "color": "accent",
+            "line": {"width": 2.5, "color": "accent"},
+        },
+        "hoverinfo": "skip",
+    }
 
 
 def _promotion_note(

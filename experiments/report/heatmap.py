@@ -70,7 +70,7 @@ def heatmap(page: Page) -> Chart:
         height=_ROW * max(len(names), 1) + 60,
         note=_note(page, table),
         columns=(tr("Promotion"), *(short_day(day) for day in run.world.dates)),
-        rows=[_row(page, str(i)) for i in order[:MOST_ROWS]],
+        rows=[_row(page, str(i), funded.loc[i].tolist()) for i in order[:MOST_ROWS]],
     )
 
 
@@ -78,18 +78,16 @@ def _short(name: str) -> str:
     return label(name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…")
 
 
-def _row(page: Page, promotion: str) -> tuple[Cell, ...]:
-    rows = page.run.plan[page.run.plan["promotion_id"] == promotion]
-    by_day = rows.groupby("date")["planned_budget"].sum()
+def _row(page: Page, promotion: str, by_day: list[float]) -> tuple[Cell, ...]:
     return (
         page.run.promotions.get(promotion, promotion),
         *(
             marked(
                 plan_sum("planned_budget", promotion_id=promotion, date=day.isoformat()),
-                value := float(by_day.get(day.isoformat(), 0.0)),
+                value,
                 page.numbers.amount(value, cents=False),
             )
-            for day in page.run.world.dates
+            for day, value in zip(page.run.world.dates, by_day, strict=True)
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.plan.margins import mean_margins
@@ -42,8 +43,8 @@ def section(page: Page) -> Section:
     """The limits that bind, with the money at them, what they do, and what they cost."""
     plan = page.run.plan
     bound = plan[plan["binding_limit"] != ""]
-    names = bound.groupby("binding_limit")["planned_budget"].sum()
-    order = [str(name) for name in names.sort_values(ascending=False, kind="stable").index]
+    at = {str(name): rows for name, rows in bound.groupby("binding_limit")}
+    order = sorted(at, key=lambda name: -at[name]["planned_budget"].sum())
     view = {
         "caption": tr("Limits that the plan runs into, by the money at them"),
         "columns": (
@@ -53,22 +54,21 @@ def section(page: Page) -> Section:
             tr("Next {}1 would bring").format(page.numbers.symbol.strip()),
             tr("What it does"),
         ),
-        "rows": [_row(page, name, int((bound["binding_limit"] == name).sum())) for name in order],
-        "note": _note(page),
+        "rows": [_row(page, name, at[name]) for name in order],
+        "note": _note(len(plan), bound),
         "costs": costs(page),
     }
     return Section("limits", tr("What holds the plan back"), "limits.html", view, tr("Limits"))
 
 
-def _row(page: Page, name: str, rows: int) -> tuple[Cell, ...]:
-    plan, money = page.run.plan, page.numbers.money
-    there = plan[plan["binding_limit"] == name]
+def _row(page: Page, name: str, there: pd.DataFrame) -> tuple[Cell, ...]:
+    money = page.numbers.money
     spent = float(there["planned_budget"].sum())
     following = float(mean_margins(there, ["binding_limit"], "marginal_poas").iloc[0])
     effects = {effect(name, reason) for reason in there["reason"]}
     return (
         tr(LIMITS[name]) if name in LIMITS else said(name),
-        bare(rows, 0),
+        bare(len(there), 0),
         money(plan_sum("planned_budget", binding_limit=name), spent, cents=False),
         money(
             plan_mean("marginal_poas", "planned_budget", binding_limit=name), following, cents=True
@@ -77,10 +77,8 @@ def _row(page: Page, name: str, rows: int) -> tuple[Cell, ...]:
     )
 
 
-def _note(page: Page) -> Markup:
+def _note(rows: int, bound: pd.DataFrame) -> Markup:
     """How many rows are stopped, held up and locked, a sentence each."""
-    plan = page.run.plan
-    bound = plan[plan["binding_limit"] != ""]
     if bound.empty:
         return Markup(
             tr(
@@ -96,7 +94,7 @@ def _note(page: Page) -> Markup:
             "For {} of {} rows of the plan (a line item on a day) a limit stops the money while "
             "the next unit would still pay."
         )
-        parts.append(Markup(text).format(bare(counts["stops"], 0), bare(len(plan), 0)))
+        parts.append(Markup(text).format(bare(counts["stops"], 0), bare(rows, 0)))
     if counts["keeps"]:
         text = plural(
             counts["keeps"],
@@ -113,7 +111,7 @@ def _note(page: Page) -> Markup:
             later("{} rows are locked to today's spend."),
         )
         parts.append(Markup(text).format(bare(counts["locks"], 0)))
-    if len(bound) < len(plan):
+    if len(bound) < rows:
         parts.append(
             Markup(tr("Elsewhere the next unit would not pay, so that no limit is needed."))
         )

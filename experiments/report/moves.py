@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from promopilot.experiments.report.chart import Chart, labelled_rows, layout, money_axis
+from promopilot.experiments.report.chart import Chart, bar_rows, labelled_rows, layout, money_axis
 from promopilot.experiments.report.language import later, plural, tr
-from promopilot.experiments.report.numbers import marked, plan_sum
+from promopilot.experiments.report.numbers import marked, plan_change
 from promopilot.experiments.report.section import Page
 
 MOST_ROWS = 12
@@ -24,23 +24,12 @@ def moves_chart(page: Page) -> Chart:
     rows = labelled_rows([page.run.promotions.get(str(i), str(i)) for i in shown.index], _BAR)
     low, high = min(0.0, float(shown.min())), max(0.0, float(shown.max()))
     room = 0.24 * ((high - low) or 1.0)
-    bars = {
-        "type": "bar",
-        "orientation": "h",
-        "x": shown.tolist(),
-        "y": rows.at,
-        "width": _BAR,
-        "marker": {"color": ["accent" if v > 0 else "warm" for v in shown]},
-        "text": [page.numbers.amount(v, sign=True, cents=False) for v in shown],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "textfont": {"color": "muted", "size": 11},
-        "hovertemplate": "%{text}<extra></extra>",
-    }
+    colors = ["accent" if v > 0 else "warm" for v in shown]
+    text = [page.numbers.amount(v, sign=True, cents=False) for v in shown]
     return Chart(
         id="moves",
         title=tr("How each promotion's budget changes"),
-        traces=[bars],
+        traces=[bar_rows(rows.at, shown.tolist(), colors, text, _BAR)],
         layout=layout(
             yaxis=rows.axis,
             xaxis=money_axis(
@@ -79,6 +68,5 @@ def _note(page: Page, change: pd.Series[float]) -> Markup:
 def _total(page: Page, change: float) -> Markup:
     if abs(change) < 0.5:  # what is read is in whole units
         return Markup(tr("stays the same"))
-    place = f"{plan_sum('planned_budget')} - {plan_sum('current_budget')}"
     shown = page.numbers.amount(change, sign=True, cents=False)
-    return Markup(tr("changes by {}")).format(marked(place, change, shown))
+    return Markup(tr("changes by {}")).format(marked(plan_change(), change, shown))

@@ -42,6 +42,11 @@ def plan_sum(column: str, **where: str) -> str:
     return f"plan:{column}?{urlencode(where)}"
 
 
+def plan_change(**where: str) -> str:
+    """Key of what the plan adds to the current mix, over such rows."""
+    return f"{plan_sum('planned_budget', **where)} - {plan_sum('current_budget', **where)}"
+
+
 def plan_mean(column: str, weight: str, **where: str) -> str:
     """Key of a mean over such rows, weighted by another column (plain where that sums to 0)."""
     return f"plan:{column}@{weight}?{urlencode(where)}"

@@ -10,6 +10,7 @@ from promopilot.experiments.policies import BASELINE, BOUND, HINDSIGHT, POLICIES
 from promopilot.experiments.report import words
 from promopilot.experiments.report.chart import (
     Chart,
+    bar_rows,
     labelled_rows,
     layout,
     outcome_axis,
@@ -28,20 +29,9 @@ def values_chart(page: Page) -> Chart:
     values = [figures[name][mean_key(figures[name])] for name in names]
     hover = [_on_hovering(figures[name], text) for name in names]
     rows = labelled_rows([_label(page, name) for name in names], 18)
-    bars = {
-        "type": "bar",
-        "orientation": "h",
-        "x": values,
-        "y": rows.at,
-        "width": 16,
-        "marker": {"color": [_color(name, recommended) for name in names]},
-        "text": [f" {text(value)}" for value in values],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "textfont": {"color": "muted", "size": 11},
-        "hovertext": hover,
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
+    colors = [_color(name, recommended) for name in names]
+    bars = bar_rows(rows.at, values, colors, [f" {text(value)}" for value in values], 16)
+    bars |= {"hovertext": hover, "hovertemplate": "%{hovertext}<extra></extra>"}
     goal = words.objective(page.run.world.objective)
     ceiling = [figures[BOUND]["value_mean"]] if BOUND in figures else []
     low, high = min(0.0, *values), max(0.0, *values, *ceiling)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from promopilot.experiments.report import trust, words
-from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout
+from promopilot.experiments.report.chart import Chart, axis, bar_rows, labelled_rows, layout
 from promopilot.experiments.report.language import tr
 from promopilot.experiments.report.numbers import NONE, marked, percent_sign, percent_text
 from promopilot.experiments.report.section import Page, Section
@@ -85,24 +85,14 @@ def _chart(page: Page) -> Chart:
     rows = labelled_rows(names, 20)
     values = [saved[name] for name in order]
     low, high = min(0.0, *values), max(0.0, *values)
-    trace = {
-        "type": "bar",
-        "orientation": "h",
-        "x": values,
-        "y": rows.at,
-        "width": 18,
-        "marker": {"color": ["accent" if name == "predictor" else "before" for name in order]},
-        "text": [percent_text(value, 2) for value in values],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "textfont": {"color": "muted"},
-        "hovertemplate": tr("%{text} less error<extra></extra>"),
-    }
+    colors = ["accent" if name == "predictor" else "before" for name in order]
+    bars = bar_rows(rows.at, values, colors, [percent_text(value, 2) for value in values], 18)
+    bars |= {"hovertemplate": tr("%{text} less error<extra></extra>")}
     span = (high - low) or 1.0
     return Chart(
         id="prediction",
         title=tr("Error saved against one average rate for everything"),
-        traces=[trace],
+        traces=[bars],
         layout=layout(
             yaxis=rows.axis,
             xaxis=axis(ticksuffix=percent_sign(), range=[low * 1.1, low + span * 1.2], nticks=6),

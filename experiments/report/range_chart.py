@@ -11,6 +11,7 @@ from promopilot.experiments.report.chart import (
     DOT,
     Cell,
     Chart,
+    Trace,
     axis,
     interval_rows,
     labelled_rows,
@@ -41,6 +42,11 @@ class Against:
         """A value in per cent of what was foreseen."""
         return 100 * value / self.foreseen
 
+    @property
+    def is_beyond(self) -> bool:
+        """Whether what came lies beyond the edge of the chart."""
+        return self.share(self.came) > _EDGE
+
 
 def range_chart(
     name: str,
@@ -66,27 +72,15 @@ def range_chart(
     band = interval_rows(laid, middle, list(ends), ["rgba(0,0,0,0)"] * len(rows), [])
     band |= {"hoverinfo": "skip"}
     band["error_x"] |= {"thickness": 9, "color": "band"}
-    beyond = [row.share(row.came) > _EDGE for row in rows]
-    if any(beyond):
+    if beyond := sum(row.is_beyond for row in rows):
         note += tr(" ") + tr("Arrows at the edge stand for more than {}: {}.").format(
-            f"{_EDGE:.0f}{percent_sign()}", sum(beyond)
+            f"{_EDGE:.0f}{percent_sign()}", beyond
         )
-    came = [_drawn(row, row.came) for row in rows]
-    dots = {
-        **{"type": "scatter", "mode": "markers", "showlegend": False, "x": came, "y": laid.at},
-        "marker": {
-            "size": 11,
-            "color": ["accent" if row.inside else "warm" for row in rows],
-            "symbol": ["triangle-right" if far else "circle" for far in beyond],
-        },
-        "text": [row.text for row in rows],
-        "hovertemplate": "%{text}<extra></extra>",
-    }
-    right = max([100.0, *came, *(high for _, high in ends)])
+    right = max([100.0, *(_drawn(row, row.came) for row in rows), *(high for _, high in ends)])
     return Chart(
         id=name,
         title=title,
-        traces=[band, dots],
+        traces=[band, _dots(rows, laid.at)],
         layout=layout(
             yaxis=laid.axis,
             xaxis=axis(
@@ -104,6 +98,20 @@ def range_chart(
         columns=columns,
         rows=list(figures),
     )
+
+
+def _dots(rows: Sequence[Against], at: list[float]) -> Trace:
+    return {
+        **{"type": "scatter", "mode": "markers", "showlegend": False, "y": at},
+        "x": [_drawn(row, row.came) for row in rows],
+        "marker": {
+            "size": 11,
+            "color": ["accent" if row.inside else "warm" for row in rows],
+            "symbol": ["triangle-right" if row.is_beyond else "circle" for row in rows],
+        },
+        "text": [row.text for row in rows],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
 
 
 def _drawn(row: Against, value: float) -> float:

@@ -13,6 +13,7 @@ from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
 from promopilot.envs.world import World
 from promopilot.experiments.report.finished_run import FinishedRun
+from promopilot.experiments.update.days import line_items
 
 
 def replay(world: World, spend: Floats) -> Floats:
@@ -24,18 +25,10 @@ def replay(world: World, spend: Floats) -> Floats:
 
 def both(run: FinishedRun) -> pd.DataFrame:
     """Objective of the current mix (`before`) and the plan (`after`) by promotion and placement."""
-    world = run.world
-    catalog = world.catalog
-    index = pd.MultiIndex.from_arrays(
-        [
-            np.array(catalog.promotion_ids, dtype=object)[catalog.promotion],
-            np.array(catalog.placement_ids, dtype=object)[catalog.placement],
-        ],
-        names=["promotion_id", "placement_id"],
-    )
     played = {"before": "current_budget", "after": "planned_budget"}
-    flights = {name: replay(world, run.spend(column)) for name, column in played.items()}
-    return pd.DataFrame(flights, index=index).groupby(level=[0, 1], sort=False).sum()
+    flights = {name: replay(run.world, run.spend(column)) for name, column in played.items()}
+    by_item = pd.DataFrame(flights, index=line_items(run.world))
+    return by_item.groupby(level=["promotion_id", "placement_id"], sort=False).sum()
 
 
 def gains(run: FinishedRun) -> pd.Series[float]:

@@ -50,7 +50,9 @@ def weekday_and_day(value: date) -> str:
 
 
 def period(first: date, last: date) -> str:
-    """6 November to 3 December 2017."""
+    """6 November to 3 December 2017; 6 November 2017 where that is all."""
+    if first == last:
+        return day(first)
     if first.year != last.year:
         return tr("{} to {}").format(day(first), day(last))
     # Whole, because languages differ in where the year that both share stands.

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from promopilot.experiments.report.chart import Cell, Chart, axis, layout, legend
 from promopilot.experiments.report.language import later, tr
 from promopilot.experiments.report.numbers import NONE, percent_sign, percent_text
+from promopilot.experiments.report.said_seen import as_said, dots
 from promopilot.experiments.report.section import Page
 
 # What 80 % ranges should hold, give or take: the goal that the project set itself.
@@ -75,37 +76,13 @@ def _said_and_seen(page: Page) -> Chart:
     said, seen, low, high = (list(column) for column in zip(*shown, strict=True))
     scale = {"type": "log", "range": [log10(_CENT * floor), log10(_CENT * top)]}
     scale |= {"ticksuffix": percent_sign(), "dtick": "D2"}
-    dots = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": tr("a tenth of the exposures"),
-        "x": said,
-        "y": seen,
-        "marker": {"size": 9, "color": "accent"},
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [end - y for y, end in zip(seen, high, strict=True)],
-            "arrayminus": [y - end for y, end in zip(seen, low, strict=True)],
-            "color": "muted",
-            "thickness": 2,
-            "width": 0,
-        },
-        "hovertemplate": tr("said %{x:.2f} %, seen %{y:.2f} %<extra></extra>"),
-    }
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": tr("seen as said"),
-        "x": [_CENT * floor, _CENT * top],
-        "y": [_CENT * floor, _CENT * top],
-        "line": {"color": "before", "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
-    }
+    marks = dots(tr("a tenth of the exposures"), said, seen, list(zip(low, high, strict=True)))
+    marks |= {"hovertemplate": tr("said %{x:.2f} %, seen %{y:.2f} %<extra></extra>")}
+    line = as_said(tr("seen as said"), [_CENT * floor, _CENT * top])
     return Chart(
         id="reliability",
         title=tr("Said and seen"),
-        traces=[line, dots],
+        traces=[line, marks],
         layout=layout(
             xaxis=axis(title=tr("said before"), **scale),
             yaxis=axis(title=tr("seen"), **scale),

@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.report import words
-from promopilot.experiments.report.chart import Chart, axis, labelled_rows, layout
+from promopilot.experiments.report.chart import Chart, Trace, axis, bar_rows, labelled_rows, layout
 from promopilot.experiments.report.language import later, tr
 from promopilot.experiments.report.numbers import NONE, percent_sign, percent_text
 from promopilot.experiments.report.section import Page
@@ -172,17 +172,5 @@ def _verdict(page: Page, test: dict[str, Any], changed: dict[str, Markup]) -> Ma
     )
 
 
-def _bars(values: list[float], at: list[float], colors: list[str]) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "x": values,
-        "y": at,
-        "width": 18,
-        "marker": {"color": colors},
-        "text": [percent_text(value, 1) for value in values],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "textfont": {"color": "muted"},
-        "hovertemplate": "%{text}<extra></extra>",
-    }
+def _bars(values: list[float], at: list[float], colors: list[str]) -> Trace:
+    return bar_rows(at, values, colors, [percent_text(value, 1) for value in values], 18)

@@ -34,6 +34,15 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+def grave(page: Any, **asked: Any) -> list[tuple[str, str]]:
+    """Rules that axe finds broken and calls serious or worse, each with the first place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, **asked).response["violations"]
+    worst = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], rule["nodes"][0]["html"]) for rule in worst]
+
+
 @dataclass
 class Opened:
     """A page, and what it said and asked for."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.conftest import Opened, open_page
+from tests.browser.conftest import Opened, grave, open_page
 
 from promopilot.experiments.report import render_report, write_report
 
@@ -222,16 +222,10 @@ def test_tab_reaches_every_control(page: Any) -> None:
 
 @pytest.mark.parametrize(("scheme", "rules"), [("light", None), ("dark", ["color-contrast"])])
 def test_axe_finds_nothing_serious(page: Any, scheme: str, rules: list[str] | None) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page.emulate_media(color_scheme=scheme)
     # Drawings have their text beside them; what is in them is no text to a screen reader.
-    found = Axe().run(
-        page, context={"exclude": [[".plot svg"]]}, options={"runOnly": rules} if rules else None
-    )
-    found = found.response["violations"]
-    grave = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], v["nodes"][0]["html"]) for v in grave] == []
+    context, options = {"exclude": [[".plot svg"]]}, {"runOnly": rules} if rules else None
+    assert grave(page, context=context, options=options) == []
 
 
 def test_headings_step_down_one_at_a_time(page: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from tests.browser.conftest import grave
 from tests.studio.serving import serving
 
 METRIC = '[data-testid="stMetric"]'
@@ -80,9 +80,4 @@ def test_a_phone_scrolls_in_one_direction_only(opened: tuple[Any, list[str]]) ->
 def test_nothing_serious_stands_in_the_way_of_a_screen_reader(
     opened: tuple[Any, list[str]],
 ) -> None:
-    found = Axe().run(opened[0]).response["violations"]
-    grave = {one["id"]: one["nodes"][0]["html"] for one in found if one["impact"] in GRAVE}
-    assert grave == {}
-
-
-GRAVE = ("serious", "critical")
+    assert grave(opened[0]) == []

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.conftest import open_page
+from tests.browser.conftest import grave, open_page
 from tests.update_flights import fly, small_run
 from typer.testing import CliRunner
 
@@ -42,14 +42,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_pages_are_silent_fit_the_window_and_serve_everyone(
     browser: Any, pages: dict[str, Path], name: str, width: int
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     opened = open_page(browser, pages[name], width)
     assert opened.asked == []
     assert opened.complaints == []
     wide = opened.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
-    found = Axe().run(opened.page).response["violations"]
-    serious = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
-    assert serious == []
+    assert grave(opened.page) == []
     opened.page.close()

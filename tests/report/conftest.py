@@ -1,6 +1,7 @@
 """A small finished run folder, its files written by the code that writes them in a real run."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -136,6 +137,7 @@ step: {max_change: 0.5, min_change: 0.02}
 """
 
 RunMaker = Callable[..., Path]
+Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +160,22 @@ def make_run(tmp_path_factory: pytest.TempPathFactory) -> RunMaker:
 def run(make_run: RunMaker) -> Path:
     """The folder that tests only read."""
     return make_run()
+
+
+@pytest.fixture
+def changed(run: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the run in which files of JSON were changed."""
+
+    def change(**files: Change) -> Path:
+        copied = Path(shutil.copytree(run, tmp_path / "run"))
+        for name, alter in files.items():
+            path = copied / f"{name.replace('__', '/')}.json"
+            document = json.loads(path.read_text(encoding="utf-8"))
+            alter(document)
+            path.write_text(json.dumps(document), encoding="utf-8")
+        return copied
+
+    return change
 
 
 def write_run(
@@ -191,21 +209,7 @@ def write_run(
         judged = judged_days(world.start - timedelta(days=days), days)
         (work / BACKTEST).write_text(json.dumps(judged), encoding="utf-8")
     with folder.stage("simulate") as work:
-        simple = (CurrentMix(), Uniform(), RoasProportional(), StaticOptimum(world))
-        played = {
-            policy.name: roll_out(policy, world, seeds.test, np.arange(FLIGHTS))
-            for policy in (*simple, Replanner(world))
-        }
-        base = played["replanner"]
-        for name, (factor, flights, left) in BETTER.items():
-            value = base.value[:flights] * factor
-            played[name] = replace(base, policy=name, value=value, fallback_share=left)
-        usable = {n: played[n] for n in played if n not in ("mpc", "clairvoyant")}
-        figures_there = figures(usable, world, seeds.bootstrap)
-        document = summarise(
-            *(usable, played, dict.fromkeys(STRESSES, figures_there), world, seeds.bootstrap),
-            bound=base.value[:16] * 1.2,
-        )
+        document = simulations(world, seeds)
         assert document["recommended"] == "replanner"
         (work / "simulations.json").write_text(json.dumps(document), encoding="utf-8")
     with folder.stage("plan") as work:
@@ -234,6 +238,25 @@ def write_run(
         (work / EXPLANATIONS).write_text(json.dumps(explanations(path)), encoding="utf-8")
     write_metrics(folder)
     return path
+
+
+def simulations(world: World, seeds: Seeds) -> dict[str, Any]:
+    """What `simulations.json` holds, of simple policies played and better ones made up."""
+    simple = (CurrentMix(), Uniform(), RoasProportional(), StaticOptimum(world))
+    played = {
+        policy.name: roll_out(policy, world, seeds.test, np.arange(FLIGHTS))
+        for policy in (*simple, Replanner(world))
+    }
+    base = played["replanner"]
+    for name, (factor, flights, left) in BETTER.items():
+        value = base.value[:flights] * factor
+        played[name] = replace(base, policy=name, value=value, fallback_share=left)
+    usable = {n: played[n] for n in played if n not in ("mpc", "clairvoyant")}
+    figures_there = figures(usable, world, seeds.bootstrap)
+    return summarise(
+        *(usable, played, dict.fromkeys(STRESSES, figures_there), world, seeds.bootstrap),
+        bound=base.value[:16] * 1.2,
+    )
 
 
 class KnownHost:

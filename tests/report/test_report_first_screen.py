@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,6 @@ from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.section import Page
 
 MINUS = "\N{MINUS SIGN}"
-Change = Callable[[dict[str, Any]], None]
-
-
-@pytest.fixture
-def changed(run: Path, tmp_path: Path) -> Callable[..., Path]:
-    """A copy of the run in which files of JSON were changed."""
-
-    def change(**files: Change) -> Path:
-        copied = Path(shutil.copytree(run, tmp_path / "run"))
-        for name, alter in files.items():
-            path = copied / f"{name.replace('__', '/')}.json"
-            document = json.loads(path.read_text(encoding="utf-8"))
-            alter(document)
-            path.write_text(json.dumps(document), encoding="utf-8")
-        return copied
-
-    return change
 
 
 def summary(run: Path, language: str = "en") -> str:

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from datetime import date
 from pathlib import Path
 from string import Formatter
 
@@ -34,6 +35,7 @@ from promopilot.experiments.report.evaluation_page import About, render_evaluati
 from promopilot.experiments.report.language import catalogue, speaking, spoken, tr
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.said import patterns, said, untold
+from promopilot.experiments.report.section import period
 
 HERE = Path(spoken_language.__file__).parent
 STUDIO = HERE.parent / "studio"  # speaks from the same catalogue
@@ -213,3 +215,18 @@ def test_the_config_says_which_language_and_knows_no_other() -> None:
 
 def test_english_is_what_is_written() -> None:
     assert tr("Where the money goes") == "Where the money goes"
+
+
+@pytest.mark.parametrize(
+    ("last", "english", "chinese"),
+    [
+        (date(2017, 11, 6), "6 November 2017", "2017年11月6日"),
+        (date(2017, 12, 3), "6 November to 3 December 2017", "2017年11月6日至12月3日"),
+        (date(2018, 1, 3), "6 November 2017 to 3 January 2018", "2017年11月6日至2018年1月3日"),
+    ],
+)
+def test_a_period_says_no_more_than_it_needs(last: date, english: str, chinese: str) -> None:
+    first = date(2017, 11, 6)
+    assert period(first, last) == english
+    with speaking("zh"):
+        assert period(first, last).replace(" ", "") == chinese

@@ -19,9 +19,9 @@ from promopilot.envs.market import Market
 from promopilot.envs.response import Saturation
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.report import render_report, words
-from promopilot.experiments.report.curves import largest_curves
 from promopilot.experiments.report.finished_run import read_run
 from promopilot.experiments.report.replay import gains
+from promopilot.experiments.report.response_curves import largest_curves
 
 
 class Figures(HTMLParser):
@@ -323,11 +323,8 @@ def test_gains_are_the_difference_of_two_average_flights(run: Path, figures: Fig
     assert shown == pytest.approx(found[found > 0].head(len(shown)).tolist())
 
 
-def test_a_changed_file_changes_the_page(make_run: Callable[..., Path]) -> None:
-    run = make_run()
-    path = run / "plan_value.json"
-    judged = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(judged | {"vs_current_mix_pct": 12.34}), encoding="utf-8")
+def test_a_changed_file_changes_the_page(changed: Callable[..., Path]) -> None:
+    run = changed(plan_value=lambda judged: judged.update(vs_current_mix_pct=12.34))
     assert '<data class="n" data-key="plan_value:vs_current_mix_pct" value="12.34">+12.3' in (
         render_report(run)
     )

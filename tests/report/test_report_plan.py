@@ -29,6 +29,7 @@ from promopilot.experiments.report.likely_range import likely_factors
 from promopilot.experiments.report.moves import moves_chart
 from promopilot.experiments.report.numbers import Numbers
 from promopilot.experiments.report.replay import both
+from promopilot.experiments.report.response_curves import largest_curves
 from promopilot.experiments.report.section import Page
 from promopilot.experiments.report.waterfall import waterfall_chart
 
@@ -118,6 +119,22 @@ def test_caveats_stand_where_they_apply(
     assert "did not foresee days" in told(read_run(copied))
 
 
+def test_caveats_say_nothing_that_the_run_s_files_deny(run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    assert "Media prices are assumed" in told(read_run(copied))
+    sources = copied / "market" / "sources.json"
+    found = json.loads(sources.read_text(encoding="utf-8"))
+    found |= {"price of placement-0": "data", "price noise": "prior: AR(1)"}
+    sources.write_text(json.dumps(found), encoding="utf-8")
+    assert "Media prices are assumed" not in told(read_run(copied))  # only how they swing is
+    for name, better in (("value_as_exported", True), ("value_with_daily_update", False)):
+        path = copied / "plan_value.json"
+        judged = json.loads(path.read_text(encoding="utf-8"))
+        low = min(judged["value_as_exported"], judged["value_with_daily_update"])
+        path.write_text(json.dumps(judged | {name: low - 1.0}), encoding="utf-8")
+        assert ("does better than whoever lets it run" in told(read_run(copied))) == better
+
+
 def test_the_glossary_tells_each_word_once(page: Page) -> None:
     terms = [term for term, _ in glossary.section(page).view["terms"]]
     assert len(set(terms)) == len(terms)
@@ -197,7 +214,7 @@ def test_curves_say_who_shares_exposures(
 
 def test_a_line_item_that_has_nearly_all_it_can_have_is_marked(run: Path, tmp_path: Path) -> None:
     few = with_reach(run, tmp_path, np.full(3, 1e-4))
-    item = curves.largest_curves(few.run)[0]
+    item = largest_curves(few.run)[0]
     most = curves.section(few).view["charts"][0]
     share = re.search(r"little more to be had: .*?value=\"([^\"]*)\"", str(most.note))
     assert share is not None

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.report.conftest import write_run
-from tests.report.test_report_page import charts, read
+from tests.report.test_report_page import charts, read, strings
+from tests.test_scenarios_report import comparison
 
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
 from promopilot.experiments.report import render_report
 from promopilot.experiments.report.chart import money_axis, outcome_axis
+from promopilot.experiments.report.compared import render_comparison
 from promopilot.experiments.report.finished_run import read_run
 from promopilot.experiments.report.language import Language, plural, speaking
 from promopilot.experiments.report.section import period
@@ -44,6 +46,13 @@ def test_a_plan_that_is_the_current_mix_is_no_gain(one: Path) -> None:
     assert 'class="tile good"' not in html
     assert 'class="tile bad"' not in html
     assert "In all the budget changes" not in html  # by less than is read
+
+
+def test_names_of_plans_are_text_in_charts_too() -> None:
+    html = render_comparison(comparison() | {"sides": ["<b>May</b>", "R&D"]}, "en")
+    names = {trace["name"] for chart in charts(html) for trace in chart["data"]}
+    assert names == {"&lt;b&gt;May&lt;/b&gt;", "R&amp;D"}
+    assert not any("<b>" in text for chart in charts(html) for text in strings(chart))
 
 
 @pytest.mark.parametrize(("count", "told"), [(0, "days"), (1, "day"), (2, "days"), (1000, "days")])
