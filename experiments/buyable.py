@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration import Calibration
 from promopilot.envs.memory import require_world
 from promopilot.experiments.config import AssumptionsConfig
-from promopilot.experiments.economics import Floats, Sources
+from promopilot.experiments.economics import Sources
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import line_items
-from promopilot.experiments.flight_rates import ITEM
 from promopilot.experiments.own_supply import (
     own_pools,
     own_source,
@@ -23,6 +23,7 @@ from promopilot.experiments.own_supply import (
 )
 from promopilot.experiments.supply import pool_supply, stated_supply
 from promopilot.experiments.tables import Tables
+from promopilot.experiments.tables.keys import ITEM
 
 
 @dataclass(frozen=True)

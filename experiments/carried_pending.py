@@ -9,6 +9,7 @@ import pandas as pd
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.dynamics import Delay
+from promopilot.experiments.tables.keys import ITEM
 from promopilot.experiments.tables.readings import AS_OF
 
 
@@ -32,9 +33,7 @@ def carried_pending(
     if AS_OF not in before or "conversions" not in before:
         return pending
     rows = before.dropna(subset=[AS_OF, "conversions"])
-    item = items.get_indexer(
-        pd.MultiIndex.from_frame(rows[["promotion_id", "placement_id", "segment_id"]])
-    )
+    item = items.get_indexer(pd.MultiIndex.from_frame(rows[ITEM]))
     rows, item = rows[item >= 0], item[item >= 0]
     # A row read on its own day shows a part of that day; half a day is its mean age.
     read = np.maximum((rows[AS_OF] - rows["date"]).dt.days.to_numpy(dtype=np.float64), 0.5)

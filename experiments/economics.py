@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from promopilot.envs.arrays import Floats
 from promopilot.experiments.config import AssumptionsConfig
 
-Floats = NDArray[np.float64]
 Sources = dict[str, str]  # parameter -> "data", "estimate: …", "prior: …" or "assumption: …"
 _Known = tuple[Floats, str]  # numbers `[P]`, not a number where unknown, and their source
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from promopilot.experiments.economics import Floats
+from promopilot.envs.arrays import Floats
 from promopilot.experiments.tables import Tables
+from promopilot.experiments.tables.keys import ITEM
 
 if TYPE_CHECKING:
     from promopilot.predictors import PredictorHost, PredictorSettings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 EXPLANATIONS = "explanations.json"
 # Promotions explained, those with most planned money: about 0.1 s each on one core.
 MOST = 40
-_ITEM = ["promotion_id", "placement_id", "segment_id"]
 CONTEXTS = 24  # line items and days that stand for all in which a promotion is shown
 
 
@@ -41,8 +41,8 @@ def explain_run(
 
     plan = pd.read_csv(
         run / "plan.csv",
-        usecols=[*_ITEM, "date", "planned_budget", "expected_impressions"],
-        dtype=dict.fromkeys(_ITEM, str),
+        usecols=[*ITEM, "date", "planned_budget", "expected_impressions"],
+        dtype=dict.fromkeys(ITEM, str),
         keep_default_na=False,
     )
     # A tokenizer of its own: the host's may be in use by another thread.
@@ -133,7 +133,7 @@ def _contexts(cells: pd.DataFrame) -> pd.DataFrame:
     at = np.searchsorted(ends, (np.arange(CONTEXTS) + 0.5) / CONTEXTS)
     drawn = cells.iloc[np.minimum(at, len(cells) - 1)]
     date = pd.to_datetime(drawn["date"])
-    return drawn[_ITEM].assign(date=date)
+    return drawn[ITEM].assign(date=date)
 
 
 def _tested(test: Faithfulness) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates
 from promopilot.experiments.errors import ConfigError
-from promopilot.experiments.flight_rates import ITEM
+from promopilot.experiments.tables.keys import ITEM
 
 
 def promotions_in_flight(

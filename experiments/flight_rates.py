@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from promopilot.envs.arrays import Floats
 from promopilot.envs.catalog import Catalog
 from promopilot.envs.rates import Stage
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import Dates, no_conversions
-from promopilot.experiments.economics import Floats
 from promopilot.experiments.recent_weeks import WEEK
 from promopilot.experiments.tables import Tables
+from promopilot.experiments.tables.keys import ITEM
 
 if TYPE_CHECKING:
     from promopilot.predictors import PredictorHost
-
-ITEM = ["promotion_id", "placement_id", "segment_id"]
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from promopilot.experiments.flight_rates import ITEM
+from promopilot.envs.arrays import Bools, Floats
 from promopilot.experiments.supply import stated_supply
 from promopilot.experiments.tables import Tables
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from promopilot.experiments.tables.keys import ITEM
 
 _POOL = ITEM[1:]
 

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration import Calibration
 from promopilot.experiments.buyable import Buyable
 from promopilot.experiments.config import AssumptionsConfig
 from promopilot.experiments.economics import Sources
 from promopilot.experiments.errors import ConfigError
-from promopilot.experiments.flight_rates import ITEM
 from promopilot.experiments.spent_prices import spent_factors
 from promopilot.experiments.supply import given_source
 from promopilot.experiments.tables import Tables
-
-Floats = NDArray[np.float64]
+from promopilot.experiments.tables.keys import ITEM
 
 _SPENT = "data: spend before the flight"
 _BY_CLICK = "x predicted click-through"

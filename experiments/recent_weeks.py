@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from promopilot.experiments.tables.keys import ITEM
+
 WEEK = 7
 CURRENT_DAYS = 28  # the current mix is the mean of each weekday over this many days
-_ITEM = ["promotion_id", "placement_id", "segment_id"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class RecentWeeks:
         """
         times = pd.Series(self.days.day_of_week).value_counts().reindex(range(WEEK))
         weekday = self.rows["date"].dt.day_of_week.rename("weekday")
-        money = self.rows.groupby([weekday, *_ITEM])["money"].sum()
-        week = money.unstack(_ITEM).reindex(range(WEEK)).fillna(0.0).div(times, axis=0).fillna(0.0)
+        money = self.rows.groupby([weekday, *ITEM])["money"].sum()
+        week = money.unstack(ITEM).reindex(range(WEEK)).fillna(0.0).div(times, axis=0).fillna(0.0)
         return week.loc[list(weekdays)].reset_index(drop=True)
 
     def roas(self, value: pd.Series[float], projection: float) -> pd.Series[float]:
@@ -41,7 +42,7 @@ class RecentWeeks:
         """
         each = self.rows["promotion_id"].map(value).astype(float)
         worth = self.rows["conversions"].fillna(0.0) * each * projection
-        sums = self.rows.assign(worth=worth).groupby(_ITEM)[["worth", "money"]].sum()
+        sums = self.rows.assign(worth=worth).groupby(ITEM)[["worth", "money"]].sum()
         sums = sums[sums["money"] > 0]
         return sums["worth"] / sums["money"]
 
@@ -64,7 +65,7 @@ def recent_weeks(
     first = max(recorded[0], recorded[-1] - pd.Timedelta(days=CURRENT_DAYS - 1))
     days = pd.date_range(first, recorded[-1])
     recent = history[history["date"] >= first]
-    cost = unit_cost.reindex(pd.MultiIndex.from_frame(recent[_ITEM])).to_numpy(dtype=float)
+    cost = unit_cost.reindex(pd.MultiIndex.from_frame(recent[ITEM])).to_numpy(dtype=float)
     money = recent["impressions"] * cost * projection
     source = f"assumption: exposures of the last {len(days)} days x cost per exposure"
     if "spend" in recent and recent["spend"].notna().any():

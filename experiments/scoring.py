@@ -20,6 +20,7 @@ from promopilot.experiments.fast_csv import write_csv
 from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.parts import parts_before, parts_by_group, rows_of, split_by
 from promopilot.experiments.tables import Tables, read_tables
+from promopilot.experiments.tables.keys import ITEM
 from promopilot.experiments.tensorboard import event_files
 
 Progress = Callable[[str, float], None]
@@ -152,7 +153,7 @@ def _dates(config: RunConfig, performance: pd.DataFrame) -> Dates:
 
 
 def _dated_items(tables: Tables) -> pd.DataFrame | None:
-    keys = ["promotion_id", "placement_id", "segment_id", "date"]
+    keys = [*ITEM, "date"]
     if tables.performance.empty:
         return None
     return tables.performance[keys].drop_duplicates().reset_index(drop=True)

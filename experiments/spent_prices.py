@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from promopilot.envs import response
+from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration import Calibration
 from promopilot.experiments.buyable import Buyable
-from promopilot.experiments.flight_rates import ITEM
 from promopilot.experiments.tables import Tables
-
-Floats = NDArray[np.float64]
+from promopilot.experiments.tables.keys import ITEM
 
 # A day on which nearly all was bought says little of what a first impression costs.
 _MOST_SHARE = 0.95

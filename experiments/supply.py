@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from promopilot.envs.arrays import Floats
 from promopilot.envs.calibration import Calibration
 from promopilot.experiments.config import AssumptionsConfig
 from promopilot.experiments.tables import Tables
-
-Floats = NDArray[np.float64]
 
 
 def given_supply(

@@ -25,7 +25,7 @@ from promopilot.experiments.dates import Dates
 from promopilot.experiments.economics import Economics, Sources, economics
 from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.flight_items import live_days, promotions_in_flight
-from promopilot.experiments.flight_rates import ITEM, flight_rates
+from promopilot.experiments.flight_rates import flight_rates
 from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.file import read_limits
 from promopilot.experiments.market_laws import overridden
@@ -33,6 +33,7 @@ from promopilot.experiments.prices import prices
 from promopilot.experiments.recent_weeks import WEEK, recent_weeks
 from promopilot.experiments.supply import given_supply, segment_sizes
 from promopilot.experiments.tables import Tables
+from promopilot.experiments.tables.keys import ITEM
 
 if TYPE_CHECKING:
     from promopilot.predictors import PredictorHost

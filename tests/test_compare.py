@@ -28,10 +28,10 @@ from promopilot.experiments.comparing.document import (
 from promopilot.experiments.comparing.paired import different_part
 from promopilot.experiments.comparing.ranges import spend_table
 from promopilot.experiments.comparing.side import read_sides
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.plan.judgement import JUDGEMENT
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.update.days import line_items
 from tests.chinese import english_left
 from tests.test_scenarios import SIZE, write_scenario_run
 

@@ -18,9 +18,9 @@ from promopilot.envs.world import World
 from promopilot.envs.world_files import save_world
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.config import make_config
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.plan.export import make_plan, write_plan
 from promopilot.experiments.run_folder import RunFolder
-from promopilot.experiments.update.days import line_items
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from promopilot.envs.arrays import Floats
 from promopilot.envs.world import World
-
-ITEM = ("promotion_id", "placement_id", "segment_id")
+from promopilot.experiments.line_items import line_items
+from promopilot.experiments.tables.keys import ITEM
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def actual_days(performance: pd.DataFrame, world: World) -> Actual:
     """The days of `world` in `performance`, laid out by its line items."""
     days = pd.DatetimeIndex([pd.Timestamp(day) for day in world.dates])
     rows = performance[performance["date"].isin(days)]
-    item = _line_items(world).get_indexer(pd.MultiIndex.from_frame(rows[list(ITEM)]))
+    item = line_items(world).get_indexer(pd.MultiIndex.from_frame(rows[ITEM]))
     ours = rows[item >= 0]
     at = (days.get_indexer(pd.DatetimeIndex(ours["date"])), item[item >= 0])
     shape = (world.days, world.catalog.num_line_items)
@@ -57,13 +57,4 @@ def actual_days(performance: pd.DataFrame, world: World) -> Actual:
         recorded=(~np.isnan(conversions)).astype(np.float64),
         age=age,
         share_covered=float(ours["impressions"].sum()) / shown if shown > 0 else 0.0,
-    )
-
-
-def _line_items(world: World) -> pd.MultiIndex:
-    catalog = world.catalog
-    ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
-    index = (catalog.promotion, catalog.placement, catalog.segment)
-    return pd.MultiIndex.from_arrays(
-        [np.array(names, dtype=object)[i] for names, i in zip(ids, index, strict=True)]
     )

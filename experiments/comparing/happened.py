@@ -17,7 +17,8 @@ from promopilot.experiments.comparing.side import Side
 from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import ComparisonError
 from promopilot.experiments.run_folder import CONFIG
-from promopilot.experiments.tables.readings import AS_OF, ITEM, latest_readings
+from promopilot.experiments.tables.keys import ITEM
+from promopilot.experiments.tables.readings import AS_OF, latest_readings
 from promopilot.experiments.tables.schema import ALL
 from promopilot.experiments.update.actuals_file import Known, read_actuals
 

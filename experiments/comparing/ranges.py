@@ -12,10 +12,10 @@ from promopilot.envs.market import Market
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.config import load_config
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.plan.frame import TOTAL
 from promopilot.experiments.plan.reference import TablePolicy
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.update.days import line_items
 
 _FLIGHTS = 256  # ends of 8 of 10 are then known to about a tenth of the range
 _ENDS = (0.1, 0.9)

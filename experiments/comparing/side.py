@@ -13,8 +13,8 @@ from promopilot.experiments.errors import DataError, Problem, RunFolderError
 from promopilot.experiments.plan.columns import QUANTILES
 from promopilot.experiments.run_folder import STAGES, RunFolder
 from promopilot.experiments.tables.files import read_file
+from promopilot.experiments.tables.keys import ITEM
 from promopilot.experiments.tables.parse import Parsed, parse
-from promopilot.experiments.tables.readings import ITEM
 from promopilot.experiments.tables.schema import Kind, Table
 
 _COUNTED = ("expected_impressions", "expected_clicks", "expected_conversions")

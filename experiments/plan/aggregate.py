@@ -8,6 +8,7 @@ import pandas as pd
 from promopilot.experiments.plan.columns import EXPECTED
 from promopilot.experiments.plan.frame import finish
 from promopilot.experiments.plan.margins import mean_margins
+from promopilot.experiments.tables.keys import ITEM
 
 ALL = "all"
 SEPARATOR = "; "  # between the limits of one sum
@@ -37,7 +38,7 @@ def aggregate(plan: pd.DataFrame, by: str, level: str) -> pd.DataFrame:
         frame["date"] = (day.min() + pd.to_timedelta(7 * weeks, unit="D")).dt.strftime("%Y-%m-%d")
     if level == "promotion":
         frame["placement_id"] = frame["segment_id"] = ALL
-    keys = ["date", "promotion_id", "placement_id", "segment_id"]
+    keys = ["date", *ITEM]
     groups = frame.groupby(keys, sort=False)
     rows = groups[_SUMMED].sum()
     rows[_COUNTS] = rows[_COUNTS].round(3)

@@ -17,6 +17,7 @@ from promopilot.experiments.plan.reasons import reasons
 from promopilot.experiments.plan.reference import Table
 from promopilot.experiments.plan.rounding import money_columns
 from promopilot.experiments.plan.whole_cents import mix_in_cents
+from promopilot.experiments.tables.keys import ITEM
 
 _MONEY = ("expected_conversion_value", "expected_subsidy", "expected_profit")
 _FIELDS = {
@@ -28,7 +29,6 @@ _FIELDS = {
     "expected_profit": "profit",
 }
 TOTAL = "TOTAL"  # the summary's last row; tables may not use it as an id
-_ITEM = ["promotion_id", "placement_id", "segment_id"]
 
 
 def plan_frame(
@@ -60,7 +60,7 @@ def plan_frame(
         values[f"marginal_{name}"] = next_conversions * money
     values["min_budget"], values["max_budget"] = own_bounds(world, current)
     day, item = np.nonzero(world.live & (world.supply[:, catalog.pool] > 0))
-    frame = items[_ITEM].iloc[item].reset_index(drop=True)
+    frame = items[ITEM].iloc[item].reset_index(drop=True)
     frame["promotion_name"] = _optional(items, "name", item)
     frame["campaign_id"] = _optional(items, "campaign_id", item)
     frame["basis"] = items["basis"].to_numpy()[item]

@@ -13,7 +13,9 @@ from promopilot.agents.comparison import gain_pct, mean_interval
 from promopilot.envs.arrays import Floats
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import write_text_atomic
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.plan.export import Plan
+from promopilot.experiments.tables.keys import ITEM
 
 JUDGEMENT = "plan_value.json"
 
@@ -74,17 +76,9 @@ def read_expected_impressions(run: Path, world: World) -> Floats:
         dtype={"promotion_id": str, "placement_id": str, "segment_id": str},
         keep_default_na=False,
     )
-    catalog = world.catalog
-    ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
-    parts = (catalog.promotion, catalog.placement, catalog.segment)
-    items = pd.MultiIndex.from_arrays(
-        [[names[i] for i in index] for names, index in zip(ids, parts, strict=True)]
-    )
-    item = items.get_indexer(
-        pd.MultiIndex.from_frame(plan[["promotion_id", "placement_id", "segment_id"]])
-    )
+    item = line_items(world).get_indexer(pd.MultiIndex.from_frame(plan[ITEM]))
     days = pd.Index([day.isoformat() for day in world.dates])
-    expected = np.zeros((world.days, catalog.num_line_items))
+    expected = np.zeros((world.days, world.catalog.num_line_items))
     expected[days.get_indexer(pd.Index(plan["date"])), item] = plan["expected_impressions"].astype(
         float
     )

@@ -8,11 +8,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from promopilot.experiments.plan.margins import mean_margins
-from promopilot.experiments.report.finished_run import ITEM
 from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.moves import LEAST
 from promopilot.experiments.report.numbers import marked, plan_change, plan_mean, plan_sum
 from promopilot.experiments.report.section import Page
+from promopilot.experiments.tables.keys import ITEM
 
 MOST_ROWS = 600  # the page stays small enough to mail
 

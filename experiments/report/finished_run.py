@@ -22,12 +22,12 @@ from promopilot.experiments.config import RunConfig, load_config
 from promopilot.experiments.dates import Dates, resolve_dates
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.explanations import EXPLANATIONS
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.tables import Tables, read_tables
-from promopilot.experiments.update.days import line_items
+from promopilot.experiments.tables.keys import ITEM
 
 _ID_COLUMNS = ("promotion_id", "promotion_name", "campaign_id", "placement_id", "segment_id")
 _TEXT = {name: str for name in (*_ID_COLUMNS, "binding_limit", "plan_id")}
-ITEM = ["promotion_id", "placement_id", "segment_id"]
 _LONGEST_NAME = 40  # letters of texts that may stand for names
 
 

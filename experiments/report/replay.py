@@ -12,8 +12,8 @@ import pandas as pd
 from promopilot.envs.arrays import Floats
 from promopilot.envs.market import Market
 from promopilot.envs.world import World
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.report.finished_run import FinishedRun
-from promopilot.experiments.update.days import line_items
 
 
 def replay(world: World, spend: Floats) -> Floats:

@@ -9,9 +9,10 @@ import pandas as pd
 
 from promopilot.envs import response
 from promopilot.envs.arrays import Bools, Floats
-from promopilot.experiments.report.finished_run import ITEM, FinishedRun
+from promopilot.experiments.line_items import line_items
+from promopilot.experiments.report.finished_run import FinishedRun
 from promopilot.experiments.report.likely_range import likely_factors
-from promopilot.experiments.update.days import line_items
+from promopilot.experiments.tables.keys import ITEM
 
 SHOWN = 8
 _POINTS = 60

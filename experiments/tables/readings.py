@@ -10,8 +10,9 @@ from datetime import date
 
 import pandas as pd
 
+from promopilot.experiments.tables.keys import ITEM
+
 AS_OF = "as_of"
-ITEM = ("promotion_id", "placement_id", "segment_id")  # a line item
 KEY = ("date", *ITEM)  # what a reading is of
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 from promopilot.envs.arrays import Floats
 from promopilot.envs.dynamics import Delay
 from promopilot.envs.world import World
-from promopilot.experiments.tables.readings import AS_OF, ITEM
+from promopilot.experiments.line_items import line_items
+from promopilot.experiments.tables.readings import AS_OF
 from promopilot.experiments.update.ledger import Ledger
 
 _LEAST = 1e-9  # share of conversions below which a delay brings none
@@ -80,17 +81,6 @@ def happened(ledger: Ledger, world: World) -> Happened:
         subsidy=subsidy,
         elsewhere=elsewhere,
         others={"rows": float(len(others)), "spend": float(others["spend"].sum())},
-    )
-
-
-def line_items(world: World) -> pd.MultiIndex:
-    """Promotion, placement and segment of each line item `[L]`."""
-    catalog = world.catalog
-    ids = (catalog.promotion_ids, catalog.placement_ids, catalog.segment_ids)
-    index = (catalog.promotion, catalog.placement, catalog.segment)
-    return pd.MultiIndex.from_arrays(
-        [np.array(names, dtype=object)[i] for names, i in zip(ids, index, strict=True)],
-        names=ITEM,
     )
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from promopilot.experiments.errors import DataError, Problem, RunFolderError
-from promopilot.experiments.tables.readings import AS_OF, ITEM, KEY, latest_readings
+from promopilot.experiments.tables.keys import ITEM
+from promopilot.experiments.tables.readings import AS_OF, KEY, latest_readings
 from promopilot.experiments.update.actuals_file import AMOUNTS, COLUMNS, COUNTS
 
 UPDATES, LEDGER = "updates", "actuals.csv"

@@ -9,8 +9,8 @@ import pandas as pd
 
 from promopilot.envs.arrays import Floats
 from promopilot.experiments.limits.target_price import Totals
+from promopilot.experiments.line_items import line_items
 from promopilot.experiments.tables.readings import AS_OF
-from promopilot.experiments.update.days import line_items
 from promopilot.experiments.update.standing import Standing
 
 

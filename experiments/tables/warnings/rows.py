@@ -7,8 +7,9 @@ from datetime import date
 
 import pandas as pd
 
+from promopilot.experiments.tables.keys import ITEM
 from promopilot.experiments.tables.parse import Parsed
-from promopilot.experiments.tables.readings import AS_OF, ITEM, latest_readings
+from promopilot.experiments.tables.readings import AS_OF, latest_readings
 from promopilot.experiments.tables.schema import PERFORMANCE, Table
 from promopilot.experiments.tables.warnings.warning import ROW
 
