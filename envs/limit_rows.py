@@ -6,10 +6,13 @@ least zero. For steps see `promopilot.envs.step_rows`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import csr_array, eye_array, hstack, kron, vstack
 
-from promopilot.envs.arrays import Floats
+from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.least_subsidy import least_subsidy
 from promopilot.envs.limits import Limits, money_text
 from promopilot.envs.named_rows import Named
@@ -19,10 +22,7 @@ from promopilot.envs.world import World
 
 def limits_of_days(world: World, limits: Limits) -> list[Named]:
     """Every limit of every day; steps, the flight's budget and its sums aside."""
-    found: list[Named] = []
-    for day in range(world.days):
-        found += _of_day(world, limits, day)
-    return found
+    return [one for day in range(world.days) for one in _of_day(world, limits, day)]
 
 
 def limits_of_flight(world: World, limits: Limits, like: Floats | None = None) -> list[Named]:
@@ -70,72 +70,108 @@ def totals(world: World) -> csr_array:
     return csr_array(hstack([sums, -eye_array(world.days)]))
 
 
-def _of_day(world: World, limits: Limits, day: int) -> list[Named]:
-    catalog, live, mix = world.catalog, world.live[day], world.current_mix[day]
-    items = catalog.num_line_items
-    one, none = np.eye(items), np.zeros(items)
-    found: list[Named] = []
+@dataclass(frozen=True)
+class _Day:
+    """A day of a flight."""
 
-    def add(
+    world: World
+    day: int
+
+    @property
+    def live(self) -> Bools:
+        """[L] what may be funded."""
+        return np.asarray(self.world.live[self.day])
+
+    def limit(
+        self,
         text: str,
-        rows: Floats,
-        total: Floats | float,
+        rows: csr_array,
+        total: float,
         high: Floats | float,
         entry: str = "",
         amount: str = "",
-    ) -> None:
+    ) -> Named:
         """Rows of  rows x + total T <= high  for the day's spend x and its sum T."""
-        count = len(rows)
-        parts = np.concatenate([rows, np.broadcast_to(total, count)[:, None]], axis=1)
-        at, column = np.nonzero(parts)
-        wide = np.append(day * items + np.arange(items), world.days * items + day)
-        shape = (count, world.days * (items + 1))
-        matrix = csr_array((parts[at, column], (at, wide[column])), shape=shape)
+        days, items = self.world.live.shape
+        count, parts = rows.shape[0], rows.tocoo()
+        at = np.append(parts.row, np.arange(count))
+        column = np.append(self.day * items + parts.col, np.full(count, days * items + self.day))
+        values = np.append(parts.data, np.full(count, total))
+        matrix = csr_array((values, (at, column)), shape=(count, days * (items + 1)))
+        matrix.eliminate_zeros()
         ends = np.broadcast_to(high, count).astype(float)
-        found.append(Named(text, matrix, ends, day, entry, amount))
+        return Named(text, matrix, ends, self.day, entry, amount)
 
+
+def _each(which: Bools) -> csr_array:
+    """A row for each of some line items `[L]`."""
+    items = np.flatnonzero(which)
+    entries = (np.ones(len(items)), (np.arange(len(items)), items))
+    return csr_array(entries, shape=(len(items), len(which)))
+
+
+def _of_day(world: World, limits: Limits, day: int) -> Iterator[Named]:
+    today, nothing = _Day(world, day), csr_array((1, world.catalog.num_line_items))
+    live = today.live
     if not live.all():
         text = "what does not run on a day, or is blacked out, gets nothing"
-        add(text, one[~live], 0.0, 0.0)
+        yield today.limit(text, _each(~live), 0.0, 0.0)
     if np.isfinite(world.per_day_max):
         text = f"a day may spend at most {money_text(world.per_day_max)}"
-        add(text, none[None], 1.0, world.per_day_max)
-    for p, promotion in enumerate(catalog.promotion_ids):
-        own = live & (catalog.promotion == p)
-        for text, which, sign, amount in (
-            ("is locked at what it spends now", limits.locked, 0, mix),
-            ("has line items with a maximum of", np.isfinite(world.max_spend), 1, world.max_spend),
-            ("has line items with a minimum of", limits.min_spend > 0, -1, limits.min_spend),
-        ):
-            # The mix that a lock keeps is within maxima; a minimum above it contradicts the lock.
-            chosen = own & which & ~limits.locked if sign > 0 else own & which
-            if not chosen.any():
-                continue
-            rows, high = one[chosen], amount[chosen]
-            money = money_text(float(high.sum()))
-            if sign == 0:
-                rows, high = np.concatenate([rows, -rows]), np.concatenate([high, -high])
-                add(f"promotion {promotion} {text}", rows, 0.0, high, "locks", money)
-            else:
-                text = f"promotion {promotion} {text} {money} a day in total"
-                add(text, sign * rows, 0.0, sign * high)
-    for group in limits.groups:
-        members = (group.items & live).astype(float)[None]
-        if group.whole_flight or not members.any():
-            continue
-        least, most = (np.broadcast_to(end, world.days)[day] for end in (group.min, group.max))
-        worded = (money_text(float(end)) if any(group.words) else "" for end in (least, most))
-        if least > 0:
-            add(group.least_text, -members, 0.0, -least, group.entry, next(worded))
-        if np.isfinite(most):
-            add(group.most_text, members, 0.0, most, group.entry, next(worded))
-        if group.max_share < 1:
-            add(group.share_text, members, -group.max_share, 0.0, group.entry)
+        yield today.limit(text, nothing, 1.0, world.per_day_max)
+    yield from _of_line_items(today, limits)
+    yield from _of_groups(today, limits)
     explored = live & limits.explored & ~limits.locked
     if limits.exploration > 0 and explored.any():
         text = f"{limits.exploration:.1%} of a day's spend is for testing what is not known yet"
-        add(text, -one[explored], limits.exploration / explored.sum(), 0.0, "exploration")
-    return found
+        share = limits.exploration / explored.sum()
+        yield today.limit(text, -_each(explored), share, 0.0, "exploration")
+
+
+def _of_line_items(today: _Day, limits: Limits) -> Iterator[Named]:
+    """Locks, maxima and minima of line items, by promotion."""
+    world, mix = today.world, today.world.current_mix[today.day]
+    for p, promotion in enumerate(world.catalog.promotion_ids):
+        own = today.live & (world.catalog.promotion == p)
+        locked = own & limits.locked
+        if locked.any():
+            rows, now = _each(locked), mix[locked]
+            yield today.limit(
+                f"promotion {promotion} is locked at what it spends now",
+                csr_array(vstack([rows, -rows])),
+                0.0,
+                np.concatenate([now, -now]),
+                "locks",
+                money_text(float(now.sum())),
+            )
+        # The mix that a lock keeps is within maxima; a minimum above it contradicts the lock.
+        most = own & np.isfinite(world.max_spend) & ~limits.locked
+        least = own & (limits.min_spend > 0)
+        for which, amounts, sign, end in (
+            (most, world.max_spend, 1, "maximum"),
+            (least, limits.min_spend, -1, "minimum"),
+        ):
+            if which.any():
+                money = f"{money_text(float(amounts[which].sum()))} a day in total"
+                text = f"promotion {promotion} has line items with a {end} of {money}"
+                yield today.limit(text, sign * _each(which), 0.0, sign * amounts[which])
+
+
+def _of_groups(today: _Day, limits: Limits) -> Iterator[Named]:
+    """What groups of line items may spend on the day."""
+    for group in limits.groups:
+        members = csr_array((group.items & today.live).astype(float)[None])
+        if group.whole_flight or not members.nnz:
+            continue
+        ends = (np.broadcast_to(end, today.world.days) for end in (group.min, group.max))
+        least, most = (float(end[today.day]) for end in ends)
+        low, high = (money_text(end) if any(group.words) else "" for end in (least, most))
+        if least > 0:
+            yield today.limit(group.least_text, -members, 0.0, -least, group.entry, low)
+        if np.isfinite(most):
+            yield today.limit(group.most_text, members, 0.0, most, group.entry, high)
+        if group.max_share < 1:
+            yield today.limit(group.share_text, members, -group.max_share, 0.0, group.entry)
 
 
 def _sums(world: World, limits: Limits) -> list[Named]:

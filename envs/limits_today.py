@@ -7,6 +7,8 @@ pace of `promopilot.envs.flight_sums`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from promopilot.envs import response
@@ -144,9 +146,7 @@ class LimitsToday:
         so_far: Floats,
         left: Floats,
         asked: Floats,
-        unit_cost: Floats,
-        reach: Floats,
-        subsidy: Floats | None,
+        outlay: Callable[[Floats], Floats],
     ) -> Floats:
         """The plan nearest to what is asked that keeps the limits; the same where it keeps them.
 
@@ -156,9 +156,7 @@ class LimitsToday:
             so_far: What each group has spent of the flight `[N, G]`.
             left: Money that may be spent `[N]`.
             asked: Spend `[N, L]`; not a number counts as 0.
-            unit_cost: Cost of a first impression `[N, L]`.
-            reach: Impressions within reach `[L]`.
-            subsidy: Expected per impression `[N, L]`, where the budget covers it.
+            outlay: What the budget pays for spend `[N, L]`: `Market.outlay`.
         """
         allowed = self.money(day, left)
         money = allowed.copy()
@@ -170,9 +168,8 @@ class LimitsToday:
             before = plan.copy()
             low, high = limits.group_min, limits.group_max
             keep_all(self._shape, limits.min_spend, most, low, high, money, plan)
-            if subsidy is not None:
-                spent = plan.sum(axis=1)
-                over = spent + self._subsidy(plan, unit_cost, reach, subsidy) - allowed
+            if "subsidy" in self._world.covers:
+                spent, over = plan.sum(axis=1), outlay(plan) - allowed
                 less = np.maximum(spent - over, 0.5 * spent)
                 money = np.where(over > 1e-12 * allowed, np.minimum(money, less), money)
             elif self._limits.exploration == 0:
@@ -180,20 +177,6 @@ class LimitsToday:
             if (np.abs(plan - before) <= 1e-12 * (1 + before)).all():
                 break
         return np.asarray(plan)
-
-    def _subsidy(self, plan: Floats, unit_cost: Floats, reach: Floats, subsidy: Floats) -> Floats:
-        """Subsidy that spend is expected to cause, summed over line items."""
-        shown = response.impressions(plan, unit_cost, reach, self._world.dynamics.saturation)
-        return np.asarray((subsidy * shown).sum(axis=-1))
-
-    def outlay(
-        self, plan: Floats, unit_cost: Floats, reach: Floats, subsidy: Floats | None
-    ) -> Floats:
-        """Money `[N]` that the budget pays for spend `[N, L]`, expected subsidy included."""
-        spent = plan.sum(axis=-1)
-        if subsidy is None:
-            return np.asarray(spent)
-        return np.asarray(spent + self._subsidy(plan, unit_cost, reach, subsidy))
 
     def _needed_later(self) -> tuple[Floats, Floats]:
         """Money `[D + 1]` that the minima of a day and of all after it ask for, steps aside.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from promopilot.envs import response
 from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.belief import StageBelief
 from promopilot.envs.engine import day as engine
@@ -234,6 +235,15 @@ class Market:
         catalog = self.world.catalog
         return np.asarray(self.expected_rate * catalog.unit_subsidy[catalog.promotion])
 
+    def outlay(self, spend: Floats) -> Floats:
+        """[N] money that the budget pays for today's spend `[N, L]`, expected subsidy included."""
+        spent, subsidy = spend.sum(axis=1), self.subsidy_per_impression
+        if subsidy is None:
+            return np.asarray(spent)
+        curve = self.world.dynamics.saturation
+        shown = response.impressions(spend, self.unit_cost, self.reach, curve)
+        return np.asarray(spent + (subsidy * shown).sum(axis=1))
+
     # ---- what nobody sees ----
 
     @property
@@ -300,8 +310,7 @@ class Market:
         subsidy = self.subsidy_per_impression
         if self.limits is not None:
             asked = self.limits.kept(
-                *(self.day, self.last_spend, self.group_spend, self.payable, asked),
-                *(self.unit_cost, self.reach, subsidy),
+                self.day, self.last_spend, self.group_spend, self.payable, asked, self.outlay
             )
         books = blank_books(shape)
         engine.play(

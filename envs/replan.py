@@ -100,10 +100,7 @@ class Replan:
         day, last, so_far = market.day, market.last_spend, market.group_spend
         most = market.limits.money(day, market.budget_left)
         least = market.limits.needed(day, last, so_far)
-        needed = market.limits.outlay(
-            least, market.unit_cost, market.reach, market.subsidy_per_impression
-        )
-        budget = np.minimum(np.maximum(budget, needed), most)
+        budget = np.minimum(np.maximum(budget, market.outlay(least)), most)
         return budget, *market.limits.of(day, last, so_far, budget)
 
 

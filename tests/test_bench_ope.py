@@ -57,11 +57,13 @@ def test_files_hold_the_log_that_arrays_hold(tmp_path):
     assert len(pd.read_parquet(policy)) == 500 * ACTIONS
 
 
-def test_memory_is_that_of_the_process_alone():
+def test_time_and_memory_are_those_of_the_process_alone():
     small = run_alone([sys.executable, "-c", "print('said')"])
     large = run_alone([sys.executable, "-c", "x = b'1' * 200_000_000"])
     assert small.said == "said"
     assert 150 < large.peak_mb - small.peak_mb < 250
+    slow = run_alone([sys.executable, "-c", "import time; time.sleep(0.5)"])
+    assert 0.5 <= slow.seconds < 30
 
 
 def test_a_process_that_fails_tells_its_last_words():

@@ -170,6 +170,11 @@ def test_exploration_goes_evenly_to_what_is_not_learnt_yet() -> None:
             "bounds[1]: segment segment-0 may spend at most 2 a day.",
         ),
         (
+            "bounds: [{segment: segment-0, relative: [0, 0.5]}, {segment: segment-0, min: 60}]",
+            "bounds[0]: segment segment-0 may spend at most 0.5 times what it spends now (37.82); "
+            "bounds[1]: segment segment-0 needs at least 60 a day.",
+        ),
+        (
             "bounds: [{promotion: promotion-1, min: 500, per: flight},"
             " {promotion: promotion-1, max: 50}]",
             "bounds[1]: promotion promotion-1 may spend at most 50 a day; bounds[0]: promotion "

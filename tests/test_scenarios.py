@@ -220,6 +220,39 @@ def test_a_limit_costs_what_dropping_it_gains(
         assert row["cost"] == pytest.approx(free - bound, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            lambda w: replace(w, max_spend=np.where(first_promotion(w), 0.0, np.inf)),
+            "promotion promotion-0: its line items at most 0 a day",
+        ),
+        (
+            lambda w: limited(w, groups=(Group("Tea", first_promotion(w), max=0.0),)),
+            "Tea may spend at most 0",
+        ),
+        (
+            lambda w: limited(w, groups=(Group("Tea", first_promotion(w), max_share=0.0),)),
+            "Tea may have at most 0.0%",
+        ),
+        (
+            lambda w: limited(
+                replace(w, budget=4 * w.budget, current_spend=np.ceil(w.current_spend)),
+                max_step=0.0,
+            ),
+            "may change by at most 0%",
+        ),
+    ],
+)
+def test_a_limit_of_nothing_costs_too_and_has_no_price_per_unit(
+    planner: Planner, change: Callable[[World], World], named: str
+) -> None:
+    found = limit_costs(planner_of(change(planner.world)), silent)
+    row = next(row for row in found if named in row["limit"])
+    assert row["cost"] > 0
+    assert row["per_unit"] is row["unit"] is None
+
+
 def test_limits_that_do_not_bind_are_not_told(planner: Planner) -> None:
     wide = Group("Tea", first_promotion(planner.world), min=0.0, max=planner.world.budget)
     own = planner_of(limited(planner.world, groups=(wide,)))

@@ -60,15 +60,11 @@ def keep_all(problem, least, most, low, high, money, plans):  # type: ignore[no-
         plans: `[N, L]`, finite, at least 0; overwritten.
     """
     items, limits = plans.shape[1], len(problem.row_starts) - 1
-    ends, work = np.empty((3, limits)), np.empty((2, items))
-    rows = Rows(
-        *(problem.starts, problem.row, problem.money, problem.shown, problem.row_starts),
-        *(problem.item, problem.entry, ends[0], ends[1], ends[2]),
-    )
+    rows, work = _rows(problem, limits), np.empty((2, items))
     tried = room_for(items, limits)
     for n in range(len(plans)):
         floor, top, plan = work[0], work[1], plans[n]
-        _bounds(n, least, most, low, high, money, rows, floor, top)
+        _bounds(least[n], most[n], low[n], high[n], money[n], rows, floor, top)
         if _kept(rows, floor, top, money[n], plan):
             continue
         wish = plan.copy()
@@ -100,15 +96,11 @@ def keep_all(problem, least, most, low, high, money, plans):  # type: ignore[no-
 def least_all(problem, least, most, low, high, plans):  # type: ignore[no-untyped-def]
     """Write the plan `[N, L]` that just keeps each flight's minima; see `keep_all`."""
     items, limits = least.shape[1], len(problem.row_starts) - 1
-    ends, work = np.empty((3, limits)), np.empty((2, items))
-    rows = Rows(
-        *(problem.starts, problem.row, problem.money, problem.shown, problem.row_starts),
-        *(problem.item, problem.entry, ends[0], ends[1], ends[2]),
-    )
-    tried, endless = room_for(items, limits), np.full(len(plans), math.inf)
+    rows, work = _rows(problem, limits), np.empty((2, items))
+    tried = room_for(items, limits)
     for n in range(len(plans)):
         floor, top = work[0], work[1]
-        _bounds(n, least, most, low, high, endless, rows, floor, top)
+        _bounds(least[n], most[n], low[n], high[n], math.inf, rows, floor, top)
         if not _filled(rows, floor, top, plans[n]):
             copy(floor, plans[n])
             nearest(rows, floor, top, tried, plans[n])
@@ -163,18 +155,28 @@ def _fill(rows, j, floor, top, plan, total):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _bounds(n, least, most, low, high, money, rows, floor, top):  # type: ignore[no-untyped-def]
-    """The flight's limits as rows: the day's money, groups, shares."""
-    groups, total = low.shape[1], 0.0
+def _rows(problem, limits):  # type: ignore[no-untyped-def]
+    """The rows of a problem, with room for their ends."""
+    ends = np.empty((3, limits))
+    return Rows(
+        *(problem.starts, problem.row, problem.money, problem.shown, problem.row_starts),
+        *(problem.item, problem.entry, ends[0], ends[1], ends[2]),
+    )
+
+
+@inner
+def _bounds(least, most, low, high, money, rows, floor, top):  # type: ignore[no-untyped-def]
+    """One flight's limits as rows: the day's money, groups, shares."""
+    groups, total = len(low), 0.0
     for i in range(len(floor)):
-        floor[i], top[i] = least[n, i], min(most[n, i], max(money[n], least[n, i]))
+        floor[i], top[i] = least[i], min(most[i], max(money, least[i]))
         total += floor[i]
-    size = money[n] if money[n] < math.inf else total
-    rows.low[0], rows.high[0] = -math.inf, money[n]
+    size = money if money < math.inf else total
+    rows.low[0], rows.high[0] = -math.inf, money
     for g in range(groups):
-        rows.low[1 + g] = low[n, g] if low[n, g] > 0 else -math.inf
-        rows.high[1 + g] = max(high[n, g], low[n, g])
-        size = max(size, low[n, g])
+        rows.low[1 + g] = low[g] if low[g] > 0 else -math.inf
+        rows.high[1 + g] = max(high[g], low[g])
+        size = max(size, low[g])
     for j in range(1 + groups, len(rows.low)):
         rows.low[j], rows.high[j] = -math.inf, 0.0
     for i in range(len(floor)):  # where money is endless no maximum need be

@@ -31,38 +31,35 @@ def judge(world: World, actual: Actual, played: Replay, rate_before: float) -> d
         rate_before: Conversions per unit of what was given, before: the forecast of somebody who
             knows nothing of promotions and days.
     """
-    seen = actual.conversions
-    given = (actual.spend if actual.given == "spend" else actual.impressions) * actual.recorded
-    catalog = world.catalog
-    truth = {"day": seen.sum(axis=1), "promotion": catalog.by_promotion.sum(seen).sum(axis=0)}
-    naive = {
-        "day": rate_before * given.sum(axis=1),
-        "promotion": rate_before * catalog.by_promotion.sum(given).sum(axis=0),
-    }
+    by_promotion = world.catalog.by_promotion
+
+    def sums(values: Floats) -> dict[str, Floats]:
+        return {"day": values.sum(axis=1), "promotion": by_promotion.sum(values).sum(axis=0)}
+
+    given = sums(
+        (actual.spend if actual.given == "spend" else actual.impressions) * actual.recorded
+    )
+    truth = sums(actual.conversions)
     drawn = {"day": played.by_day, "promotion": played.by_promotion}
     labels = {
         "day": [day.isoformat() for day in world.dates],
-        "promotion": list(catalog.promotion_ids),
-    }
-    shown = {
-        "day": given.sum(axis=1) > 0,
-        "promotion": catalog.by_promotion.sum(given).sum(axis=0) > 0,
+        "promotion": list(world.catalog.promotion_ids),
     }
     result: dict[str, Any] = {}
     inside: list[Floats] = []
-    for name, what in (("by_day", "day"), ("by_promotion", "promotion")):
+    for what, actually in truth.items():
         low, high = np.quantile(drawn[what], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-        mean, keep = drawn[what].mean(axis=0), shown[what]
-        inside.append(((truth[what] >= low) & (truth[what] <= high))[keep].astype(float))
+        mean, keep = drawn[what].mean(axis=0), given[what] > 0
+        inside.append(((actually >= low) & (actually <= high))[keep].astype(float))
         result |= {
-            f"wape_{name}": wape(truth[what], mean),
-            f"naive_wape_{name}": wape(truth[what], naive[what]),
-            f"coverage_80_{name}": float(inside[-1].mean()) if keep.any() else None,
-            name: [
+            f"wape_by_{what}": wape(actually, mean),
+            f"naive_wape_by_{what}": wape(actually, rate_before * given[what]),
+            f"coverage_80_by_{what}": float(inside[-1].mean()) if keep.any() else None,
+            f"by_{what}": [
                 {what: label, "actual": a, "mean": m, "low": lo, "high": hi}
                 for label, a, m, lo, hi, kept in zip(
                     labels[what],
-                    *(x.tolist() for x in (truth[what], mean, low, high)),
+                    *(x.tolist() for x in (actually, mean, low, high)),
                     keep.tolist(),
                     strict=True,
                 )

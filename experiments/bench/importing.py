@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from promopilot.experiments.bench.figure import Figure, figure
-from promopilot.experiments.bench.process import Ended, run_alone
-from promopilot.experiments.bench.stopwatch import once
+from promopilot.experiments.bench.process import run_alone
 
 _MOST_SECONDS, _MOST_MB = 20.0, 2000.0
 _CAMPAIGNS, _AD_GROUPS, _NETWORKS = 100, 10, ("Google search", "Search partners", "Display Network")
@@ -46,15 +44,10 @@ def measure(rows: int = 1_000_000) -> dict[str, Figure]:
         for name, file in (("", plain), ("utf16_", wide)):
             command = [sys.executable, "-m", "promopilot.experiments", "data", "import"]
             command += ["--platform", "google-ads", str(file), "--out", str(folder / f"out{name}")]
-            ended: list[Ended] = []
-            spent = once(partial(_run, command, ended))
-            figures[f"{name}seconds"] = figure(spent, "s", at_most=_MOST_SECONDS)
-            figures[f"{name}mb"] = figure(ended[0].peak_mb, "MB", at_most=_MOST_MB)
+            ended = run_alone(command)
+            figures[f"{name}seconds"] = figure(ended.seconds, "s", at_most=_MOST_SECONDS)
+            figures[f"{name}mb"] = figure(ended.peak_mb, "MB", at_most=_MOST_MB)
     return figures
-
-
-def _run(command: list[str], ended: list[Ended]) -> None:
-    ended.append(run_alone(command))
 
 
 def write_export(path: Path, rows: int, seed: int = 0) -> None:
@@ -105,10 +98,7 @@ def _text(values: NDArray[np.floating]) -> pa.Array:
     return pa.array(np.round(values, 2)).cast(pa.string())
 
 
-def _or_dashes(
-    values: NDArray[np.floating],
-    there: NDArray[np.bool_],
-) -> pa.Array:
+def _or_dashes(values: NDArray[np.floating], there: NDArray[np.bool_]) -> pa.Array:
     return pc.if_else(pa.array(there), _text(values), " --")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from promopilot.experiments.bench.figure import Figure, figure
 from promopilot.experiments.bench.ope_log import write_files
 from promopilot.experiments.bench.process import Ended, run_alone
-from promopilot.experiments.bench.stopwatch import once
 
 _MOST_ESTIMATOR_SECONDS, _MOST_REPLICATES_SECONDS, _MOST_MB = 0.3, 10.0, 3000.0
 # Half of what a decision's tables of 20 actions take.
@@ -40,8 +39,8 @@ def measure(
     ended = run_alone([sys.executable, "-m", module, str(decisions), str(replicates)])
     found = json.loads(ended.said.splitlines()[-1])
     with tempfile.TemporaryDirectory(prefix="promopilot-bench-") as scratch:
-        files_seconds, files = _command(decisions, Path(scratch) / "log")
-        streamed_seconds, large = _command(streamed, Path(scratch) / "large")
+        files = _command(decisions, Path(scratch) / "log")
+        large = _command(streamed, Path(scratch) / "large")
     return {
         "rows": figure(decisions, "rows"),
         "estimator_seconds": figure(
@@ -50,10 +49,10 @@ def measure(
         "replicates_seconds": figure(found["replicates"], "s", at_most=_MOST_REPLICATES_SECONDS),
         "evaluate_seconds": figure(found["evaluate"], "s"),
         "arrays_mb": figure(ended.peak_mb, "MB", at_most=_MOST_MB),
-        "files_seconds": figure(files_seconds, "s"),
+        "files_seconds": figure(files.seconds, "s"),
         "files_mb": figure(files.peak_mb, "MB", at_most=_MOST_MB),
         "streamed_rows": figure(streamed, "rows"),
-        "streamed_seconds": figure(streamed_seconds, "s"),
+        "streamed_seconds": figure(large.seconds, "s"),
         "streamed_mb": figure(large.peak_mb, "MB", at_most=_MOST_MB),
         "streamed_bytes_per_decision": figure(
             1e6 * (large.peak_mb - files.peak_mb) / (streamed - decisions),
@@ -63,14 +62,13 @@ def measure(
     }
 
 
-def _command(decisions: int, folder: Path) -> tuple[float, Ended]:
-    """Seconds and memory of `promopilot ope` on a log of this size."""
+def _command(decisions: int, folder: Path) -> Ended:
+    """`promopilot ope` on a log of this size."""
     write_files(decisions, folder)
     command = [sys.executable, "-m", "promopilot.experiments", "ope", str(folder / "log.parquet")]
     command += ["--policy", str(folder / "policy.parquet"), "--qhat", str(folder / "qhat.parquet")]
     command += ["--out", str(folder / "out")]
-    ended: list[Ended] = []
-    spent = once(lambda: ended.append(run_alone(command)))
+    ended = run_alone(command)
     for file in folder.glob("*.parquet"):  # gigabytes
         file.unlink()
-    return spent, ended[0]
+    return ended

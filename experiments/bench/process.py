@@ -1,9 +1,10 @@
-"""A command in a process of its own: what it says, and how much memory it takes."""
+"""A command in a process of its own: what it says, and how much time and memory it takes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class Ended:
 
     said: str  # on stdout
     peak_mb: float  # largest resident set
+    seconds: float
 
 
 def run_alone(command: Sequence[str]) -> Ended:
@@ -31,6 +33,7 @@ def run_alone(command: Sequence[str]) -> Ended:
     Raises:
         RuntimeError: it failed; its last words are told.
     """
+    start = time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _LAUNCH, *command],
         stdin=subprocess.DEVNULL,
@@ -39,7 +42,8 @@ def run_alone(command: Sequence[str]) -> Ended:
         errors="replace",
         check=False,
     )
+    seconds = time.perf_counter() - start
     if ended.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {ended.stderr[-2000:]}")
     said, _, peak = ended.stdout.rstrip("\n").rpartition("\n")
-    return Ended(said.rstrip("\n"), int(peak) / _MAXRSS_PER_MB)
+    return Ended(said.rstrip("\n"), int(peak) / _MAXRSS_PER_MB, seconds)

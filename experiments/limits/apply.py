@@ -9,11 +9,17 @@ import numpy as np
 
 from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.feasibility import check_limits
-from promopilot.envs.limits import Group, Limits
+from promopilot.envs.limits import Limits
 from promopilot.envs.target import Target
 from promopilot.envs.world import World
-from promopilot.experiments.limits.file import Bound, GroupLimit, LimitsFile
-from promopilot.experiments.limits.select import chosen, name_of
+from promopilot.experiments.limits.file import LimitsFile
+from promopilot.experiments.limits.groups import (
+    ChosenBound,
+    bound_groups,
+    chosen_bounds,
+    groups,
+)
+from promopilot.experiments.limits.select import chosen
 from promopilot.experiments.limits.target_price import priced
 from promopilot.experiments.plan.whole_cents import mix_in_cents
 
@@ -42,22 +48,24 @@ def bounded(world: World, limits: LimitsFile, basis: Sequence[str]) -> World:
     world = _with_budget(world, limits)
     world = _with_blackouts(world, limits)
     given = world.max_spend
-    world, least = _with_own_bounds(world, limits)
+    bounds = chosen_bounds(world, limits)
+    world, least = _with_own_bounds(world, bounds)
     # Limits that refer to what is spent now mean the column `current_budget`, which is in cents.
     world = replace(world, current_spend=mix_in_cents(world) / 100)
+    shared = groups(world, limits)
     found = Limits(
         min_spend=least,
         locked=_locked(world, limits),
         explored=_explored(world, basis),
-        groups=(*_bounds(world, limits, own=False), *_groups(world, limits)),
+        groups=(*bound_groups(world, bounds, own=False), *shared),
         max_step=_ENDLESS if limits.step.max_change is None else limits.step.max_change,
         exploration=limits.exploration,
         min_change=limits.step.min_change or 0.0,
         target=_target(limits),
     )
     # Checked as they were written, so that a message can name the entry.
-    groups = (*_bounds(world, limits, own=True), *_groups(world, limits))
-    written = replace(found, min_spend=np.zeros_like(least), groups=groups)
+    every = (*bound_groups(world, bounds, own=True), *shared)
+    written = replace(found, min_spend=np.zeros_like(least), groups=every)
     check_limits(replace(world, max_spend=given, limits=written))
     return replace(world, limits=found if _says_something(found) else None)
 
@@ -100,83 +108,15 @@ def _with_blackouts(world: World, limits: LimitsFile) -> World:
     return replace(world, live=live)
 
 
-def _with_own_bounds(world: World, limits: LimitsFile) -> tuple[World, Floats]:
+def _with_own_bounds(world: World, bounds: Sequence[ChosenBound]) -> tuple[World, Floats]:
     """The market with bounds of one line item as its own maximum, and such minima `[L]`."""
     least, most = np.zeros(world.catalog.num_line_items), world.max_spend.copy()
-    for entry, items in _entries(world, limits):
-        if _own(entry, items):
-            least[items] = np.maximum(least[items], entry.min or 0.0)
-            most[items] = np.minimum(most[items], _ENDLESS if entry.max is None else entry.max)
+    for bound in bounds:
+        if bound.own:
+            low, high = bound.entry.min, bound.entry.max
+            least[bound.items] = np.maximum(least[bound.items], low or 0.0)
+            most[bound.items] = np.minimum(most[bound.items], _ENDLESS if high is None else high)
     return replace(world, max_spend=most), least
-
-
-def _own(entry: Bound, items: Bools) -> bool:
-    return int(items.sum()) == 1 and entry.per == "day"
-
-
-def _entries(world: World, limits: LimitsFile) -> list[tuple[Bound, Bools]]:
-    """Every bound with the line items `[L]` that it means."""
-    return [
-        (entry, chosen(entry, world.catalog, limits.source, f"$.bounds[{at}]"))
-        for at, entry in enumerate(limits.bounds)
-    ]
-
-
-def _bounds(world: World, limits: LimitsFile, own: bool) -> list[Group]:
-    """Bounds as groups; `own` ones of single line items too, or as far as they are not its own."""
-    found = []
-    for at, (entry, items) in enumerate(_entries(world, limits)):
-        group = _group(entry, items, f"bounds[{at}]")
-        if not own and _own(entry, items):
-            group = replace(group, min=0.0, max=_ENDLESS)
-        found += [group] if _binds(group) else []
-        if entry.relative is not None:
-            found.append(_relative(world, entry, entry.relative, items, group.entry))
-    return found
-
-
-def _relative(
-    world: World, entry: Bound, ends: tuple[float, ...], items: Bools, place: str
-) -> Group:
-    """Limits as multiples of what is spent now, day by day or in all."""
-    whole = entry.per == "flight"
-    now = world.current_mix[:, items].sum(axis=1)
-    low, high = (end * now for end in ends)
-    words = (f"{end:g} times what it spends now{' in all' if whole else ''}" for end in ends)
-    return Group(
-        name=name_of(entry),
-        items=items,
-        min=float(low.sum()) if whole else low,
-        max=float(high.sum()) if whole else high,
-        whole_flight=whole,
-        words=(next(words), next(words)),
-        entry=place,
-    )
-
-
-def _groups(world: World, limits: LimitsFile) -> list[Group]:
-    return [
-        _group(
-            entry, chosen(entry, world.catalog, limits.source, f"$.groups[{at}]"), f"groups[{at}]"
-        )
-        for at, entry in enumerate(limits.groups)
-    ]
-
-
-def _group(entry: Bound | GroupLimit, items: Bools, place: str) -> Group:
-    return Group(
-        name=name_of(entry),
-        items=items,
-        min=entry.min or 0.0,
-        max=_ENDLESS if entry.max is None else entry.max,
-        max_share=1.0 if entry.max_share is None else entry.max_share,
-        whole_flight=entry.per == "flight",
-        entry=place,
-    )
-
-
-def _binds(group: Group) -> bool:
-    return bool(group.max_share < 1 or np.max(group.min) > 0 or np.min(group.max) < _ENDLESS)
 
 
 def _locked(world: World, limits: LimitsFile) -> Bools:

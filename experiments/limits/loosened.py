@@ -46,7 +46,7 @@ def loosened(limits: Limits, part: Part, by: float = _ENDLESS) -> Limits:
             or a step likewise. What is no amount (a lock, a target) is dropped whatever is given;
             so is everything without it.
     """
-    fewer, more = max(1.0 - by, 0.0), 1.0 + by
+    fewer = max(1.0 - by, 0.0)
     every = np.ones(len(limits.min_spend), dtype=bool)
     items = every if part.items is None else part.items
     match part.of:
@@ -56,7 +56,7 @@ def loosened(limits: Limits, part: Part, by: float = _ENDLESS) -> Limits:
         case "locked":
             return replace(limits, locked=limits.locked & ~items)
         case "max_step":
-            return replace(limits, max_step=limits.max_step * more)
+            return replace(limits, max_step=float(_raised(limits.max_step, by)))
         case "exploration":
             return replace(limits, exploration=limits.exploration * fewer)
         case "min_change":
@@ -68,13 +68,16 @@ def loosened(limits: Limits, part: Part, by: float = _ENDLESS) -> Limits:
         case "min":
             group = replace(group, min=group.min * fewer, words=("", group.words[1]))
         case "max":
-            high = np.full_like(group.max, _ENDLESS) if np.isinf(by) else group.max * more
-            high = float(high) if np.ndim(high) == 0 else high
-            group = replace(group, max=high, words=(group.words[0], ""))
+            group = replace(group, max=_raised(group.max, by), words=(group.words[0], ""))
         case "max_share":
-            group = replace(group, max_share=min(group.max_share * more, 1.0))
+            group = replace(group, max_share=min(float(_raised(group.max_share, by)), 1.0))
     groups = (*limits.groups[: part.group], group, *limits.groups[part.group + 1 :])
     return replace(limits, groups=groups)
+
+
+def _raised(most: float | Floats, by: float) -> float | Floats:
+    """A maximum raised by a share of it; without end where it is dropped, also one of nothing."""
+    return most + by if np.isinf(by) else most * (1.0 + by)
 
 
 def rest_of_flight(limits: Limits, today: int, spent: Floats) -> Limits:

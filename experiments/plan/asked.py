@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.config import check_budget, load_config
-from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.errors import ConfigError, RunFolderError
 from promopilot.experiments.limits.apply import limited
 from promopilot.experiments.limits.file import LimitsFile, read_limits
 from promopilot.experiments.limits.of_run import own_limits, unlimited_world
 from promopilot.experiments.limits.scaled import scaled, speaks_of_flight
 from promopilot.experiments.plan.platforms.files import PLATFORMS
 from promopilot.experiments.plan.window import market_of_window
+from promopilot.experiments.simulation import read_simulations
 
 LINE_ITEMS = "line_items.csv"
 Format = Literal["csv", "xlsx", "google-ads", "meta-ads"]
@@ -118,6 +119,20 @@ def market_asked(run: Path, asked: Asked) -> Market:
     if asked.budget is not None:
         limits = _with_total(limits, asked.budget)
     return Market(limited(world, limits, items["basis"].tolist()), items, tuple(notes))
+
+
+def finished(run: Path) -> dict[str, Any]:
+    """The run's comparison of policies.
+
+    Raises:
+        RunFolderError: It has not got as far as that.
+    """
+    try:
+        return read_simulations(run)
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
+        ) from error
 
 
 def _scaling(days: int, own: int) -> str:

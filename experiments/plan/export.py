@@ -19,7 +19,13 @@ from promopilot.experiments.config import load_config
 from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.limits.targets import aimed
 from promopilot.experiments.plan.aggregate import aggregate
-from promopilot.experiments.plan.asked import LINE_ITEMS, Asked, market_asked, read_items
+from promopilot.experiments.plan.asked import (
+    LINE_ITEMS,
+    Asked,
+    finished,
+    market_asked,
+    read_items,
+)
 from promopilot.experiments.plan.columns import columns_md
 from promopilot.experiments.plan.frame import file_faults, plan_frame, summary_frame
 from promopilot.experiments.plan.platforms.files import PLATFORMS, write_platform_files
@@ -29,7 +35,6 @@ from promopilot.experiments.plan.told import changes, why_unchanged
 from promopilot.experiments.policies import BASELINE, make_policy
 from promopilot.experiments.progress import silent
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.simulation import read_simulations
 
 __all__ = ["LINE_ITEMS", "Plan", "export_plan", "make_plan", "read_items", "write_plan"]
 
@@ -97,7 +102,7 @@ def write_plan(
     if (by, level) != ("day", "line_item"):
         frame = aggregate(frame, by, level)
     summary = summary_frame(plan.frame, world, plan.rollout)
-    if out.suffix == ".xlsx":
+    if out.suffix.lower() == ".xlsx":
         from promopilot.experiments.plan.workbook import write_workbook
 
         write_workbook(frame, plan.frame, summary, out, progress)
@@ -127,7 +132,7 @@ def export_plan(run: Path, asked: Asked, seed: int, progress: Progress = silent)
         DataError: A bulk file is asked for, and promotions have no campaign.
     """
     asked.check()
-    simulations = _finished(run)
+    simulations = finished(run)
     seeds, flights = Seeds.of(seed), simulations["flights_test"]
     progress("market", 0.0)
     market = market_asked(run, asked)
@@ -149,16 +154,6 @@ def export_plan(run: Path, asked: Asked, seed: int, progress: Progress = silent)
         **_sums(plan, frame, world),
         "notes": list(dict.fromkeys(notes)),
     }
-
-
-def _finished(run: Path) -> dict[str, Any]:
-    """The run's comparison of policies."""
-    try:
-        return read_simulations(run)
-    except FileNotFoundError as error:
-        raise RunFolderError(
-            f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
-        ) from error
 
 
 def _written(

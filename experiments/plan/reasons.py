@@ -70,7 +70,7 @@ def reason(row: Row, goal: str, charge: float) -> str:
         return f"lowered: {_lowered(row, goal, charge)}"
     if not row.learnt and row.kind == Kind.EXPLORATION:
         return f"tested: {_UNKNOWN}"
-    text = f"{'raised' if row.current > 0 else 'new'}: {_raised(row, goal, charge)}"
+    text = f"{'raised' if row.current > 0 else 'new'}: {_raised(row, goal)}"
     return text if row.learnt else f"{text}; {_UNKNOWN}"
 
 
@@ -107,7 +107,7 @@ def _lowered(row: Row, goal: str, charge: float) -> str:
     return f"{text}; {at}" if at else text
 
 
-def _raised(row: Row, goal: str, charge: float) -> str:
+def _raised(row: Row, goal: str) -> str:
     at = _at(row)
     if row.kind in LEAST_KINDS:
         return at

@@ -12,19 +12,18 @@ from promopilot.envs.errors import InfeasibleError
 from promopilot.envs.feasibility import check_limits
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import digest
-from promopilot.experiments.errors import RunFolderError
 from promopilot.experiments.limits.apply import bounded
 from promopilot.experiments.limits.file import LimitsFile, read_limits
 from promopilot.experiments.limits.of_run import own_limits, unlimited_world
 from promopilot.experiments.limits.target_price import priced
 from promopilot.experiments.limits.targets import aimed
-from promopilot.experiments.plan.asked import Asked, market_asked, read_items
+from promopilot.experiments.plan.asked import Asked, finished, market_asked, read_items
 from promopilot.experiments.plan.reference import reference_table
 from promopilot.experiments.policies import make_policy
 from promopilot.experiments.run_folder import RunFolder
 from promopilot.experiments.scenarios.totals import Totals, expected, played
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.simulation import SIMULATIONS, read_simulations
+from promopilot.experiments.simulation import SIMULATIONS
 
 
 @dataclass
@@ -158,13 +157,7 @@ def open_planner(
         InfeasibleError: Its limits cannot all hold with the budget.
         PolicyError, MarketError: A file was altered.
     """
-    folder = RunFolder.existing(run)
-    try:
-        simulations = read_simulations(run)
-    except FileNotFoundError as error:
-        raise RunFolderError(
-            f"{run} has no comparison of policies yet; finish it with `promopilot run … --resume`"
-        ) from error
+    folder, simulations = RunFolder.existing(run), finished(run)
     world = market_asked(run, Asked(limits=limits)).world
     name, trained = str(simulations["recommended"]), run / "policy"
     return Planner(

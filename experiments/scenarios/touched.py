@@ -66,24 +66,13 @@ def _line_items(world: World, spend: Floats) -> Iterator[Limit]:
         return
     first = float(world.max_spend[bounded][0])
     if bounded.all() and (world.max_spend == first).all():
-        yield Limit(
-            f"any one promotion, placement and segment: at most {money_text(first)} a day",
-            _max_spend(world, bounded, np.inf),
-            _max_spend(world, bounded, 1 + SLIGHTLY),
-            SLIGHTLY * first,
-            "more a day for each",
-        )
+        name = f"any one promotion, placement and segment: at most {money_text(first)} a day"
+        yield _maximum(world, bounded, name, first, "more a day for each")
         return
     for name, members in by_promotion(world, touched):
-        own = members & bounded
-        total = float(world.max_spend[own].sum())
-        yield Limit(
-            f"promotion {name}: its line items at most {money_text(total)} a day in total",
-            _max_spend(world, own, np.inf),
-            _max_spend(world, own, 1 + SLIGHTLY),
-            SLIGHTLY * total,
-            "more a day",
-        )
+        total = float(world.max_spend[members].sum())
+        text = f"promotion {name}: its line items at most {money_text(total)} a day in total"
+        yield _maximum(world, members, text, total, "more a day")
 
 
 def by_promotion(world: World, items: Bools) -> Iterator[tuple[str, Bools]]:
@@ -93,5 +82,14 @@ def by_promotion(world: World, items: Bools) -> Iterator[tuple[str, Bools]]:
         yield catalog.promotion_ids[at], np.asarray(catalog.promotion == at) & items
 
 
-def _max_spend(world: World, items: Bools, factor: float) -> World:
-    return replace(world, max_spend=np.where(items, world.max_spend * factor, world.max_spend))
+def _maximum(world: World, items: Bools, name: str, money: float, unit: str) -> Limit:
+    """The maxima of some line items, of so much money."""
+
+    def at_most(most: Floats | float) -> World:
+        return replace(world, max_spend=np.where(items, most, world.max_spend))
+
+    free = Limit(name, at_most(np.inf))
+    if money == 0:  # a share of nothing is nothing
+        return free
+    looser = at_most(world.max_spend * (1 + SLIGHTLY))
+    return replace(free, looser=looser, amount=SLIGHTLY * money, unit=unit)

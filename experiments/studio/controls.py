@@ -72,10 +72,11 @@ def _of_promotions(shop: Shop, start: Wishes) -> dict[str, PromotionWish]:
             placeholder="",
             key="limits",
         )
-    return {
+    wishes = {
         promotion: PromotionWish(_number(row["least"]), _number(row["most"]), bool(row["locked"]))
         for promotion, row in zip(shop.names, edited.to_dict("records"), strict=True)
     }
+    return {promotion: wish for promotion, wish in wishes.items() if wish != PromotionWish()}
 
 
 def _number(value: float | None) -> float | None:

@@ -43,12 +43,14 @@ def main(run: str) -> None:
 def planned(shop: Shop, own: WhatIf) -> tuple[Wishes, WhatIf]:
     """The plan for what the controls ask; where there is none, why, and the last that there was."""
     wishes = controls.asked(shop)
+    kept: tuple[Wishes, WhatIf] = st.session_state.get(_LAST, (shop.start, own))
+    if wishes == kept[0]:  # something else on the page was moved
+        return kept
     try:
         found = what_if(shop, wishes)
     except (ConfigError, InfeasibleError) as error:
         st.error(said(str(error)))
         st.write(tr("Below is the last plan that was possible. It is not for these limits."))
-        kept: tuple[Wishes, WhatIf] = st.session_state.get(_LAST, (shop.start, own))
         return kept
     st.session_state[_LAST] = wishes, found
     return wishes, found

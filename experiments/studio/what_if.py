@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from promopilot.envs import response
-from promopilot.envs.arrays import Floats
+from promopilot.envs.arrays import Bools, Floats
 from promopilot.envs.world import World
 from promopilot.experiments.config import load_config
 from promopilot.experiments.config_yaml import read_yaml, yaml_text
@@ -91,7 +91,7 @@ class WhatIf:
         """
         catalog = self.world.catalog
         worth = catalog.profit_per_conversion()[catalog.promotion]
-        shown = self._impressions(self.table.spend)
+        shown = self._impressions(self.table.spend, slice(None))
         sums = {
             "current": mix_in_cents(self.world) / 100,
             "planned": self.table.spend,
@@ -126,15 +126,14 @@ class WhatIf:
         rate = self.table.rate[:, items] * worth
         planned = self.table.spend[:, items]
         profit = [
-            float((rate * self._impressions(scale * self.table.spend)[:, items]).sum())
-            for scale in SCALES
+            float((rate * self._impressions(scale * planned, items)).sum()) for scale in SCALES
         ]
         return pd.DataFrame({"media": SCALES * planned.sum(), "profit": profit})
 
-    def _impressions(self, spend: Floats) -> Floats:
-        bought = response.impressions(
-            spend, self.table.unit_cost, self.table.reach, self.world.dynamics.saturation
-        )
+    def _impressions(self, spend: Floats, items: Bools | slice) -> Floats:
+        """What spend on some line items buys at the plan's prices and reach."""
+        cost, reach = self.table.unit_cost[:, items], self.table.reach[:, items]
+        bought = response.impressions(spend, cost, reach, self.world.dynamics.saturation)
         return np.asarray(bought)
 
 

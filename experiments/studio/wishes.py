@@ -85,15 +85,15 @@ def standing(
     """
     total, step = dict(own.get("budget") or {}), dict(own.get("step") or {})
     total.pop("total", None)
-    per_day = (total.pop("per_day", None) or {}).get("max")
-    change = step.pop("max_change", None)
+    per_day = _number((total.pop("per_day", None) or {}).get("max"))
+    change = _number(step.pop("max_change", None))
     found: dict[str, PromotionWish] = {}
     bounds, locks = [], []
     for entry in own.get("bounds") or []:
         name = entry.get("promotion")
         single = name in promotions and name not in found and set(entry) <= _OWN_ROW
         if single and entry.get("per", "day") == "day":
-            found[name] = PromotionWish(entry.get("min"), entry.get("max"))
+            found[name] = PromotionWish(_number(entry.get("min")), _number(entry.get("max")))
         else:
             bounds.append(entry)
     for entry in own.get("locks") or []:
@@ -104,6 +104,11 @@ def standing(
             locks.append(entry)
     rest = {**own, "budget": total, "step": step, "bounds": bounds, "locks": locks}
     return Wishes(budget, per_day, change, found), _said(rest)
+
+
+def _number(value: float | None) -> float | None:
+    """A number of a file, where whole ones are of another type."""
+    return None if value is None else float(value)
 
 
 def _said(sections: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from promopilot.experiments.limits.file import parse_limits
 from promopilot.experiments.studio import controls, page
 from promopilot.experiments.studio.plan_file import plan_csv
 from promopilot.experiments.studio.scenarios import Scenario, figures_beside, money_beside
-from promopilot.experiments.studio.what_if import SCALES, Shop, open_shop, what_if
+from promopilot.experiments.studio.what_if import SCALES, Shop, WhatIf, open_shop, what_if
 from promopilot.experiments.studio.wishes import PromotionWish, Wishes, standing
 
 
@@ -252,16 +252,36 @@ def test_scenarios_are_kept_compared_and_forgotten(visit: AppTest) -> None:
 def test_the_sidebar_shows_the_limits_in_force_and_moves_them(
     run: Path, shop: Shop, opened: list[Shop]
 ) -> None:
-    own = {"budget": {"per_day": {"max": 60.0}}, "step": {"max_change": 0.2, "min_change": 0.05}}
+    own = {"budget": {"per_day": {"max": 60}}, "step": {"max_change": 1, "min_change": 0.05}}
     opened[0] = replace(shop, own=own)
     visit = AppTest.from_function(show, args=(str(run),), default_timeout=120).run()
     assert not visit.exception
     _, per_day, change = visit.sidebar.number_input
-    assert (per_day.value, change.value) == (60.0, 20.0)
+    assert (per_day.value, change.value) == (60.0, 100.0)
     assert visit.sidebar.code[0].value.strip() == "step:\n  min_change: 0.05"
     before = metrics(visit)
     change.set_value(1.0).run()
     assert metrics(visit) != before
+
+
+def test_only_other_wishes_are_planned_anew(
+    run: Path, opened: list[Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list[Wishes]()
+
+    def counted(shop: Shop, wishes: Wishes) -> WhatIf:
+        made.append(wishes)
+        return what_if(shop, wishes)
+
+    monkeypatch.setattr(page, "what_if", counted)
+    visit = AppTest.from_function(show, args=(str(run),), default_timeout=120).run()
+    made.clear()  # opening the run is a plan too
+    visit.selectbox[0].select_index(0).run()
+    visit.text_input[0].set_value("mine").run()
+    visit.sidebar.number_input[0].set_value(visit.sidebar.number_input[0].value / 2).run()
+    visit.selectbox[0].select_index(1).run()
+    assert not visit.exception
+    assert len(made) == 1
 
 
 def test_wishes_that_cannot_be_are_said_and_the_last_plan_stays(
