@@ -18,7 +18,7 @@ def asked(shop: Shop) -> Wishes:
         st.header(tr("Budget and limits"))
         budget = st.number_input(
             tr("Media for the flight, {}").format(currency),
-            min_value=1.0,
+            min_value=0.01,
             value=round(start.budget, 2),
             step=max(round(start.budget / 20), 1) * 1.0,
         )

@@ -227,6 +227,12 @@ def test_the_page_shows_plan_and_gain_and_follows_the_budget(visit: AppTest) -> 
     assert metrics(visit)["Planned media"] != before["Planned media"]
 
 
+def test_a_budget_of_cents_is_a_budget(visit: AppTest) -> None:
+    visit.sidebar.number_input[0].set_value(0.5).run()
+    assert not visit.exception
+    assert visit.sidebar.number_input[0].value == 0.5
+
+
 def test_the_tile_of_media_says_what_the_table_of_promotions_adds_up_to(visit: AppTest) -> None:
     table = visit.dataframe[-1].value
     tile = next(one for one in visit.metric if one.label == "Planned media")
