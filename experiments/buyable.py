@@ -78,8 +78,8 @@ def buyable(
     items, own = items[own != 0].reset_index(drop=True), own[own != 0]
     if items.empty:
         raise ConfigError(
-            "there is nothing to buy: no `daily_supply` and no impressions in the days before the "
-            "flight say that its promotions can be shown anywhere"
+            "there is nothing to buy: neither `daily_supply` nor impressions in the days before "
+            "the flight give its promotions a placement to be shown in"
         )
     own = own * assumptions.panel_projection
     level = pool_sums(level, items, own, stated_supply(tables))

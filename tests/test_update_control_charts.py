@@ -9,6 +9,8 @@ import pytest
 
 from promopilot.agents.replanner import Replanner
 from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.experiments.report.control_charts import control_charts
+from promopilot.experiments.report.numbers import Numbers
 from tests.report.test_report_page import charts
 from tests.update_flights import Flight, fly, small_run, told
 
@@ -60,6 +62,7 @@ def test_lines_are_those_of_the_file_and_warnings_come_first(
     assert rest == sorted(rest, reverse=True)
     days = [row["date"] for row in update["days"]]
     assert all(line["x"] == days for line in drawn)
+    assert len(drawn) == max(6, len(warned))
     assert min(drawn[0]["y"]) < -1  # sold less than foreseen, beyond the limit
 
 
@@ -76,3 +79,27 @@ def test_the_table_has_every_chart(tmp_path: Path, flight: Flight) -> None:
 def test_a_single_day_is_drawn_as_a_dot(tmp_path: Path, flight: Flight) -> None:
     _, html = updated(tmp_path, flight, 0)
     assert all(len(line["x"]) == 1 and "markers" in line["mode"] for line in lines_drawn(html))
+
+
+def test_every_warning_is_drawn_and_prices_are_those_of_placements() -> None:
+    """More warnings than charts are drawn otherwise; a placement that is named as a promotion."""
+    lines = [
+        {"what": what, "id": str(at), "average": [3.0 + at], "limit": [1.0]}
+        for at in range(4)
+        for what in ("conversions", "price")
+    ]
+    alarms = [
+        {key: line[key] for key in ("what", "id")} | {"since": "2024-01-01"} for line in lines
+    ]
+    update = {
+        "days": [{"date": "2024-01-01"}],
+        "promotions": [{"promotion_id": str(at), "name": f"Tea {at}"} for at in range(4)],
+        "alarms": alarms,
+        "charts": {"lines": lines, "law": {"charts": 8, "weight": 0.2}},
+    }
+    view = control_charts(update, Numbers("EUR"))
+    assert len(view["charts"]) == len(view["rows"]) == 8
+    named = {(chart.title, str(chart.note)) for chart in view["charts"]}
+    assert named == {(f"Tea {at}", "orders") for at in range(4)} | {
+        (str(at), "price") for at in range(4)
+    }

@@ -133,7 +133,11 @@ def _read_ranges(plan: Path) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype={"promotion_id": str}, keep_default_na=False)
         return frame.set_index("promotion_id")[list(QUANTILES)].astype("float64")
-    except (OSError, ValueError, KeyError):  # none there, no table, other columns, no numbers
+    except (
+        FileNotFoundError,
+        ValueError,
+        KeyError,
+    ):  # none there, no table, other columns, no numbers
         return pd.DataFrame(columns=list(QUANTILES), dtype="float64")
 
 

@@ -25,7 +25,7 @@ def days_section(document: dict[str, Any], numbers: Numbers) -> Section:
         id="compared-days",
         title=tr("Planned money by week") if weekly else tr("Planned money by day"),
         traces=[
-            on_days(label(name), days, [row["values"][side] for _, row in rows], color)
+            on_days(label(name, lines=4), days, [row["values"][side] for _, row in rows], color)
             for side, (name, color) in enumerate(zip(document["sides"], cycle(COLORS)))
         ],
         layout=money_by_day(days, numbers.symbol),

@@ -101,7 +101,7 @@ def _bars(
     at = [middle + shift for middle in rows.at]
     text = [numbers.amount(value, cents=False) for value in values]
     bars = bar_rows(at, values, COLORS[side % len(COLORS)], text, _BAR)
-    return bars | {"name": label(document["sides"][side])}
+    return bars | {"name": label(document["sides"][side], lines=4)}
 
 
 def _note(labels: list[str], spend: list[Row]) -> Markup:

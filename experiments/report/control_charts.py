@@ -17,7 +17,7 @@ from promopilot.experiments.report.numbers import NONE, Numbers
 from promopilot.experiments.report.section import short_day
 from promopilot.experiments.report.update_sentences import Update
 
-_SHOWN = 6  # charts that are drawn; the table has all
+_SHOWN = 6  # charts that are drawn, more if more have a warning; the table has all
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,25 @@ class _Line:
 def control_charts(update: Update, numbers: Numbers) -> dict[str, Any]:
     """Those with a warning, then those nearest to one, and a table of all."""
     lines = sorted(_lines(update), key=lambda one: (one.since is None, -abs(one.shares[-1])))
+    drawn = lines[: max(_SHOWN, sum(line.since is not None for line in lines))]
     days = [date.fromisoformat(row["date"]) for row in update["days"]]
     law = update["charts"]["law"]
     note = Markup(
         tr(
             "A control chart each for orders and clicks of every promotion and, where spend is "
             "told, the price of every placement: {} in all. A line is the average of how far days "
-            "were from what was believed on the morning of each, in standard deviations, the "
-            "latest day with a weight of {}. Where it crosses a dotted line a warning is due, "
-            "which stands until it is back in the middle. Drawn are those with a warning, then "
-            "those nearest to one: {}."
+            "were from what was believed on the morning of each, the latest day with a weight of "
+            "{}. Where it crosses a dotted line a warning is due, which stands until it is back in "
+            "the middle. Drawn are those with a warning, then those nearest to one: {}. The table "
+            "has all, in standard deviations."
         )
     ).format(
         numbers.count("update:charts.law.charts", law["charts"]),
         numbers.decimal("update:charts.law.weight", law["weight"], 1),
-        min(_SHOWN, len(lines)),
+        len(drawn),
     )
     return {
-        "charts": [_chart(number, line, days) for number, line in enumerate(lines[:_SHOWN])],
+        "charts": [_chart(number, line, days) for number, line in enumerate(drawn)],
         "note": note,
         "caption": tr("All control charts"),
         "columns": (
@@ -78,7 +79,7 @@ def _lines(update: Update) -> list[_Line]:
     return [
         _Line(
             key=f"update:charts.lines.{at}",
-            name=names.get(line["id"], line["id"]),
+            name=line["id"] if line["what"] == "price" else names[line["id"]],
             what=texts[line["what"]],
             average=np.array(line["average"]),
             limit=np.array(line["limit"]),
@@ -108,7 +109,7 @@ def _chart(number: int, line: _Line, days: list[date]) -> Chart:
         "y": line.shares.round(4).tolist(),
         "line": {"color": color, "width": 2},
         "marker": {"color": color, "size": 5},
-        "hovertemplate": tr("%{x}<br>%{y:.0%} of the way to a warning<extra></extra>"),
+        "hovertemplate": tr("%{x}<br>%{y:.0%} of what makes a warning due<extra></extra>"),
     }
     return Chart(
         id=f"control-{number}",
