@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from promopilot.agents.dqn_settings import DqnSettings
 from promopilot.agents.settings import PpoSettings
 from promopilot.envs.settings import MarketSettings
+from promopilot.experiments.cluster.settings import RaySettings
 from promopilot.experiments.config_errors import explain
 from promopilot.experiments.config_yaml import (
     read_override,
@@ -25,6 +26,7 @@ from promopilot.experiments.errors import ConfigError
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.sources.complete_journey_settings import CompleteJourneySettings
 from promopilot.experiments.sources.synthetic.settings import SyntheticSettings
+from promopilot.experiments.tuning.settings import TuneSettings
 from promopilot.predictors.base_model import is_hub_name
 from promopilot.predictors.settings import PredictorSettings
 
@@ -177,6 +179,8 @@ class RunConfig(Section):
     ope: OpeSettings = OpeSettings()
     simulate: SimulateConfig = SimulateConfig()
     report: ReportConfig = ReportConfig()
+    ray: RaySettings = RaySettings()
+    tune: TuneSettings = TuneSettings()
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -258,9 +262,14 @@ def dump_config(config: RunConfig, folder: Path) -> str:
 
 
 def first_difference(before: RunConfig, now: RunConfig) -> tuple[str, object, object] | None:
-    """The first key, in the config's order, whose values differ: (path, before, now)."""
-    old = dict(_leaves(before.model_dump(mode="json"), "$"))
-    new = dict(_leaves(now.model_dump(mode="json"), "$"))
+    """The first key, in the config's order, whose values differ: (path, before, now).
+
+    `ray`, which says where the work is done, changes nothing of what comes of it.
+    """
+    old, new = (
+        dict(_leaves(config.model_dump(mode="json", exclude={"ray"}), "$"))
+        for config in (before, now)
+    )
     for key in [*new, *(k for k in old if k not in new)]:
         if old.get(key, _ABSENT) != new.get(key, _ABSENT):
             return key, old.get(key, _ABSENT), new.get(key, _ABSENT)
@@ -271,7 +280,7 @@ _ABSENT = "absent"
 # Keys that name a folder or file.
 _FOLDERS = (
     *(("data", "folder"), ("predictor", "base_model"), ("limits", "file")),
-    *(("ope", "predictor"), ("ope", "data")),
+    *(("ope", "predictor"), ("ope", "data"), ("tune", "run")),
 )
 
 

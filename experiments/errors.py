@@ -21,6 +21,10 @@ class ComparisonError(ValueError):
     """Plans, runs or what happened that cannot be set side by side."""
 
 
+class ClusterError(ValueError):
+    """A Ray cluster that cannot be reached, started or used; what was finished before is kept."""
+
+
 class MissingPackageError(ValueError):
     """An optional package is not installed; the message names the extra that brings it."""
 

@@ -1,0 +1,90 @@
+"""The way to Ray: started here, or found at an address; in use already, it is used as it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from promopilot.experiments.cluster.settings import RaySettings
+from promopilot.experiments.errors import ClusterError
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What work can be spread over."""
+
+    address: str  # host:port
+    cpus: int
+    gpus: int
+    nodes: int  # that are alive
+
+
+@contextmanager
+def connected(settings: RaySettings) -> Iterator[Cluster]:
+    """Connects this process to Ray, and leaves nothing behind.
+
+    Where the process is connected already that connection is used, and stays. Without an address a
+    Ray of one's own is started on this machine, and all its processes are gone afterwards, also if
+    this process is killed. At an address only what this process has started there ends.
+
+    Raises:
+        ClusterError: There is no cluster at the address, it is not ours to use, or a node of it
+            has other versions.
+    """
+    with _given_back():
+        import ray
+
+        from promopilot.experiments.cluster.private import private_ray
+        from promopilot.experiments.cluster.remote import remote_ray
+
+        if ray.is_initialized():
+            yield _cluster()
+            return
+        ours = private_ray if settings.address is None else remote_ray
+        with ours(settings):
+            yield _cluster()
+
+
+def require_cpus(cluster: Cluster, needed: float, what: str) -> None:
+    """Refuses work that could never start.
+
+    Raises:
+        ClusterError: No node has so many cores.
+    """
+    import ray
+
+    most = max(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
+    if needed > most:
+        raise ClusterError(
+            f"{what} needs {needed:g} cores, and the largest node of the {cluster.nodes} at "
+            f"{cluster.address} has {most:g}: give it fewer cores, or add a larger node"
+        )
+
+
+def _cluster() -> Cluster:
+    import ray
+
+    have = ray.cluster_resources()
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    address = ray.get_runtime_context().gcs_address
+    return Cluster(address, int(have.get("CPU", 0)), int(have.get("GPU", 0)), len(alive))
+
+
+@contextmanager
+def _given_back() -> Iterator[None]:
+    """Gives SIGTERM and the environment back, which Ray changes."""
+    environment = dict(os.environ)
+    is_main = threading.current_thread() is threading.main_thread()
+    ended_by = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+        if is_main:
+            signal.signal(signal.SIGTERM, ended_by)

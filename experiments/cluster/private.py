@@ -1,0 +1,104 @@
+"""A Ray of one's own on this machine: nobody else can reach it, and nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from promopilot.experiments.cluster import guardian
+from promopilot.experiments.cluster.settings import RaySettings
+from promopilot.experiments.errors import ClusterError
+
+# Paths of sockets, which lie in the folder, may have 107 bytes: too few where TMPDIR is long.
+_SHORT = Path("/tmp")
+_SECONDS = 15.0  # for the guardian to end what is left
+
+
+@contextmanager
+def private_ray(settings: RaySettings) -> Iterator[None]:
+    """Starts Ray, and ends every process of it even if this one is killed.
+
+    Raises:
+        ClusterError: Ray cannot be started here.
+    """
+    import ray
+
+    folder = Path(tempfile.mkdtemp(prefix="promopilot-", dir=_SHORT if _SHORT.is_dir() else None))
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_hex(32))
+    watch = [sys.executable, "-I", guardian.__file__, str(folder), str(os.getpid())]
+    watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
+    own = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anybody
+    }
+    try:
+        with _environment(own):
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=settings.cpus,
+                    num_gpus=settings.gpus,
+                    object_store_memory=settings.object_store_mb * 2**20,
+                    include_dashboard=False,
+                    **options(folder),
+                )
+            except (OSError, RuntimeError, ValueError, TimeoutError) as error:
+                raise ClusterError(
+                    f"Ray cannot be started on this machine: {error}; see `promopilot doctor`"
+                ) from error
+            try:
+                yield
+            finally:
+                ray.shutdown()
+    finally:
+        if watcher.stdin is not None:
+            watcher.stdin.close()
+        watcher.wait(_SECONDS)
+
+
+def options(folder: Path | None = None) -> dict[str, Any]:
+    """What every connection to Ray has in common."""
+    import logging
+
+    workers = {"OMP_NUM_THREADS": "1"}  # two torch threads beside another process are slower than 1
+    return {
+        "log_to_driver": False,
+        "configure_logging": False,
+        "logging_level": logging.ERROR,
+        "runtime_env": {"env_vars": workers},
+        **({"_temp_dir": str(folder)} if folder is not None else {}),
+    }
+
+
+@contextmanager
+def _environment(own: Mapping[str, str]) -> Iterator[None]:
+    """Variables that this process and those it starts have meanwhile."""
+    before = {name: os.environ.get(name) for name in own}
+    _set(own)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    """Ray reads the token and whether there is one once a process; here it reads them again."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()

@@ -1,0 +1,1 @@
+"""Searching settings of the agents with Ray Tune."""
