@@ -55,7 +55,7 @@ def settle_prices(lines, rows, found, scale):  # type: ignore[no-untyped-def]
         if left <= _NEAR:
             break  # the last digit of a price moves more than what is left
         before = left
-    return left if left <= TOLERANCE or left > _NEAR else _polish(lines, rows, found, left, scale)
+    return left if left <= TOLERANCE or left > _NEAR else _polish(lines, rows, found, left)
 
 
 @inner
@@ -149,7 +149,7 @@ def _newton(lines, rows, found, scale, lowest):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _polish(lines, rows, found, left, scale):  # type: ignore[no-untyped-def]
+def _polish(lines, rows, found, left):  # type: ignore[no-untyped-def]
     """Move line items by a Newton step too small for the prices' digits."""
     limits = len(found.theta)
     off, step = np.zeros(limits), np.zeros(limits)

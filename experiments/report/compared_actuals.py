@@ -33,7 +33,7 @@ def render_actuals(document: dict[str, Any], language: Language) -> str:
     with speaking(language):
         sections = [
             _summary(document, numbers),
-            *ranges_sections(document, numbers),
+            *ranges_sections(document),
             _promotions(document, numbers),
             _days(document, numbers),
         ]

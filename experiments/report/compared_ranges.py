@@ -36,7 +36,7 @@ def range_cell(key: str, name: str, cell: dict[str, Any], numbers: Numbers) -> C
     return text + Markup(" <small>{}</small>").format(side)
 
 
-def ranges_sections(document: dict[str, Any], numbers: Numbers) -> list[Section]:
+def ranges_sections(document: dict[str, Any]) -> list[Section]:
     """Orders as shares of what was due; no section where there are no ranges."""
     rows = [row for row in document["rows"][:-1] if _ranged(row["conversions"])]
     if not rows:

@@ -1,0 +1,139 @@
+"""How trials learnt: the gain of each after so much practice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from promopilot.experiments.report.chart import (
+    Chart,
+    Trace,
+    axis,
+    label,
+    large_numbers,
+    layout,
+    legend,
+)
+from promopilot.experiments.report.language import later, plural, tr
+from promopilot.experiments.report.numbers import percent_sign, percent_text
+from promopilot.experiments.report.search_tried import hover
+from promopilot.experiments.report.search_view import Search
+from promopilot.experiments.tuning.trial import Trial
+
+_KINDS = {
+    "stopped": (later("stopped early"), "before", 1.4, 0.55),
+    "running": (later("not over"), "c3", 1.4, 0.8),
+    "finished": (later("to the end"), "accent", 1.6, 0.7),
+    "best": (later("the best"), "warm", 3.5, 1.0),
+}
+# A trial may fall so deep that the others would lie on one line: what is drawn reaches below the
+# best gain by this many times what lies between it and the middle measure.
+_DEPTH = 4.0
+
+
+def curves_chart(search: Search) -> Chart:
+    """One line per trial that has a gain; there is at least one."""
+    low, high = _range(search)
+    seen: set[str] = set()
+    order = list(_KINDS)
+    ordered = sorted(search.compared, key=lambda trial: order.index(_kind(search, trial)))
+    traces = [_line(search, trial, seen) for trial in ordered]
+    zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "layer": "below"}
+    zero |= {"line": {"color": "muted", "width": 1.5, "dash": "dot"}}
+    most = max(one.steps for trial in search.compared for one in trial.history)
+    return Chart(
+        id="search-curves",
+        title=tr("Gain after so much practice"),
+        traces=traces,
+        layout=layout(
+            xaxis=axis(
+                title=tr("days practised in simulated flights"),
+                range=[0, 1.03 * max(most, 1)],
+                nticks=6,
+                **large_numbers(),
+            ),
+            yaxis=axis(ticksuffix=percent_sign(), range=[low, high], nticks=7),
+            shapes=[zero] if low <= 0 <= high else [],
+            **legend(y=-0.2, yanchor="top"),
+        ),
+        height=420,
+        note=_note(search, low),
+    )
+
+
+def _kind(search: Search, trial: Trial) -> str:
+    return "best" if trial is search.best else trial.status
+
+
+def _line(search: Search, trial: Trial, seen: set[str]) -> Trace:
+    """A line; the first of its kind stands in the legend."""
+    kind = _kind(search, trial)
+    name, color, width, opacity = _KINDS[kind]
+    points = [one for one in trial.history if math.isfinite(one.gain_pct)]
+    first = kind not in seen
+    seen.add(kind)
+    about = hover(search, trial)
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [one.steps for one in points],
+        "y": [one.gain_pct for one in points],
+        "name": tr(name),
+        "legendgroup": kind,
+        "showlegend": first,
+        "opacity": opacity,
+        "line": {"color": color, "width": width},
+        "marker": {"color": color, "size": 8 if kind == "best" else 5},
+        "text": [
+            label(
+                tr("{} after {:,.0f} days").format(
+                    percent_text(one.gain_pct, 2, sign=True), one.steps
+                )
+            )
+            + f"<br>{about}"
+            for one in points
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    return trace
+
+
+def _gains(search: Search) -> list[float]:
+    return [
+        one.gain_pct
+        for trial in search.compared
+        for one in trial.history
+        if math.isfinite(one.gain_pct)
+    ]
+
+
+def _range(search: Search) -> tuple[float, float]:
+    """Lowest and highest gain that is drawn."""
+    gains = _gains(search)
+    best = max(gains)
+    depth = _DEPTH * (best - float(np.median(gains)))
+    low = max(min(gains), best - depth) if depth > 0 else min(gains)
+    room = 0.06 * ((best - low) or abs(best) or 1.0)
+    return low - room, best + room
+
+
+def _note(search: Search, low: float) -> Markup:
+    parts = [
+        tr(
+            "Each dot is a measure of the {} on the validation flights; what counts of a trial is "
+            "its best one. 0 is the daily re-optimiser."
+        ).format(search.agent)
+    ]
+    below = sum(gain < low for gain in _gains(search))
+    if below:
+        parts.append(
+            plural(
+                below,
+                later("{} measure lies below what is drawn."),
+                later("{} measures lie below what is drawn."),
+            ).format(below)
+        )
+    return Markup.escape(tr(" ").join(parts))
