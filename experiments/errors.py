@@ -25,6 +25,10 @@ class ClusterError(ValueError):
     """A Ray cluster that cannot be reached, started or used; what was finished before is kept."""
 
 
+class SearchError(ValueError):
+    """A search of which nothing came; its trials are kept."""
+
+
 class MissingPackageError(ValueError):
     """An optional package is not installed; the message names the extra that brings it."""
 

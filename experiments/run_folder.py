@@ -83,7 +83,7 @@ class RunFolder:
                 f"`$.data.folder` lies inside the run folder {path}, which --overwrite would "
                 "empty; choose another --out"
             )
-        _make_writable(path)
+        make_writable(path)
         everything = sorted(p.name for p in path.iterdir())
         names = [n for n in everything if not n.startswith(PARTIAL_PREFIX)]
         ours = _is_run_folder(path)
@@ -92,7 +92,7 @@ class RunFolder:
                 f"{path} holds files that no promopilot run wrote ({names[0]}, …); "
                 "choose a new or empty folder with --out"
             )
-        _lock(path)
+        lock(path)
         used = ours and _is_used(path)
         if used and not (resume or overwrite):
             raise RunFolderError(
@@ -263,7 +263,12 @@ class RunFolder:
         write_text_atomic(self.path / STAGES, json.dumps(document, indent=2) + "\n")
 
 
-def _make_writable(path: Path) -> None:
+def make_writable(path: Path) -> None:
+    """Makes the folder where absent.
+
+    Raises:
+        RunFolderError: It cannot be written to.
+    """
     probe = path / f"{PARTIAL_PREFIX}probe"
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -276,8 +281,12 @@ def _make_writable(path: Path) -> None:
         ) from error
 
 
-def _lock(path: Path) -> None:
-    """Keeps a second process out of the folder until this one ends, however it ends."""
+def lock(path: Path) -> None:
+    """Keeps a second process out of the folder until this one ends, however it ends.
+
+    Raises:
+        RunFolderError: Another one is in it.
+    """
     key = path.resolve()
     if key in _LOCKS:
         return

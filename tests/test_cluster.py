@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from promopilot.experiments.cluster.connection import connected, require_cpus
+from promopilot.experiments.cluster.connection import connected, places
 from promopilot.experiments.cluster.settings import RaySettings
 from promopilot.experiments.errors import ClusterError
 
@@ -68,7 +68,10 @@ def test_a_connection_is_shared_and_the_environment_is_given_back() -> None:
         threads = ray.remote(lambda: os.environ["OMP_NUM_THREADS"]).remote()
         assert ray.get(threads) == "1"
         with pytest.raises(ClusterError, match="a trial needs 2 cores, and the largest node"):
-            require_cpus(outer, 2, "a trial")
+            places(outer, 2, 0, "a trial")
+        with pytest.raises(ClusterError, match=r"a trial needs 0\.5 of a GPU"):
+            places(outer, 1, 0.5, "a trial")
+        assert [places(outer, cpus, 0, "a trial") for cpus in (1, 0.5, 0.3)] == [1, 2, 3]
     assert not ray.is_initialized()
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == before
 

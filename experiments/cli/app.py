@@ -17,6 +17,7 @@ from promopilot.experiments.cli import (
     scenarios,
     studio,
     train,
+    tune,
     update,
 )
 
@@ -46,7 +47,7 @@ def _root(
     pass
 
 
-for module in (run, train, results, update, scenarios, compare, studio, ope, doctor, bench):
+for module in (run, train, tune, results, update, scenarios, compare, studio, ope, doctor, bench):
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(predictor.app, name="predictor")

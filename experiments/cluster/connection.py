@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from promopilot.experiments.cluster.nodes import alive
 from promopilot.experiments.cluster.settings import RaySettings
 from promopilot.experiments.errors import ClusterError
 
@@ -49,29 +51,44 @@ def connected(settings: RaySettings) -> Iterator[Cluster]:
             yield _cluster()
 
 
-def require_cpus(cluster: Cluster, needed: float, what: str) -> None:
-    """Refuses work that could never start.
+def places(cluster: Cluster, cpus: float, gpus: float, what: str) -> int:
+    """How many pieces of work of a size fit on the cluster at the same time.
+
+    Args:
+        cluster: As `connected` gives it.
+        cpus: Cores that a piece needs, on one node.
+        gpus: GPUs that it needs there; a part of one may be shared.
+        what: What the work is, for the message.
 
     Raises:
-        ClusterError: No node has so many cores.
+        ClusterError: None fits on any node, so that it could never start.
     """
-    import ray
+    free = [
+        (node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)) for node in alive()
+    ]
+    fit = sum(min(_times(c, cpus), _times(g, gpus)) for c, g in free)
+    if fit:
+        return fit
+    most = max(c for c, _ in free)
+    need, have = f"{cpus:g} cores", f"{most:g}"
+    if cpus <= most:
+        need, have = f"{gpus:g} of a GPU beside {cpus:g} cores", "no such room"
+    raise ClusterError(
+        f"{what} needs {need}, and the largest node of the {cluster.nodes} at {cluster.address} "
+        f"has {have}: ask for less, or add a larger node"
+    )
 
-    most = max(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
-    if needed > most:
-        raise ClusterError(
-            f"{what} needs {needed:g} cores, and the largest node of the {cluster.nodes} at "
-            f"{cluster.address} has {most:g}: give it fewer cores, or add a larger node"
-        )
+
+def _times(there: float, needed: float) -> int:
+    return int(there / needed) if needed else sys.maxsize
 
 
 def _cluster() -> Cluster:
     import ray
 
     have = ray.cluster_resources()
-    alive = [node for node in ray.nodes() if node["Alive"]]
     address = ray.get_runtime_context().gcs_address
-    return Cluster(address, int(have.get("CPU", 0)), int(have.get("GPU", 0)), len(alive))
+    return Cluster(address, int(have.get("CPU", 0)), int(have.get("GPU", 0)), len(alive()))
 
 
 @contextmanager

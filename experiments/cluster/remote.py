@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from promopilot.experiments.cluster.nodes import alive, name_of, on_each_node
 from promopilot.experiments.cluster.private import options
 from promopilot.experiments.cluster.settings import RaySettings
 from promopilot.experiments.errors import ClusterError
@@ -35,21 +36,31 @@ def remote_ray(settings: RaySettings) -> Iterator[None]:
     if address != "auto":
         _require_answer(address, settings.patience_seconds)
     try:
-        ray.init(address=address, **options())
-    except AuthenticationError as error:
+        with _muted():
+            ray.init(address=address, **options())
+    except (OSError, RuntimeError, ValueError, TimeoutError, AuthenticationError) as error:
         raise ClusterError(
-            f"the cluster at {address} asks for a token that this process does not have: set "
-            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file with the cluster's token"
-        ) from error
-    except (OSError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ClusterError(
-            f"no connection to a Ray cluster at {address}: {_first(error)}"
+            f"no connection to a Ray cluster at {address}: {_first(error)}; if it asks for a "
+            "token, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file with it"
         ) from error
     try:
         _require_same_versions(settings.patience_seconds)
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Without what Ray's own code writes of each of its tries; the error says it once."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _require_answer(address: str, seconds: float) -> None:
@@ -71,9 +82,7 @@ def _require_answer(address: str, seconds: float) -> None:
 def _require_same_versions(seconds: float) -> None:
     import ray
     from ray.exceptions import GetTimeoutError, RayError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    # Inside a function it is sent as it is, so that a node without promopilot can still run it.
     def versions(names: tuple[str, ...]) -> dict[str, str]:
         from importlib.metadata import PackageNotFoundError, version
 
@@ -86,15 +95,8 @@ def _require_same_versions(seconds: float) -> None:
         return found
 
     ours = versions(_SAME)
-    asked: dict[str, Any] = {}
-    for node in ray.nodes():
-        if node["Alive"]:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            task = ray.remote(versions).options(num_cpus=0, scheduling_strategy=there)
-            asked[f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"] = task.remote(
-                _SAME
-            )
-    for name, answer in asked.items():
+    for node, answer in on_each_node(versions, _SAME):
+        name = name_of(node)
         try:
             theirs = ray.get(answer, timeout=seconds)
         except GetTimeoutError as error:
@@ -103,6 +105,8 @@ def _require_same_versions(seconds: float) -> None:
                 "at it with `ray status`"
             ) from error
         except RayError as error:
+            if node["NodeID"] not in {one["NodeID"] for one in alive()}:
+                continue  # it was gone before, and that is known only now
             raise ClusterError(f"node {name} cannot run a task: {_first(error)}") from error
         for package in _SAME:
             if package not in theirs:

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promopilot.predictors.ray_host.settings import HostSettings
+
 
 class RaySettings(BaseModel):
     """Ray, the engine of what one process cannot do; nothing else in a config names a cluster."""
@@ -17,3 +19,8 @@ class RaySettings(BaseModel):
     object_store_mb: int = Field(default=512, ge=80, le=1_000_000)
     # Seconds that a cluster, or a new process on it, may take to answer.
     patience_seconds: float = Field(default=60.0, gt=0)
+    # Processes that flights of `simulate` and of training are spread over; 0: none, all is done in
+    # one process. What comes of it is the same.
+    workers: int = Field(default=0, ge=0, le=10_000)
+    # The predictor that many processes share, where one is hosted.
+    host: HostSettings = HostSettings()

@@ -20,7 +20,7 @@ from promopilot.experiments.report.chart import (
 from promopilot.experiments.report.language import later, plural, tr
 from promopilot.experiments.report.numbers import percent_sign, percent_text
 from promopilot.experiments.report.search_tried import hover
-from promopilot.experiments.report.search_view import Search
+from promopilot.experiments.report.search_view import Search, gain_of
 from promopilot.experiments.tuning.trial import Trial
 
 _KINDS = {
@@ -30,8 +30,8 @@ _KINDS = {
     "best": (later("the best"), "warm", 3.5, 1.0),
 }
 # A trial may fall so deep that the others would lie on one line: what is drawn reaches below the
-# best gain by this many times what lies between it and the middle measure.
-_DEPTH = 4.0
+# best gain by this many times what lies between it and the best of three trials in four.
+_DEPTH = 2.5
 
 
 def curves_chart(search: Search) -> Chart:
@@ -114,7 +114,7 @@ def _range(search: Search) -> tuple[float, float]:
     """Lowest and highest gain that is drawn."""
     gains = _gains(search)
     best = max(gains)
-    depth = _DEPTH * (best - float(np.median(gains)))
+    depth = _DEPTH * (best - float(np.quantile([gain_of(one) for one in search.compared], 0.25)))
     low = max(min(gains), best - depth) if depth > 0 else min(gains)
     room = 0.06 * ((best - low) or abs(best) or 1.0)
     return low - room, best + room

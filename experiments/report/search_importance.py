@@ -22,7 +22,7 @@ _LACKING = {
         "setting, and none can be said to have mattered."
     ),
     "one": later(
-        "Less than two settings differed between trials, so there is nothing to weigh against "
+        "Fewer than two settings differed between trials, so there is nothing to weigh against "
         "each other."
     ),
     "equal": later("No trial did better than most of the others, so no setting mattered."),
@@ -81,9 +81,7 @@ def _note(found: Importance, names: list[str]) -> Markup:
         if weight.is_beyond_chance
     ]
     if told:
-        first = tr(
-            "What sets the best third of the {} trials apart from all is, beyond chance: {}."
-        )
+        first = tr("What sets the best third of the {} trials apart beyond chance: {}.")
         head = first.format(found.trials, words.listed(told))
     else:
         first = tr(
@@ -95,4 +93,4 @@ def _note(found: Importance, names: list[str]) -> Markup:
         "spread among the best third. The dotted mark is what 19 of 20 shuffles of the gains stay "
         "below; bars that end before it are grey. A share says nothing of which value is best."
     )
-    return Markup.escape(tr("{} {}").format(head, rest))
+    return Markup.escape(tr(" ").join((head, rest)))

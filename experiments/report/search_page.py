@@ -86,8 +86,8 @@ def _lead(search: Search) -> Markup:
     objective = words.objective(search.record.objective)
     if gain_of(best) <= 0:
         text = tr(
-            "None of {} brought more {} than the daily re-optimiser on the validation flights; the "
-            "best came to {} of its. Leave the settings as they are."
+            "None of {} brought more {} than the daily re-optimiser on the validation flights: the "
+            "best reached {}. Leave the settings as they are."
         )
     else:
         text = tr(
@@ -107,9 +107,9 @@ def _cautions(search: Search) -> list[str]:
     if len(search.compared) > 1:
         cautions.append(
             tr(
-                "The gain is better than what to expect: the validation flights that it was "
-                "measured on are those that chose the best of {}, and the luckier one wins. What "
-                "the settings bring on flights that chose nothing, only a run tells."
+                "Expect less than this gain: the validation flights that it was measured on also "
+                "chose the best of {}, and part of being the best is luck. What these settings "
+                "bring on flights that chose nothing, only a run tells."
             ).format(search_words.trials_of(len(search.compared)))
         )
     return cautions

@@ -16,7 +16,7 @@ def tiles(search: Search) -> list[Tile]:
     """What is read first."""
     best = search.best
     found = [] if best is None else [_best(search, best)]
-    return [*found, _trials(search), _practice(search), _time(search)]
+    return [*found, _trials(search), _practice(search)]
 
 
 def _best(search: Search, best: Trial) -> Tile:
@@ -39,20 +39,11 @@ def _trials(search: Search) -> Tile:
 def _practice(search: Search) -> Tile:
     done = practised(search.trials)
     whole = search.record.steps * len(search.trials)
-    share = Markup(percent_text(100 * done / whole, 0)) if whole else Markup(NONE)
-    return Tile(
-        tr("Practice"),
-        share,
-        Markup(
-            tr("of what as many trials of full length take: {:,.0f} of {:,.0f} days in simulation")
-        ).format(done, whole),
-    )
-
-
-def _time(search: Search) -> Tile:
     took = sum(trial.history[-1].seconds for trial in search.trials if trial.history)
     return Tile(
-        tr("Time"),
-        Markup.escape(search_words.duration(took)),
-        Markup.escape(tr("of all trials together, also where they ran side by side")),
+        tr("Practice, of what trials of full length take"),
+        Markup(percent_text(100 * done / whole, 0) if whole else NONE),
+        Markup(tr("{:,.0f} of {:,.0f} days in simulation; {} of all trials together")).format(
+            done, whole, search_words.duration(took)
+        ),
     )

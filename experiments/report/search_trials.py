@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
 from promopilot.experiments.report import search_words, words
 from promopilot.experiments.report.chart import Cell
 from promopilot.experiments.report.language import tr
@@ -48,7 +50,7 @@ def _row(search: Search, trial: Trial) -> tuple[Cell, ...]:
     return (
         Numbers.count(key(trial, "number"), trial.number),
         gain(trial),
-        search_words.status(trial.status),
+        Markup('<span class="n">{}</span>').format(search_words.status(trial.status)),
         steps(trial),
         seconds(trial),
         *(_value(trial, path) for path in paths),

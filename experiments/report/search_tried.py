@@ -55,7 +55,7 @@ def tried_chart(search: Search) -> Chart:
         traces=[_line(search, trial, heights, ends) for trial in worst_first],
         layout=layout(
             xaxis=axis(visible=False, range=[-0.02, 1.02]),
-            yaxis=rows.axis,
+            yaxis={**rows.axis, "showline": False},
             annotations=rows.names + marks,
             shapes=scales,
         ),
@@ -67,7 +67,7 @@ def tried_chart(search: Search) -> Chart:
 def _name(domain: Domain) -> str:
     """A setting's name, and that its scale is one of ratios where it is."""
     name = search_words.setting(domain.path)
-    return tr("{} (each step a multiple)").format(name) if domain.is_log else name
+    return tr("{} (log scale)").format(name) if domain.is_log else name
 
 
 def position(domain: Domain, value: Value) -> float:
@@ -105,17 +105,23 @@ def _line(
         "mode": "lines+markers",
         "x": [*places, along],
         "y": list(heights),
-        "opacity": 1.0 if is_best else _FAINTEST + 0.68 * search.ranks[trial.number] ** 2,
-        "line": {"color": "warm" if is_best else "accent", "width": 3.5 if is_best else 1.6},
-        "marker": {"color": "warm" if is_best else "accent", "size": 9 if is_best else 6},
+        "opacity": 1.0 if is_best else _opacity(search, trial),
+        "line": {"color": "warm" if is_best else "accent", "width": 3.5 if is_best else 1.5},
+        "marker": {"color": "warm" if is_best else "accent", "size": 9 if is_best else 5},
         "cliponaxis": False,
         "text": [hover(search, trial)] * len(heights),
         "hovertemplate": "%{text}<extra></extra>",
     }
 
 
+def _opacity(search: Search, trial: Trial) -> float:
+    """Stronger for better trials; the more there are, the fewer stand out."""
+    many = len(search.compared) / 50
+    return _FAINTEST / (1 + many) + 0.68 * search.ranks[trial.number] ** (2 + 2 * many)
+
+
 def _scale(y: float) -> dict[str, Any]:
-    line = {"color": "line", "width": 2}
+    line = {"color": "before", "width": 1.5}
     return {"type": "line", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line, "layer": "below"}
 
 
@@ -138,6 +144,7 @@ def _below(at: float, y: float, text: str) -> dict[str, Any]:
         **{"x": at, "y": y + 20, "xanchor": side, "yanchor": "middle", "showarrow": False},
         "text": label(text, _SHORT, 1),
         "font": {"color": "muted", "size": 11.5},
+        **{"bgcolor": "paper", "borderpad": 1},
     }
 
 

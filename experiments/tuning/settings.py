@@ -22,9 +22,9 @@ class TuneSettings(BaseModel):
     # draws; grid: every combination, all domains being choices.
     search: Literal["optuna", "random", "grid"] = "optuna"
     # asha: stops at `grace_steps`, and at each `reduction` times as many, what is not among the
-    # best 1/reduction there (Li et al. 2020). pbt: at each `grace_steps` the worst quarter goes on from
-    # the best quarter's networks, with settings near theirs (Jaderberg et al. 2017); needs random
-    # or grid. none: every trial runs to its end.
+    # best 1/reduction there (Li et al. 2020). pbt: at each `grace_steps` the worst quarter goes on
+    # from the best quarter's networks, with settings near theirs (Jaderberg et al. 2017); needs
+    # random or grid. none: every trial runs to its end.
     scheduler: Literal["asha", "pbt", "none"] = "asha"
     # Flight-days of practice; null: a ninth of the full length for asha, a quarter for pbt, but no
     # less than lies between two measures.

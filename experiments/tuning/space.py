@@ -35,6 +35,17 @@ class Domain:
     values: tuple[Value, ...]  # low and high, both included; of `choice` all there are
 
     @property
+    def ends(self) -> tuple[Any, Any]:
+        """The lowest and the highest number; not of `choice`."""
+        low, high = self.values
+        return low, high
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its numbers are whole."""
+        return self.kind in ("int", "logint")
+
+    @property
     def is_log(self) -> bool:
         """Whether it is the logarithm that is spread evenly."""
         return self.kind in ("loguniform", "logint")

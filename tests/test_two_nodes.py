@@ -1,0 +1,148 @@
+"""A real cluster of two nodes on this machine: searches on it, and what ends in mid-run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from promopilot.experiments.tuning.trial import Trial, load_trials
+from tests.tuning_room import QUICK, make_run, write_config
+from tests.two_nodes import TwoNodes, two_nodes
+
+pytestmark = pytest.mark.slow
+# Some seconds a trial, so that something can be ended in the middle of it.
+LONG = {"steps": QUICK["steps"] * 25, "evaluate_every": QUICK["evaluate_every"] * 5}
+COUNT = 4
+
+
+@pytest.fixture
+def cluster() -> Iterator[TwoNodes]:
+    with two_nodes() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("base") / "run")
+
+
+def command(config: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "promopilot.experiments", "tune", str(config)),
+        *("--trials", str(COUNT), "--out", str(out), "--json", *more),
+    ]
+
+
+def config_of(folder: Path, run: Path, **given: Any) -> Path:
+    return write_config(folder, run, search="random", scheduler="none", ppo=LONG, **given)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
+    """The search on this machine alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    subprocess.run(command(config_of(folder, run), folder / "out"), check=True, timeout=300)
+    return [told(trial) for trial in load_trials(folder / "out")]
+
+
+def told(trial: Trial) -> tuple[object, ...]:
+    """What of a trial does not depend on the clock."""
+    history = tuple((one.steps, one.gain_pct) for one in trial.history)
+    return trial.number, dict(trial.parameters), trial.status, history
+
+
+def workers_of(cluster: TwoNodes) -> list[psutil.Process]:
+    """Processes in which trials run."""
+    script = psutil.Process(cluster.process.pid)
+    return [one for one in script.children(recursive=True) if "ImplicitFunc" in one.name()]
+
+
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def practising(out: Path) -> bool:
+    """Whether a trial has begun to learn and another one is over."""
+    trials = load_trials(out)
+    return any(len(t.history) > 2 and not t.is_over for t in trials) and any(
+        trial.is_over for trial in trials
+    )
+
+
+def test_the_trials_are_those_of_one_machine(
+    cluster: TwoNodes, run: Path, undisturbed: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, run, ray={"address": cluster.address, "cpus": None})
+    ended = subprocess.run(
+        command(config, tmp_path / "out"),
+        env=cluster.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["trials"] == {"finished": COUNT, "stopped": 0, "failed": 0}
+    assert [told(trial) for trial in load_trials(tmp_path / "out")] == undisturbed
+    until(lambda: not workers_of(cluster), 30)  # what ran there for the search has ended
+    assert cluster.process.poll() is None  # and the cluster has not
+
+
+@pytest.mark.parametrize("victim", ["worker", "node"])
+def test_a_search_outlives_what_it_runs_on(
+    cluster: TwoNodes,
+    run: Path,
+    undisturbed: list[tuple[object, ...]],
+    tmp_path: Path,
+    victim: str,
+) -> None:
+    config = config_of(tmp_path, run, ray={"address": cluster.address, "cpus": None})
+    out = tmp_path / "out"
+    begun = subprocess.Popen(
+        command(config, out), env=cluster.environment, stdout=subprocess.DEVNULL
+    )
+    until(lambda: practising(out))
+    if victim == "worker":
+        workers_of(cluster)[0].kill()
+    else:
+        cluster.end_second()
+    assert begun.wait(300) == 0
+    assert [told(trial) for trial in load_trials(out)] == undisturbed
+
+
+def test_a_killed_search_goes_on_from_where_it_was(
+    cluster: TwoNodes, run: Path, undisturbed: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, run, ray={"address": cluster.address, "cpus": None})
+    out = tmp_path / "out"
+    begun = subprocess.Popen(
+        command(config, out),
+        env=cluster.environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until(lambda: practising(out))
+    os.kill(begun.pid, signal.SIGKILL)
+    begun.wait(30)
+    over = {trial.number for trial in load_trials(out) if trial.is_over}
+    assert over
+    until(lambda: not workers_of(cluster), 60)
+    files = {number: (out / f"trials/{number:04d}/trial.json").stat() for number in over}
+    resumed = subprocess.run(
+        command(config, out, "--resume"), env=cluster.environment, capture_output=True, timeout=300
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert [told(trial) for trial in load_trials(out)] == undisturbed
+    for number, before in files.items():
+        after = (out / f"trials/{number:04d}/trial.json").stat()
+        assert after.st_mtime_ns == before.st_mtime_ns

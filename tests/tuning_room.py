@@ -1,0 +1,57 @@
+"""A run with a tiny market, and configs of searches over it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from promopilot.envs.synthetic import SyntheticSize, synthetic_world
+from promopilot.envs.world_files import save_world
+from promopilot.experiments.config import make_config
+from promopilot.experiments.progress import Progress
+from promopilot.experiments.run_folder import RunFolder
+from promopilot.experiments.tuning.search import search
+
+SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=7)
+QUICK = {
+    "lessons": 0,
+    "corrections": 0,
+    "steps": 448,
+    "num_envs": 8,
+    "training_flights": 16,
+    "evaluate_every": 112,
+    "hidden": 8,
+    "epochs": 2,
+}
+SPACE = {"learning_rate": {"loguniform": [1e-4, 1e-2]}, "hidden": {"choice": [4, 8]}}
+
+
+def make_run(folder: Path) -> Path:
+    """A run that has its market."""
+    config = make_config({"data": {"build": "synthetic"}})
+    run = RunFolder.open(folder, config)
+    with run.stage("market") as work:
+        (work / "market").mkdir()
+        save_world(synthetic_world(SIZE), work / "market")
+    return folder
+
+
+def write_config(folder: Path, run: Path, **changes: Any) -> Path:
+    """A config of a search over the run; `space`, `ppo` and others of `tune` may be given."""
+    space, ppo = changes.pop("space", SPACE), changes.pop("ppo", {})
+    tree = {
+        "agents": {"ppo": QUICK | ppo},
+        "simulate": {"flights_validation": 8},
+        "ray": {"cpus": 2, "object_store_mb": 80} | changes.pop("ray", {}),
+        "tune": {"run": str(run), "space": {"agents": {"ppo": space}}, **changes},
+    }
+    path = folder / "tune.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return path
+
+
+def searched(config: Path, out: Path, count: int | None = 4, **given: Any) -> dict[str, Any]:
+    """A search, as the command makes it."""
+    resume, overwrite = given.pop("resume", False), given.pop("overwrite", False)
+    with Progress() as progress:
+        return search(config, out, given.pop("sets", ()), count, resume, overwrite, progress)
