@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,22 @@ from numpy.typing import NDArray
 
 from promopilot.experiments.atomic import atomic_folder, atomic_path, write_text_atomic
 from promopilot.experiments.config import RunConfig
+from promopilot.experiments.continuing import continuation, scores_of_both, with_replay
 from promopilot.experiments.dates import Dates, resolve_dates
-from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.errors import ConfigError, RunFolderError
 from promopilot.experiments.fast_csv import write_csv
 from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.parts import parts_before, parts_by_group, rows_of, split_by
 from promopilot.experiments.tables import Tables, read_tables
 from promopilot.experiments.tables.keys import ITEM
 from promopilot.experiments.tensorboard import event_files
+
+if TYPE_CHECKING:
+    from promopilot.predictors import Predictor, Rows
+    from promopilot.predictors.earlier import Earlier
+
+    # Where to write, the seed, the progress, where state is kept, and a scribe or None.
+    _Learn = Callable[[Path, int, Callable[[str, float], None], Path, Any], Predictor]
 
 Progress = Callable[[str, float], None]
 RATES = ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
@@ -36,6 +45,8 @@ def fit_from_folder(
     progress: Progress,
     logs: Path | None = None,
     overwrite: bool = False,
+    earlier: Path | None = None,
+    replay: Path | None = None,
 ) -> dict[str, Any]:
     """Fits a predictor on the tables in `data`; writes it, metrics.json and model_card.md to `out`.
 
@@ -44,23 +55,67 @@ def fit_from_folder(
     each pass is kept beside `out`, and a killed fit goes on from it. With `logs` each pass's losses
     are written there for TensorBoard.
 
+    With `earlier`, the folder of a fitted predictor, the fit goes on from that one, with what is
+    new in `data`; `replay` is a folder with the older tables where `data` lacks them. The test part
+    is then of the new days (see `continuing`), and `out` may be `earlier` itself.
+
     Returns:
-        What metrics.json holds: {"predictor": {"test": …}}, without "test" where nothing is left.
+        What metrics.json holds: {"predictor": {"test": …}}, without "test" where nothing is left;
+        with `earlier` also "continued": what was kept of the fit, and why.
 
     Raises:
         DataError: The tables break the contract.
-        ConfigError: The config's dates do not fit the data.
+        ContinuationError: Nothing is new to the earlier model, or nothing old is there, or a
+            setting or the tables do not go with it.
+        ArtifactError: The earlier model is missing or altered.
+        ConfigError: The config's dates do not fit the data, or `replay` lacks `earlier`.
         RunFolderError: `out` cannot be written, holds something that is no predictor, or a
             predictor and `overwrite` is not given.
     """
     import json
 
-    from promopilot.predictors import evaluate, fit
+    from promopilot.predictors import evaluate
     from promopilot.predictors.checkpoint import forget
     from promopilot.predictors.model_card import write_model_card
 
     require_own(out, "predictor.json", "a predictor", overwrite)
+    if replay is not None and earlier is None:
+        raise ConfigError(
+            "--replay names older tables for a fit that goes on: give the model that it goes on "
+            "from with --from, or leave --replay out"
+        )
     tables = read_tables(data)
+    before: Earlier | None = None
+    if earlier is None:
+        learn, test = _anew(tables, config)
+    else:
+        before, learn, test = _going_on(
+            earlier, tables if replay is None else with_replay(tables, replay), config
+        )
+    metrics: dict[str, Any] = {"predictor": {}}
+    kept = checkpoint_of(out)
+    with atomic_folder(out) as work:
+        with event_files(logs) as scribe:
+            predictor = learn(work, seed, progress, kept, scribe)
+        if before is not None:
+            told = dict(predictor.record["continued"])
+            if test is not None:
+                told["test"] = scores_of_both(before.predictor, predictor, test)
+            metrics["predictor"]["continued"] = told
+        if test is not None:
+            progress("evaluate", 0.0)
+            metrics["predictor"]["test"] = evaluate(predictor, test)
+            progress("evaluate", 1.0)
+        write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
+        write_model_card(work)
+    forget(kept)
+    return metrics
+
+
+def _anew(tables: Tables, config: RunConfig) -> tuple[_Learn, Rows | None]:
+    """What fits on all days, and the rows that it does not use."""
+    from promopilot.predictors import fit
+
     settings = config.predictor
     if split_by(config.split, tables) == "group" and config.flight.start is None:
         parts = parts_by_group(tables, tables.performance, config.split, settings)
@@ -71,19 +126,20 @@ def fit_from_folder(
         parts = parts_before(tables, dates, config)
         if flight["impressions"].sum() > 0:
             parts = replace(parts, test=rows_of(tables, flight, settings))
-    metrics: dict[str, Any] = {"predictor": {}}
-    kept = checkpoint_of(out)
-    with atomic_folder(out) as work:
-        with event_files(logs) as scribe:
-            predictor = fit(parts.fit, parts.choose, settings, work, seed, progress, kept, scribe)
-        if parts.test is not None:
-            progress("evaluate", 0.0)
-            metrics["predictor"]["test"] = evaluate(predictor, parts.test)
-            progress("evaluate", 1.0)
-        write_text_atomic(work / METRICS, json.dumps(metrics, indent=2) + "\n")
-        write_model_card(work)
-    forget(kept)
-    return metrics
+    return partial(fit, parts.fit, parts.choose, settings), parts.test
+
+
+def _going_on(
+    folder: Path, tables: Tables, config: RunConfig
+) -> tuple[Earlier, _Learn, Rows | None]:
+    """An earlier model, what goes on from it, and the rows that neither uses."""
+    from promopilot.predictors.continuing import continue_fit
+    from promopilot.predictors.earlier import Earlier
+
+    earlier = Earlier.load(folder, config.predictor)
+    settings = earlier.settings(config.predictor)
+    found = continuation(tables, earlier, settings, config)
+    return earlier, partial(continue_fit, earlier, found.history, settings), found.test
 
 
 def checkpoint_of(out: Path) -> Path:

@@ -23,3 +23,11 @@ class UnreadableTextWarning(PredictorWarning):
 
 class CutTextWarning(PredictorWarning):
     """Some texts are longer than `predictor.max_tokens`; names the share."""
+
+
+class ContinuationError(ValueError):
+    """An earlier model cannot be gone on from with what is given; says what to give instead."""
+
+
+class HostError(ValueError):
+    """A shared host cannot be opened, or does not answer; says what to change."""

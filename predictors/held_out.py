@@ -37,24 +37,32 @@ def unused(rows: Rows, record: dict[str, Any]) -> Masks:
     Raises:
         PredictorDataError: no row is left.
     """
-    split = record["split"]
-    if split["by"] == "time":
-        last = int(split["learned_until"])
-        chosen = rows.day > last
-        until = str(np.datetime64(last, "D"))
-        rule = f"the predictor has learnt from all days up to {until}: give it later ones"
-    else:
-        known = set(split["groups"])
-        promotions = rows.promotions
-        is_known = np.array(
-            [digest_of(str(name)) in known for name in own_group(promotions)], dtype=np.bool_
-        )
-        texts = set(split["texts"])
-        is_known |= np.array(
-            [digest_of(str(text)) in texts for text in promotions.text], dtype=np.bool_
-        )
-        chosen = ~is_known[rows.promotion]
-        rule = "the predictor has learnt from all their groups: give it promotions of other groups"
+    chosen = ~is_used(rows, record)
     if not chosen.any():
+        split = record["split"]
+        if split["by"] == "time":
+            until = str(np.datetime64(int(split["learned_until"]), "D"))
+            rule = f"the predictor has learnt from all days up to {until}: give it later ones"
+        else:
+            rule = (
+                "the predictor has learnt from all their groups: give it promotions of other groups"
+            )
         raise PredictorDataError(f"performance has no row left to be scored on, because {rule}.")
     return np.asarray(chosen)
+
+
+def is_used(rows: Rows, record: dict[str, Any]) -> Masks:
+    """Returns the rows [R] that taught or chose the predictor; see `unused`."""
+    split = record["split"]
+    if split["by"] == "time":
+        return np.asarray(rows.day <= int(split["learned_until"]))
+    known = set(split["groups"])
+    promotions = rows.promotions
+    is_known = np.array(
+        [digest_of(str(name)) in known for name in own_group(promotions)], dtype=np.bool_
+    )
+    texts = set(split["texts"])
+    is_known |= np.array(
+        [digest_of(str(text)) in texts for text in promotions.text], dtype=np.bool_
+    )
+    return np.asarray(is_known[rows.promotion])

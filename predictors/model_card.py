@@ -42,6 +42,22 @@ _NAMES = {
     "tfidf": "TF-IDF",
     "frozen": "frozen base model",
 }
+# What a fit that goes on from an earlier model kept.
+KEPT = {
+    "continued": "Kept is what was learnt.",
+    "mixed": (
+        "Kept is a mixture: weights {share:.0%} of the way from the earlier model's to those that "
+        "were learnt."
+    ),
+    "recalibrated": (
+        "Kept are the earlier model's weights, with calendar, calibration and spreads fitted "
+        "anew: what was learnt did worse."
+    ),
+    "earlier": (
+        "Kept is the earlier model as it was: nothing that was learnt did better on the new choose "
+        "rows without doing more than 0.5 % worse on the old ones."
+    ),
+}
 _TOLD = {"log_loss_base", "baselines", "rows", "impressions", "ece"}
 
 
@@ -78,6 +94,7 @@ def render_card(record: dict[str, Any], test: dict[str, Any] | None) -> str:
     sections = {
         "What it is": _what(record, stages),
         "Data": _data(record["record"]),
+        **_earlier(record["record"].get("continued")),
         "Settings that matter": _settings(record),
         "Scores on the test part": _scores(test),
         "Calibration": _calibration(record, stages, test),
@@ -120,6 +137,32 @@ def _data(record: dict[str, Any]) -> str:
     if split.get("by") in by:
         lines += ["", by[split["by"]]]
     return "\n".join(lines)
+
+
+def _earlier(told: dict[str, Any] | None) -> dict[str, str]:
+    """What it went on from, and why what is here was kept; nothing where it was fitted anew."""
+    if told is None:
+        return {}
+    table = [["log-loss on choose rows", "earlier model", "kept", "at most"]]
+    for age, places in (("old", 6), ("new", 6)):
+        scores = told[age]
+        most = scores.get("limit", scores["earlier"])
+        table.append(
+            [age, *(_figure(x, places) for x in (scores["earlier"], scores["kept"], most))]
+        )
+    replayed = told["replayed"]
+    before = told["from"]["data"]
+    lines = [
+        f"The fit went on from a model of the days {before['fit']['from']} to "
+        f"{before['choose']['to']} (seal {_quoted(told['from']['seal'])}, the last of "
+        f"{len(told['lineage'])} in its line), with {_figure(replayed['texts'])} of "
+        f"{_figure(replayed['of_texts'])} old texts learnt again beside the new ones.",
+        "",
+        KEPT[told["kept"]].format(share=told["share"]),
+        "",
+        _table(table),
+    ]
+    return {"Earlier model": "\n".join(lines)}
 
 
 def _settings(record: dict[str, Any]) -> str:

@@ -69,6 +69,11 @@ class PredictorSettings(BaseModel):
     # Rows this many days before the last one count half as much in the fit. None: all the same.
     recency_half_life_days: float | None = Field(default=None, gt=0)
 
+    # Where a fit goes on from an earlier model: old texts that are learnt again beside the new, at
+    # most. Old texts that are shown in the new rows are always among them; of the others a sample
+    # stands for all. 0: nothing old is learnt again, and much of it may be forgotten.
+    replay_texts: int = Field(default=2000, ge=0)
+
     # --- How it learns
     # Passes over the texts with the encoder frozen, at most: only the head learns. Its steps cost
     # little, because text vectors are computed once.

@@ -32,6 +32,20 @@ def fit(
     config: options.Config = None,
     sets: options.Sets = None,
     device: Device = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from this model with what is new in the tables, and keep what it knows.",
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay", help="With --from: a folder with the older tables, where --data lacks them."
+        ),
+    ] = None,
     logs: Annotated[
         Path | None,
         typer.Option("--tensorboard", help="Also write each pass's losses there for TensorBoard."),
@@ -45,6 +59,7 @@ def fit(
     After Ctrl-C the same command goes on from the last finished pass.
     """
     from promopilot.experiments.cli.settings import configured
+    from promopilot.experiments.continuing import told_of
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.scoring import checkpoint_of, fit_from_folder
 
@@ -58,10 +73,15 @@ def fit(
         sets = [*(sets or ()), f"predictor.device={device}"]
     settings = configured(config, sets, seed)
     with Progress() as progress, progress.stage("predictor fit"):
-        metrics = fit_from_folder(data, out, settings, settings.seed, progress, logs, overwrite)
-    test = metrics.get("predictor", {}).get("test", {})
+        how = settings.seed, progress, logs, overwrite
+        metrics = fit_from_folder(data, out, settings, *how, earlier, replay)
+    found = metrics.get("predictor", {})
+    test = found.get("test", {})
     figures = ", ".join(f"{key} {test[key]:.4g}" for key in ("log_loss", "spearman") if key in test)
-    return Outcome(f"Wrote {out}" + (f" ({figures})" if figures else ""), metrics)
+    wrote = f"Wrote {out}" + (f" ({figures})" if figures else "")
+    if "continued" in found:
+        wrote += f"\n{told_of(found['continued'])}"
+    return Outcome(wrote, metrics)
 
 
 @app.command(
