@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -18,16 +17,18 @@ from promopilot.experiments.report.chart import (
     legend,
 )
 from promopilot.experiments.report.language import later, plural, tr
-from promopilot.experiments.report.numbers import percent_sign, percent_text
+from promopilot.experiments.report.numbers import percent_sign
+from promopilot.experiments.report.search_lines import BEST, Line, Look, lines_trace
 from promopilot.experiments.report.search_tried import hover
 from promopilot.experiments.report.search_view import Search, gain_of
 from promopilot.experiments.tuning.trial import Trial
 
+# In this order they are drawn.
 _KINDS = {
-    "stopped": (later("stopped early"), "before", 1.4, 0.55),
-    "running": (later("not over"), "c3", 1.4, 0.8),
-    "finished": (later("to the end"), "accent", 1.6, 0.7),
-    "best": (later("the best"), "warm", 3.5, 1.0),
+    "stopped": (later("stopped early"), Look("before", 0.6)),
+    "running": (later("not over"), Look("c3", 0.8)),
+    "finished": (later("to the end"), Look("accent", 0.7)),
+    "best": (later("the best"), BEST),
 }
 # A trial may fall so deep that the others would lie on one line: what is drawn reaches below the
 # best gain by this many times what lies between it and the best of three trials in four.
@@ -37,17 +38,13 @@ _DEPTH = 2.5
 def curves_chart(search: Search) -> Chart:
     """One line per trial that has a gain; there is at least one."""
     low, high = _range(search)
-    seen: set[str] = set()
-    order = list(_KINDS)
-    ordered = sorted(search.compared, key=lambda trial: order.index(_kind(search, trial)))
-    traces = [_line(search, trial, seen) for trial in ordered]
     zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "layer": "below"}
     zero |= {"line": {"color": "muted", "width": 1.5, "dash": "dot"}}
     most = max(one.steps for trial in search.compared for one in trial.history)
     return Chart(
         id="search-curves",
         title=tr("Gain after so much practice"),
-        traces=traces,
+        traces=_traces(search),
         layout=layout(
             xaxis=axis(
                 title=tr("days practised in simulated flights"),
@@ -64,41 +61,29 @@ def curves_chart(search: Search) -> Chart:
     )
 
 
-def _kind(search: Search, trial: Trial) -> str:
-    return "best" if trial is search.best else trial.status
+def _traces(search: Search) -> list[Trace]:
+    groups: dict[str, list[Line]] = {kind: [] for kind in _KINDS}
+    for trial in search.compared:
+        groups["best" if trial is search.best else trial.status].append(_line(search, trial))
+    return [
+        lines_trace(lines, _KINDS[kind][1], name=tr(_KINDS[kind][0]))
+        for kind, lines in groups.items()
+        if lines
+    ]
 
 
-def _line(search: Search, trial: Trial, seen: set[str]) -> Trace:
-    """A line; the first of its kind stands in the legend."""
-    kind = _kind(search, trial)
-    name, color, width, opacity = _KINDS[kind]
+def _line(search: Search, trial: Trial) -> Line:
     points = [one for one in trial.history if math.isfinite(one.gain_pct)]
-    first = kind not in seen
-    seen.add(kind)
     about = hover(search, trial)
-    trace: dict[str, Any] = {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "x": [one.steps for one in points],
-        "y": [one.gain_pct for one in points],
-        "name": tr(name),
-        "legendgroup": kind,
-        "showlegend": first,
-        "opacity": opacity,
-        "line": {"color": color, "width": width},
-        "marker": {"color": color, "size": 8 if kind == "best" else 5},
-        "text": [
-            label(
-                tr("{} after {:,.0f} days").format(
-                    percent_text(one.gain_pct, 2, sign=True), one.steps
-                )
-            )
-            + f"<br>{about}"
-            for one in points
-        ],
-        "hovertemplate": "%{text}<extra></extra>",
-    }
-    return trace
+    told = [
+        tr("{} after {:,.0f} days").format(search.percent(one.gain_pct), one.steps)
+        for one in points
+    ]
+    return Line(
+        [one.steps for one in points],
+        [one.gain_pct for one in points],
+        [f"{label(text)}<br>{about}" for text in told],
+    )
 
 
 def _gains(search: Search) -> list[float]:

@@ -14,8 +14,8 @@ from promopilot.experiments.tuning.importance import LEAST, Importance, importan
 _BAR = 18  # px
 _LACKING = {
     "few": later(
-        "{} of the trials have a gain, and it takes {} to tell which settings set the good ones "
-        "apart. A search of more trials can."
+        "Trials with a gain: {}. It takes {} to tell which settings set the good ones apart; a "
+        "search of more trials can."
     ),
     "changing": later(
         "Settings changed while trials were under way, so that no gain belongs to one value of a "

@@ -67,11 +67,13 @@ def _summary(search: Search) -> Section:
         "cautions": _cautions(search),
         "tiles": tiles(search),
         "settings": [],
-        "next": tr(
+        "next": "",
+    }
+    if search.best is not None and gain_of(search.best) > 0:
+        view["next"] = tr(
             "In the folder of this search; it makes a plan with these settings, and measures them "
             "on test flights:"
-        ),
-    }
+        )
     if search.best is not None:
         view["settings"] = [
             (words.capital(name), value) for name, value in settings_of(search, search.best)
@@ -80,21 +82,28 @@ def _summary(search: Search) -> Section:
 
 
 def _lead(search: Search) -> Markup:
-    best, count = search.best, search_words.trials_of(len(search.compared))
+    best = search.best
     if best is None:
         return Markup.escape(tr("No trial has a gain, so nothing can be said of any setting."))
     objective = words.objective(search.record.objective)
     if gain_of(best) <= 0:
         text = tr(
-            "None of {} brought more {} than the daily re-optimiser on the validation flights: the "
-            "best reached {}. Leave the settings as they are."
+            "Nothing that was tried brought more {} than the daily re-optimiser on the validation "
+            "flights: the best reached {}. Leave the settings as they are."
         )
-    else:
+        return Markup(text).format(objective, gain(search, best))
+    if len(search.compared) == 1:
         text = tr(
-            "The best of {} brings more {} than the daily re-optimiser on the validation flights: "
-            "{}."
+            "The only trial with a gain brings more {} than the daily re-optimiser on the "
+            "validation flights: {}."
         )
-    return Markup(text).format(count, objective, gain(best))
+        return Markup(text).format(objective, gain(search, best))
+    text = tr(
+        "The best of {} brings more {} than the daily re-optimiser on the validation flights: {}."
+    )
+    return Markup(text).format(
+        search_words.trials_of(len(search.compared)), objective, gain(search, best)
+    )
 
 
 def _cautions(search: Search) -> list[str]:
@@ -104,7 +113,7 @@ def _cautions(search: Search) -> list[str]:
         one = later("{} trial is not over yet: this page is of a search under way.")
         many = later("{} trials are not over yet: this page is of a search under way.")
         cautions.append(plural(others, one, many).format(bare(others, 0)))
-    if len(search.compared) > 1:
+    if len(search.compared) > 1 and max(map(gain_of, search.compared)) > 0:
         cautions.append(
             tr(
                 "Expect less than this gain: the validation flights that it was measured on also "

@@ -23,9 +23,9 @@ def _best(search: Search, best: Trial) -> Tile:
     reached = best.best.steps if best.best is not None else 0.0
     return Tile(
         tr("Best gain, on the flights that chose it"),
-        gain(best),
+        gain(search, best),
         Markup(tr("{}, after {:,.0f} of {:,.0f} days")).format(
-            search_words.trial_name(best.number), reached, search.record.steps
+            search_words.trial_name(best.number), reached, search.length
         ),
     )
 
@@ -38,7 +38,7 @@ def _trials(search: Search) -> Tile:
 
 def _practice(search: Search) -> Tile:
     done = practised(search.trials)
-    whole = search.record.steps * len(search.trials)
+    whole = search.length * len(search.trials)
     took = sum(trial.history[-1].seconds for trial in search.trials if trial.history)
     return Tile(
         tr("Practice, of what trials of full length take"),

@@ -49,7 +49,7 @@ def _row(search: Search, trial: Trial) -> tuple[Cell, ...]:
     paths = [domain.path for domain in search.record.domains]
     return (
         Numbers.count(key(trial, "number"), trial.number),
-        gain(trial),
+        gain(search, trial),
         Markup('<span class="n">{}</span>').format(search_words.status(trial.status)),
         steps(trial),
         seconds(trial),

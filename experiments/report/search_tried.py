@@ -7,7 +7,6 @@ parallel coordinates make code of text, which the page forbids.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -22,7 +21,8 @@ from promopilot.experiments.report.chart import (
     layout,
 )
 from promopilot.experiments.report.language import later, plural, tr
-from promopilot.experiments.report.numbers import bare, percent_text
+from promopilot.experiments.report.numbers import bare
+from promopilot.experiments.report.search_lines import BEST, Line, Look, lines_trace
 from promopilot.experiments.report.search_view import Search, gain, gain_of, settings_of
 from promopilot.experiments.tuning.space import Domain
 from promopilot.experiments.tuning.trial import Trial, Value
@@ -30,6 +30,7 @@ from promopilot.experiments.tuning.trial import Trial, Value
 _ROOM = 46  # px below a scale's name: the scale and its values
 _UP = 12  # px of them above the values
 _FAINTEST = 0.12  # opacity of the worst trial's line
+_LEVELS = 7  # above that
 _MOST_CHOICES = 8  # values of a choice that are written below its scale
 _SHORT = 14  # characters of such a value
 
@@ -46,13 +47,12 @@ def tried_chart(search: Search) -> Chart:
         for domain, y in zip(search.record.domains, heights, strict=False)
         for text in _values_below(domain, y)
     ]
-    marks += [_below(at, heights[-1], percent_text(end, 2, sign=True)) for at, end in _ends(*ends)]
+    marks += [_below(at, heights[-1], search.percent(end)) for at, end in _ends(*ends)]
     scales = [_scale(y) for y in heights]
-    worst_first = sorted(search.compared, key=gain_of)
     return Chart(
         id="search-tried",
         title=tr("What was tried, and what it brought"),
-        traces=[_line(search, trial, heights, ends) for trial in worst_first],
+        traces=_traces(search, heights, ends),
         layout=layout(
             xaxis=axis(visible=False, range=[-0.02, 1.02]),
             yaxis={**rows.axis, "showline": False},
@@ -87,37 +87,36 @@ def hover(search: Search, trial: Trial) -> str:
     values = [f"{name}: {shown}" for name, shown in settings_of(search, trial)]
     head = tr("{}: {}").format(
         search_words.trial_name(trial.number),
-        tr("no gain") if trial.best is None else percent_text(trial.best.gain_pct, 2, sign=True),
+        tr("no gain") if trial.best is None else search.percent(trial.best.gain_pct),
     )
     ended = search_words.status(trial.status)
     return "<br>".join(label(line) for line in (head, ended, *values))
 
 
-def _line(
-    search: Search, trial: Trial, heights: Sequence[float], ends: tuple[float, float]
-) -> Trace:
+def _traces(search: Search, heights: list[float], ends: tuple[float, float]) -> list[Trace]:
+    """The worst first, so that better ones lie over them."""
+    groups: dict[int, list[Line]] = {}
+    for trial in sorted(search.compared, key=gain_of):
+        if trial is not search.best:
+            level = round(search.ranks[trial.number] * _LEVELS)
+            groups.setdefault(level, []).append(_line(search, trial, heights, ends))
+    many = len(search.compared) / 50  # the more there are, the fewer stand out
+    looks = {
+        level: Look("accent", _FAINTEST / (1 + many) + 0.68 * (level / _LEVELS) ** (2 + 2 * many))
+        for level in groups
+    }
+    traces = [lines_trace(lines, looks[level], cliponaxis=False) for level, lines in groups.items()]
+    if search.best is not None:
+        best = _line(search, search.best, heights, ends)
+        traces.append(lines_trace([best], BEST, cliponaxis=False))
+    return traces
+
+
+def _line(search: Search, trial: Trial, heights: list[float], ends: tuple[float, float]) -> Line:
     low, high = ends
     along = (gain_of(trial) - low) / (high - low) if high > low else 0.5
-    is_best = trial is search.best
     places = [position(d, trial.parameters[d.path]) for d in search.record.domains]
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "x": [*places, along],
-        "y": list(heights),
-        "opacity": 1.0 if is_best else _opacity(search, trial),
-        "line": {"color": "warm" if is_best else "accent", "width": 3.5 if is_best else 1.5},
-        "marker": {"color": "warm" if is_best else "accent", "size": 9 if is_best else 5},
-        "cliponaxis": False,
-        "text": [hover(search, trial)] * len(heights),
-        "hovertemplate": "%{text}<extra></extra>",
-    }
-
-
-def _opacity(search: Search, trial: Trial) -> float:
-    """Stronger for better trials; the more there are, the fewer stand out."""
-    many = len(search.compared) / 50
-    return _FAINTEST / (1 + many) + 0.68 * search.ranks[trial.number] ** (2 + 2 * many)
+    return Line([*places, along], heights, [hover(search, trial)] * len(heights))
 
 
 def _scale(y: float) -> dict[str, Any]:
@@ -157,7 +156,7 @@ def _note(search: Search) -> Markup:
             "Each line is a trial, from the values that it had down to the gain it reached; the "
             "stronger the line, the better it did among the {}. The thick one is the best, {}: {}."
         )
-    ).format(bare(len(shown), 0), search_words.trial_name(best.number), gain(best))
+    ).format(bare(len(shown), 0), search_words.trial_name(best.number), gain(search, best))
     left_out = len(search.trials) - len(shown)
     if left_out:
         text += tr(" ") + plural(left_out, _ONE_LEFT_OUT, _LEFT_OUT).format(left_out)

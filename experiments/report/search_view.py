@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from promopilot.experiments.report import search_words, words
 from promopilot.experiments.report.language import later, tr
-from promopilot.experiments.report.numbers import NONE, Numbers, marked
+from promopilot.experiments.report.numbers import NONE, Numbers, marked, percent_text
 from promopilot.experiments.tuning.importance import compared
 from promopilot.experiments.tuning.record import SearchRecord
 from promopilot.experiments.tuning.trial import TRIALS, Trial
@@ -39,6 +39,20 @@ class Search:
         """Trials by status."""
         return Counter(trial.status for trial in self.trials)
 
+    @cached_property
+    def length(self) -> float:
+        """Days of a whole trial; trials practise in batches, and may pass what was asked for."""
+        return max(float(self.record.steps), *map(_last, self.trials), 0.0)
+
+    @cached_property
+    def decimals(self) -> int:
+        """Of gains: as many as tell small ones apart."""
+        return 2 if max(map(abs, map(gain_of, self.compared)), default=0.0) >= 1 else 3
+
+    def percent(self, gain: float) -> str:
+        """A gain as text."""
+        return percent_text(gain, self.decimals, sign=True)
+
     @property
     def agent(self) -> str:
         """Plain name of whose settings were searched."""
@@ -62,12 +76,13 @@ def key(trial: Trial, what: str) -> str:
     return f"{TRIALS}/{trial.number:04d}/trial:{what}"
 
 
-def gain(trial: Trial) -> Markup:
+def gain(search: Search, trial: Trial) -> Markup:
     """The best gain of a trial; a dash where it has none."""
     if trial.best is None:
         return Markup(NONE)
     at = trial.history.index(trial.best)
-    return Numbers.percent(key(trial, f"history.{at}.gain_pct"), trial.best.gain_pct, 2)
+    place = key(trial, f"history.{at}.gain_pct")
+    return Numbers.percent(place, trial.best.gain_pct, search.decimals)
 
 
 def steps(trial: Trial) -> Markup:

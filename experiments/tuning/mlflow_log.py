@@ -61,9 +61,11 @@ class MlflowLog:
         self._log_waiting()
         if not self._waiting:
             return None
+        left = len(self._waiting)
+        which = "1 trial is" if left == 1 else f"{left} trials are"
         return (
-            f"{len(self._waiting)} trials are not in MLflow at {self._uri}: {self._why}; they are "
-            "kept, and the same command with --resume logs them"
+            f"{which} not in MLflow at {self._uri}: {self._why}; nothing of the search is lost, "
+            "and the same command with --resume logs what is missing"
         )
 
     def _log_waiting(self) -> None:
