@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from promopilot.predictors.dataset import Rows, line_item_rows, rows_from_tables
     from promopilot.predictors.evaluation import evaluate
-    from promopilot.predictors.host import PredictorHost, open_host
-    from promopilot.predictors.predictor import Prediction, Predictor
+    from promopilot.predictors.host import open_host
+    from promopilot.predictors.hosting import PredictorHost
+    from promopilot.predictors.prediction import Prediction
+    from promopilot.predictors.predictor import Predictor
+    from promopilot.predictors.ray_host.settings import HostSettings
+    from promopilot.predictors.ray_host.start import open_ray_host
     from promopilot.predictors.settings import PredictorSettings
     from promopilot.predictors.training import fit
 
 _HOME = {
+    "HostSettings": "ray_host.settings",
     "PredictorSettings": "settings",
-    "Prediction": "predictor",
+    "Prediction": "prediction",
     "Predictor": "predictor",
-    "PredictorHost": "host",
+    "PredictorHost": "hosting",
     "Rows": "dataset",
     "evaluate": "evaluation",
     "fit": "training",
     "line_item_rows": "dataset",
     "open_host": "host",
+    "open_ray_host": "ray_host.start",
     "rows_from_tables": "dataset",
 }
 
 __all__ = [
+    "HostSettings",
     "Prediction",
     "Predictor",
     "PredictorHost",
@@ -37,6 +44,7 @@ __all__ = [
     "fit",
     "line_item_rows",
     "open_host",
+    "open_ray_host",
     "rows_from_tables",
 ]
 

@@ -13,7 +13,8 @@ from promopilot.predictors.base_vectors import restored, vectors_of
 from promopilot.predictors.counts import StageCounts
 from promopilot.predictors.dataset import Floats, Ints, Rows
 from promopilot.predictors.errors import PredictorDataError
-from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.predictor import Predictor
 
 OURS = "predictor"
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from promopilot.predictors.dataset import Floats, Ints, Promotions, Rows
-from promopilot.predictors.host import PredictorHost
-from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.hosting import PredictorHost
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.predictor import Predictor
 
 Asked = PredictorHost | Predictor  # whoever gives rates
 

@@ -10,7 +10,8 @@ from promopilot.predictors.bootstrap import DRAWS, Resampling, units
 from promopilot.predictors.comparison import Score, compare, rankable
 from promopilot.predictors.contenders import OURS, Outcome, outcomes
 from promopilot.predictors.dataset import Rows
-from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.reliability import Bin, Coverage, coverage, reliability
 from promopilot.predictors.scores import agreement, clear_pairs
 from promopilot.predictors.slices import Slice, known_parts, slices

@@ -1,21 +1,22 @@
-"""The one who is asked for rates: a predictor hosted once for all who ask.
+"""A predictor hosted in this process, once for all its threads.
 
-Everything that needs rates talks to a `PredictorHost` and gets it from `open_host`. In this
-process that is a `LocalHost`; one behind Ray would be opened in the same place.
+Everything that needs rates talks to a `PredictorHost`. In this process that is a `LocalHost`, which
+`open_host` opens; `ray_host` has those that several processes share, each around a `LocalHost`.
 """
 
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from promopilot.predictors.dataset import Rows
 from promopilot.predictors.device import prediction_precision
-from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.hosting import Measures, PredictorHost
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.readable import Readability, readability
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.text_vectors import VectorCache, model_digest, text_key
@@ -23,53 +24,6 @@ from promopilot.predictors.uncertainty import StageSpread
 
 # How long the first of several requests waits for the others: less than encoding one text takes.
 _WINDOW_SECONDS = 0.002
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What a host has done so far."""
-
-    requests: int = 0
-    rows: int = 0
-    texts: int = 0  # distinct ones of each request, summed
-    encoded: int = 0  # texts that went through the encoder
-    batches: int = 0  # times that the encoder was called
-    largest_batch: int = 0  # requests that shared one such call, at most
-
-    @property
-    def hits(self) -> int:
-        """Texts that were known, or that another request brought at the same time."""
-        return self.texts - self.encoded
-
-
-class PredictorHost(Protocol):
-    """Rates for whoever asks, from any thread."""
-
-    @property
-    def spreads(self) -> tuple[StageSpread, ...]:
-        """How far rates may lie from the predicted, one per stage."""
-        ...
-
-    @property
-    def settings(self) -> PredictorSettings:
-        """What it was fitted with; rows for it need its `text_template`."""
-        ...
-
-    def predict(self, rows: Rows) -> Prediction:
-        """Returns rates and standard errors of rows, in their order."""
-        ...
-
-    def readability(self, texts: list[str]) -> Readability:
-        """Returns how much of texts its base model can read."""
-        ...
-
-    def measures(self) -> Measures:
-        """Returns what the host has done so far."""
-        ...
-
-    def close(self) -> None:
-        """Gives the host's memory back; requests under way are answered, later ones refused."""
-        ...
 
 
 def open_host(folder: Path, device: str = "auto") -> PredictorHost:
@@ -141,6 +95,7 @@ class LocalHost:
         self._arrivals = threading.Lock()  # guards `_waiting`
         self._turn = threading.Lock()  # held by the one who encodes
         self._is_closed = False
+        self._busy_since: float | None = None  # of time.monotonic; None: nothing is encoded
 
     @property
     def spreads(self) -> tuple[StageSpread, ...]:
@@ -167,6 +122,29 @@ class LocalHost:
         """Returns how much of texts its base model can read."""
         with self._turn:  # the tokenizer serves one at a time
             return readability(self._predictor.tokenizer, texts, self.settings.max_tokens)
+
+    def probe(self, rows: Rows, seconds: float) -> Prediction | None:
+        """Predicts rows past the cache and past all counts, to see whether the model still works.
+
+        Args:
+            rows: some that cost little.
+            seconds: that it waits for others' batches.
+
+        Returns:
+            The prediction; None where the encoder was busy all that time.
+        """
+        if not self._turn.acquire(timeout=seconds):
+            return None
+        try:
+            return self._predictor.predict(rows)
+        finally:
+            self._turn.release()
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the batch that is being encoded takes already; 0 where none is."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def measures(self) -> Measures:
         """Returns what the host has done so far."""
@@ -206,9 +184,11 @@ class LocalHost:
             time.sleep(self._window)
             with self._arrivals:
                 together = list(self._waiting)
+            self._busy_since = time.monotonic()
             try:
                 self._answer(together)
             finally:  # an interrupt leaves the others waiting, and the next of them encodes
+                self._busy_since = None
                 with self._arrivals:
                     self._waiting = [
                         one for one in self._waiting if not one.is_answered and one is not request

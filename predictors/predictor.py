@@ -17,35 +17,12 @@ from promopilot.predictors.encoder import Tokens, encode, tokenize
 from promopilot.predictors.funnel import Context, Funnel
 from promopilot.predictors.halving import Halving
 from promopilot.predictors.onednn import fast_linear
+from promopilot.predictors.prediction import Prediction
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread, logit_sd
 from promopilot.predictors.vocabulary import Features, Vocabulary
 
 _ROWS_AT_ONCE = 1 << 17  # rows fused per pass: 128k x 64 floats is 34 MB
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Rates and standard errors, each [R] in the order of the rows; `se` is on the rate's scale.
-
-    What the fit's data did not record is None: without clicks only `ctcvr` is there, without
-    conversions only `ctr`.
-    """
-
-    ctr: Floats | None = None
-    ctr_se: Floats | None = None
-    cvr: Floats | None = None
-    cvr_se: Floats | None = None
-    ctcvr: Floats | None = None
-    ctcvr_se: Floats | None = None
-
-    @property
-    def last(self) -> Floats:
-        """Rate per impression of the last recorded stage: CTCVR, else CTR."""
-        rate = self.ctr if self.ctcvr is None else self.ctcvr
-        if rate is None:
-            raise ValueError("a prediction without rates")
-        return rate
 
 
 @dataclass(frozen=True)

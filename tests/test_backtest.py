@@ -18,7 +18,7 @@ from promopilot.experiments.config import RunConfig, make_config
 from promopilot.experiments.sources.synthetic.build import build
 from promopilot.experiments.sources.synthetic.settings import SyntheticSettings
 from promopilot.experiments.tables import Tables, read_tables
-from promopilot.predictors.predictor import Prediction
+from promopilot.predictors.prediction import Prediction
 from promopilot.predictors.readable import Readability
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread

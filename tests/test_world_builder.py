@@ -16,7 +16,7 @@ from promopilot.experiments.errors import ConfigError, DataError
 from promopilot.experiments.recent_weeks import recent_weeks
 from promopilot.experiments.tables import Tables
 from promopilot.experiments.world_builder import build_world
-from promopilot.predictors.predictor import Prediction
+from promopilot.predictors.prediction import Prediction
 from promopilot.predictors.readable import Readability
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread

@@ -12,8 +12,8 @@ from promopilot.experiments.limits.apply import bounded
 from promopilot.experiments.limits.file import read_limits
 from promopilot.experiments.tables import Tables
 from promopilot.predictors.dataset import Rows
-from promopilot.predictors.host import Measures
-from promopilot.predictors.predictor import Prediction
+from promopilot.predictors.hosting import Measures
+from promopilot.predictors.prediction import Prediction
 from promopilot.predictors.readable import Readability
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.uncertainty import StageSpread

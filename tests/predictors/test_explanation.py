@@ -18,7 +18,8 @@ from promopilot.predictors.deletion import LEAST_TEXTS, faithfulness
 from promopilot.predictors.encoder import Tokens, load_tokenizer
 from promopilot.predictors.explanation import explain
 from promopilot.predictors.fields import field_effects
-from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.training import fit
 from promopilot.predictors.words import SplitText, split_texts

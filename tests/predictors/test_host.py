@@ -11,8 +11,10 @@ import torch
 from promopilot.predictors import PredictorHost, evaluate, line_item_rows, open_host
 from promopilot.predictors.artifact import save_predictor
 from promopilot.predictors.dataset import Rows
-from promopilot.predictors.host import LocalHost, Measures
-from promopilot.predictors.predictor import Prediction, Predictor
+from promopilot.predictors.host import LocalHost
+from promopilot.predictors.hosting import Measures
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.predictor import Predictor
 from promopilot.predictors.settings import PredictorSettings
 from promopilot.predictors.text_vectors import VectorCache
 
