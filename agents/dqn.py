@@ -11,6 +11,7 @@ from promopilot.agents.dqn_network import PresetNetwork
 from promopilot.agents.dqn_policy import DqnPolicy
 from promopilot.agents.dqn_settings import DqnSettings
 from promopilot.agents.rollout import Progress
+from promopilot.agents.spread import Spread, here
 from promopilot.agents.training.coach import Coach, Course, Keep, Measured, Writer
 from promopilot.agents.training.flights import TrainingFlights
 from promopilot.agents.training.validation import Validation
@@ -70,6 +71,7 @@ def train_dqn(
     progress: Progress = lambda what, share: None,
     keep: Keep | None = None,
     writer: Writer | None = None,
+    spread: Spread = here,
 ) -> tuple[DqnPolicy, Course]:
     """Train on training flights; return the policy that was best on validation flights.
 
@@ -85,10 +87,11 @@ def train_dqn(
         progress: Told the current gain and the share done.
         keep: Where the course is kept, so that it can go on after a kill.
         writer: Told figures by step, if anybody is.
+        spread: Where validation flights are played; the rest is done here.
     """
     flights = settings.num_envs, settings.training_flights
     env = TrainingFlights([world], seed, *flights, actions="presets")
-    validation = Validation([world], validation_seed, validation_flights, env.aim)
+    validation = Validation([world], validation_seed, validation_flights, env.aim, spread)
     model = make_dqn(env, settings, seed)
     network = network_of(model)
     policy = DqnPolicy(network, env.statistics, Replan(world), name=settings.algorithm)

@@ -17,6 +17,7 @@ from promopilot.agents.network import ActorCritic, make_network
 from promopilot.agents.ppo_policy import PpoPolicy
 from promopilot.agents.rollout import Progress
 from promopilot.agents.settings import PpoSettings
+from promopilot.agents.spread import Spread, here
 from promopilot.agents.training.coach import Coach, Course, Keep, Measured, Writer
 from promopilot.agents.training.flights import TrainingFlights
 from promopilot.agents.training.teacher import learn_from_teacher
@@ -127,6 +128,7 @@ def train_ppo(
     progress: Progress = lambda what, share: None,
     keep: Keep | None = None,
     writer: Writer | None = None,
+    spread: Spread = here,
 ) -> tuple[PpoPolicy, Course]:
     """Train on training flights; return the policy that was best on validation flights.
 
@@ -143,6 +145,8 @@ def train_ppo(
         progress: Told the current gain and the share done.
         keep: Where the course is kept, so that it can go on after a kill.
         writer: Told figures by step, if anybody is.
+        spread: Where validation flights are played and the look-ahead is asked; the rest is done
+            here.
 
     Returns:
         The policy, for the first world, and the course.
@@ -156,7 +160,7 @@ def train_ppo(
     env = TrainingFlights(
         worlds, seed, settings.num_envs, settings.training_flights, settings=settings.aim
     )
-    validation = Validation(worlds, validation_seed, validation_flights, env.aim)
+    validation = Validation(worlds, validation_seed, validation_flights, env.aim, spread)
     model = make_ppo(env, settings, seed)
     network: ActorCritic = model.policy.mlp_extractor  # type: ignore[assignment]
 
@@ -167,7 +171,9 @@ def train_ppo(
         return validation.measure([policy.unguarded() for policy in policies()])
 
     def lessons() -> None:
-        learn_from_teacher(env, model.policy, settings.lessons, settings.corrections, progress)
+        learn_from_teacher(
+            env, model.policy, settings.lessons, settings.corrections, progress, spread
+        )
 
     coach = Coach(network, measure, env, settings, progress, keep, writer)
     # The look-ahead knows of no target: its lessons would lead away from one.

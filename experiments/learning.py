@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from promopilot import agents, envs
+from promopilot.agents.spread import Spread, here
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
@@ -57,6 +58,7 @@ def train_agent(
     progress: Progress,
     kept: Path,
     writer: Writer | None = None,
+    spread: Spread = here,
 ) -> dict[str, Any]:
     """Train a policy in a market; write it into `out`.
 
@@ -68,6 +70,7 @@ def train_agent(
         progress: Told the gain over the re-planner and the share done.
         kept: Where the state is kept until training is done, so that a killed one goes on.
         writer: Told figures by step, if anybody is.
+        spread: Where what can be is done; the policy is the same.
 
     Returns:
         How training went: gains on validation flights by step, which was best, how it ended.
@@ -77,7 +80,7 @@ def train_agent(
     world, seeds = load_world(market), Seeds.of(config.seed)
     keep = Checkpoint(kept, _digest(agent, market, config))
     flights = np.arange(config.simulate.flights_validation)
-    given = (seeds.training, seeds.validation, flights, progress, keep, writer)
+    given = (seeds.training, seeds.validation, flights, progress, keep, writer, spread)
     if agent == "ppo":
         from promopilot.agents.ppo import train_ppo
         from promopilot.agents.ppo_policy import save_policy
@@ -141,9 +144,11 @@ def train_from_folder(
         ConfigError: The config's dates do not fit the data, or there is no budget.
         ArtifactError: The predictor is missing or altered.
         MarketError: No market can be made of them.
+        ClusterError: There are no workers to spread flights over.
         RunFolderError: `out` cannot be written, holds something that is no policy, or a policy and
             `overwrite` is not given.
     """
+    from promopilot.experiments.spreading.workers import spread_over
     from promopilot.experiments.world_builder import build_world
     from promopilot.predictors import open_host
     from promopilot.predictors.checkpoint import forget
@@ -160,7 +165,8 @@ def train_from_folder(
     with atomic_folder(out) as work, event_files(logs) as writer:
         (work / MARKET).mkdir()
         save_world(build_world(tables, host, config, dates).world, work / MARKET)
-        told = train_agent(agent, work / MARKET, config, work, progress, kept, writer)
+        with spread_over(config.ray) as spread:
+            told = train_agent(agent, work / MARKET, config, work, progress, kept, writer, spread)
         write_text_atomic(work / COURSE, json.dumps(told, indent=1, allow_nan=False) + "\n")
     forget(kept)
     return told

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from promopilot.agents.rollout import Progress, Rollout, roll_out
+from promopilot.agents.rollout import BATCH, Books, Progress, Rollout, rolled
+from promopilot.agents.spread import Spread, here, in_parts
 from promopilot.envs.arrays import Floats
 from promopilot.envs.stress import Stress
 from promopilot.envs.world import World
@@ -28,10 +30,13 @@ from promopilot.experiments.policies import (
 )
 from promopilot.experiments.recommendation import recommend
 from promopilot.experiments.seeds import Seeds
+from promopilot.experiments.spreading.playing import Batch, Playing
 
 SIMULATIONS = "simulations.json"
 # Time of a flight, against the others', of a policy that looks ahead: for the time left.
 _SLOW_WEIGHT = 20.0
+# Flights whose bound is looked for together: each takes as long as some days of looking ahead.
+_BOUNDED = 16
 
 
 @dataclass(frozen=True)
@@ -47,52 +52,82 @@ class Flights:
         return min(self.count, self.slow_count) if POLICIES[name].slow else self.count
 
 
-def play(
-    names: Sequence[str],
+@dataclass(frozen=True)
+class Wanted:
+    """Policies to be rolled out on the same flights."""
+
+    names: Sequence[str]  # the bound is no policy, and is passed over
+    flights: Flights
+    stress: Stress | None = None  # how the truth lies from what the world believes, if it does
+
+
+def play_each(
+    wanted: Sequence[Wanted],
     world: World,
     trained: Path,
-    flights: Flights,
     progress: Progress,
     task: str,
-    stress: Stress | None = None,
-) -> dict[str, Rollout]:
-    """Roll the named policies out on the same flights.
+    spread: Spread = here,
+) -> list[dict[str, Rollout]]:
+    """Roll out all that is wanted.
+
+    Policies that look ahead begin, so that no long batch is left over when all others are done.
 
     Args:
-        names: Policies; the bound is none, and is passed over.
+        wanted: What is played.
         world: The market.
         trained: The folder of what was trained in the run.
-        flights: Which are played.
         progress: Told `task` and the share done.
         task: What is going on.
-        stress: How the truth lies from what the world believes, if it does.
+        spread: Where they are played.
+
+    Returns:
+        For each that is wanted, rollouts by policy.
     """
-    played = [name for name in names if name != BOUND]
-    weight = {n: flights.of(n) * (_SLOW_WEIGHT if POLICIES[n].slow else 1.0) for n in played}
-    total, done, rollouts = sum(weight.values()), 0.0, dict[str, Rollout]()
-    for name in played:
+    asked = [
+        (at, name, Batch(name, one.flights.seed, flights, one.stress))
+        for at, one in enumerate(wanted)
+        for name in one.names
+        if name != BOUND
+        for flights in in_parts(np.arange(one.flights.of(name)), BATCH)
+    ]
+    asked.sort(key=lambda one: not POLICIES[one[1]].slow)
+    names = dict.fromkeys(name for _, name, _ in asked)
+    policies = {name: make_policy(name, world, trained) for name in names}
+    weights = [_weight(batch) for _, _, batch in asked]
+    played: dict[tuple[int, str], list[Books]] = {(at, name): [] for at, name, _ in asked}
+    books = spread(Playing(world, policies), [batch for _, _, batch in asked])
+    for (at, name, _), done in zip(asked, np.cumsum(weights) / sum(weights), strict=True):
+        played[at, name].append(next(books))
+        progress(task, float(done))
+    return [
+        {name: rolled(policies[name].name, played[at, name]) for name in one.names if name != BOUND}
+        for at, one in enumerate(wanted)
+    ]
 
-        def report(
-            what: str, share: float, begun: float = done, mine: float = weight[name]
-        ) -> None:
-            progress(task, (begun + share * mine) / total)
 
-        policy = make_policy(name, world, trained)
-        numbers = np.arange(flights.of(name))
-        rollouts[name] = roll_out(
-            policy, world, flights.seed, numbers, stress=stress, progress=report
-        )
-        done += weight[name]
-    return rollouts
+def _weight(batch: Batch) -> float:
+    return len(batch.flights) * (_SLOW_WEIGHT if POLICIES[batch.policy].slow else 1.0)
 
 
-def hindsight_bound(names: Sequence[str], world: World, seed: int, flights: int) -> Floats | None:
+def hindsight_bound(
+    names: Sequence[str],
+    world: World,
+    seed: int,
+    flights: int,
+    progress: Progress,
+    spread: Spread = here,
+) -> Floats | None:
     """What no policy can pass on each of the flights `[F]`; None where it was not asked for."""
     if BOUND not in names:
         return None
     from promopilot.agents.lookahead.bound import clairvoyant_bound
 
-    return clairvoyant_bound(world, seed, np.arange(flights))
+    parts, found = in_parts(np.arange(flights), _BOUNDED), list[Floats]()
+    for bound in spread(partial(clairvoyant_bound, world, seed), parts):
+        found.append(bound)
+        progress("simulate: what no policy can pass", len(found) / len(parts))
+    return np.concatenate(found)
 
 
 def summarise(
@@ -151,6 +186,7 @@ def simulate_run(
     progress: Progress,
     stress: SimulateConfig | None = None,
     trained: Path | None = None,
+    spread: Spread = here,
 ) -> dict[str, Any]:
     """Compare policies on the test flights of a run's market.
 
@@ -164,6 +200,7 @@ def simulate_run(
         stress: How many of the flights are played again in each market that is not as believed;
             none are where absent.
         trained: A folder of `train`, for its policies in place of the run's own.
+        spread: Where flights are played; what comes of them is the same.
 
     Returns:
         `{"policies": …}` as in `metrics.json`, and `"stress"` where asked for.
@@ -177,8 +214,8 @@ def simulate_run(
     names = list(dict.fromkeys([*(policies or [*available(trained), BOUND]), BASELINE]))
     check_names(names, trained)
     each = Flights(seeds.test, flights, flights)
-    played = play(names, world, trained, each, progress, "simulate")
-    bound = hindsight_bound(names, world, seeds.test, flights)
+    (played,) = play_each([Wanted(names, each)], world, trained, progress, "simulate", spread)
+    bound = hindsight_bound(names, world, seeds.test, flights, progress, spread)
     found: dict[str, Any] = {"policies": figures(played, world, seeds.bootstrap, bound)}
     if stress is not None:
         from promopilot.experiments.stress import play_stresses
@@ -186,7 +223,7 @@ def simulate_run(
         count = min(flights, stress.flights_stress)
         each = Flights(seeds.test, count, stress.flights_lookahead)
         found["stress"] = play_stresses(
-            usable(names), world, trained, each, seeds.bootstrap, progress
+            usable(names), world, trained, each, seeds.bootstrap, progress, spread
         )
     return found
 

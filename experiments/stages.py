@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from promopilot.agents.policy import Policy
 from promopilot.agents.rollout import Rollout
+from promopilot.agents.spread import here
 from promopilot.envs.world import World
 from promopilot.envs.world_files import load_world, save_world
 from promopilot.experiments.atomic import write_text_atomic
@@ -38,8 +39,9 @@ from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.simulation import (
     SIMULATIONS,
     Flights,
+    Wanted,
     hindsight_bound,
-    play,
+    play_each,
     read_simulations,
     summarise,
 )
@@ -177,17 +179,26 @@ class Stages:
         """Train policies on training flights; validation flights keep the best of each."""
         from promopilot.agents.tuned import tune_replanner
         from promopilot.experiments.learning import train_agent
+        from promopilot.experiments.spreading.workers import spread_over
 
         out, agents = work / "policy", self.config.agents
         out.mkdir()
+        tune = partial(tune_replanner, self.world, self.seeds.training)
         flights = np.arange(agents.tuning_flights)
-        tune_replanner(self.world, self.seeds.training, flights, self.progress).save(out)
-        for agent in agents.trained:
-            kept = self.run / f"{COURSE}{agent}"
-            train_agent(agent, self.run / "market", self.config, out, self.progress, kept)
+        with spread_over(self.config.ray) as spread:
+            if spread is here:
+                tuned = iter([next(here(partial(tune, progress=self.progress), [flights]))])
+            else:
+                tuned = spread(tune, [flights])  # it begins now, beside the others' training
+            for agent in agents.trained:
+                kept = self.run / f"{COURSE}{agent}"
+                given = out, self.progress, kept, None, spread
+                train_agent(agent, self.run / "market", self.config, *given)
+            next(tuned).save(out)
 
     def simulate(self, work: Path) -> None:
         """Play policies on validation flights, which choose, on test flights, and under stress."""
+        from promopilot.experiments.spreading.workers import spread_over
         from promopilot.experiments.stress import play_stresses
         from promopilot.predictors.checkpoint import forget
 
@@ -200,16 +211,23 @@ class Stages:
         choosing = Flights(seeds.validation, sizes.flights_validation, slow)
         testing = Flights(seeds.test, sizes.flights_test, slow)
 
-        def played(what: str, names: list[str], flights: Flights) -> dict[str, Rollout]:
-            task = f"simulate: {what} flights"
-            return play(names, world, trained, flights, self.progress, task)
-
-        chosen, test = played("validation", usable(names), choosing), played("test", names, testing)
-        bound = hindsight_bound([BOUND], world, seeds.test, testing.of(HINDSIGHT))
         stressed = Flights(seeds.test, min(sizes.flights_stress, sizes.flights_test), slow)
-        stress = play_stresses(
-            usable(names), world, trained, stressed, seeds.bootstrap, self.progress
-        )
+        with spread_over(self.config.ray) as spread:
+
+            def played(what: str, names: list[str], flights: Flights) -> dict[str, Rollout]:
+                task = f"simulate: {what} flights"
+                wanted = [Wanted(names, flights)]
+                return play_each(wanted, world, trained, self.progress, task, spread)[0]
+
+            chosen = played("validation", usable(names), choosing)
+            test = played("test", names, testing)
+            bound = hindsight_bound(
+                [BOUND], world, seeds.test, testing.of(HINDSIGHT), self.progress, spread
+            )
+            stress = play_stresses(
+                *(usable(names), world, trained, stressed, seeds.bootstrap),
+                *(self.progress, spread),
+            )
         document = summarise(chosen, test, stress, world, seeds.bootstrap, bound)
         write_text_atomic(work / SIMULATIONS, json.dumps(document, allow_nan=False) + "\n")
 

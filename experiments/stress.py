@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from promopilot.agents.rollout import Progress
+from promopilot.agents.spread import Spread, here
 from promopilot.envs.stress import STRESSES
 from promopilot.envs.world import World
 from promopilot.experiments.figures import Figures, figures
-from promopilot.experiments.simulation import Flights, play
+from promopilot.experiments.simulation import Flights, Wanted, play_each
 
 _KEPT = ("value_mean", "vs_replanner_pct", "vs_replanner_ci95", "flights", "fallback_share")
 
@@ -21,6 +22,7 @@ def play_stresses(
     flights: Flights,
     seed: int,
     progress: Progress,
+    spread: Spread = here,
 ) -> dict[str, Figures]:
     """Play the same flights again under each of `STRESSES`.
 
@@ -31,22 +33,20 @@ def play_stresses(
         flights: Which are played in each.
         seed: Seed of the bootstrap.
         progress: Told the share done of all.
+        spread: Where they are played.
 
     Returns:
         By stress and policy: `value_mean`, `vs_replanner_pct` with `vs_replanner_ci95` (absent
         where the re-planner's mean there is 0), `flights`, and `fallback_share` of policies that
         may leave decisions to the re-planner.
     """
-    found: dict[str, Figures] = {}
-    for at, (stress_name, stress) in enumerate(STRESSES.items()):
-
-        def report(what: str, share: float, at: int = at) -> None:
-            progress(what, (at + share) / len(STRESSES))
-
-        task = "simulate: markets that are not as believed"
-        played = play(names, world, trained, flights, report, task, stress)
-        found[stress_name] = {
+    task = "simulate: markets that are not as believed"
+    wanted = [Wanted(names, flights, stress) for stress in STRESSES.values()]
+    played = play_each(wanted, world, trained, progress, task, spread)
+    return {
+        stress: {
             name: {key: row[key] for key in _KEPT if key in row}
-            for name, row in figures(played, world, seed).items()
+            for name, row in figures(rollouts, world, seed).items()
         }
-    return found
+        for stress, rollouts in zip(STRESSES, played, strict=True)
+    }

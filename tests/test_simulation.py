@@ -22,7 +22,7 @@ from promopilot.experiments.progress import silent
 from promopilot.experiments.recommendation import held_back, recommend
 from promopilot.experiments.report import words
 from promopilot.experiments.seeds import Seeds
-from promopilot.experiments.simulation import Flights, play, simulate_run, summarise
+from promopilot.experiments.simulation import Flights, Wanted, play_each, simulate_run, summarise
 
 WORLD = synthetic_world()
 SIMPLE = ["current_mix", "uniform", "roas_proportional", "static_optimum", "replanner"]
@@ -253,9 +253,9 @@ def test_policies_that_look_ahead_play_at_most_so_many_flights(
     slow = type(entry)(entry.make, slow=True)
     monkeypatch.setitem(POLICIES, "uniform", slow)
     told: list[float] = []
-    found = play(
-        *(["current_mix", "uniform"], WORLD, tmp_path, Flights(1, 10, 4)),
-        *(lambda what, share: told.append(share), "simulate"),
+    wanted = [Wanted(["current_mix", "uniform"], Flights(1, 10, 4))]
+    (found,) = play_each(
+        wanted, WORLD, tmp_path, lambda what, share: told.append(share), "simulate"
     )
     assert {name: len(each.value) for name, each in found.items()} == {
         "current_mix": 10,

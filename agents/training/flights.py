@@ -1,6 +1,6 @@
 """The flights that a policy is trained on, as one environment of stable-baselines3."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,8 @@ from promopilot.agents.training.aim import Aim
 from promopilot.agents.training.order import batch_of_flights, batches_of
 from promopilot.agents.training.validation import decided_value
 from promopilot.agents.vec_env import FlightsVecEnv
-from promopilot.envs.arrays import Floats
+from promopilot.envs.arrays import Floats, Ints
 from promopilot.envs.errors import MarketError
-from promopilot.envs.market import Market
 from promopilot.envs.replan import Replan
 from promopilot.envs.views import observation
 from promopilot.envs.views.budget_allocation import BudgetAllocationVector
@@ -124,28 +123,12 @@ class TrainingFlights(FlightsVecEnv):
         """Which of the worlds the batch plays now."""
         return self._world
 
-    def taught(self, teach: Callable[[Market], Floats]) -> tuple[np.ndarray, np.ndarray]:
-        """What a teacher would do now, as wide as this environment's action, and what it counts.
+    @property
+    def playing(self) -> tuple[int, Ints]:
+        """Seed and numbers `[N]` of the flights that are played now."""
+        return self._seed, self._flights
 
-        A promotion counts by its share of today's spend at the teacher's action, and a little
-        besides, the pace as much as all promotions together.
-        """
-        batch = self._batches[self._world]
-        action = teach(batch.market)
-        spend = batch.world.catalog.by_promotion.sum(batch.spend(action))
-        share = spend / np.maximum(spend.sum(axis=1, keepdims=True), 1e-9)
-        own, most = share.shape[1], (self.action_space.shape[0] - 1) // 2  # type: ignore[index]
-        weight = 0.5 * share + 0.5 / own
-        room = ((0, 0), (0, most - own))
-        tilt, toll = np.split(action[:, 1:], 2, axis=1)
-        parts = [np.pad(part, room) for part in (tilt, toll, weight)]
-        ones = np.ones((len(action), 1))
-        return (
-            np.concatenate([action[:, :1], *parts[:2]], axis=1),
-            np.concatenate([ones, parts[2], parts[2]], axis=1),
-        )
-
-    def _used(self, actions: np.ndarray) -> np.ndarray:
+    def used(self, actions: np.ndarray) -> np.ndarray:
         """What was decided on the promotions that this batch's catalog has."""
         batch = self._batches[self._world]
         if not isinstance(batch.actions, PriceActions):
@@ -185,7 +168,7 @@ class TrainingFlights(FlightsVecEnv):
     def _play(self, actions: np.ndarray) -> _Step:
         batch = self._batches[self._world]
         day = batch.market.day
-        observed, _, outcome = batch.step(self._used(actions))
+        observed, _, outcome = batch.step(self.used(actions))
         baseline = self._baselines[self._world][self._flights]
         earned = 100 * decided_value(outcome, batch.world) / batch.reward_scale
         surplus = 100 * self.aim.surplus(outcome) / batch.reward_scale

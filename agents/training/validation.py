@@ -7,6 +7,8 @@ import numpy as np
 
 from promopilot.agents.policy import Policy
 from promopilot.agents.replanner import Replanner
+from promopilot.agents.rollout import BATCH
+from promopilot.agents.spread import Spread, here, in_parts
 from promopilot.agents.training.aim import Aim
 from promopilot.agents.training.coach import Measured
 from promopilot.envs.arrays import Floats, Ints
@@ -27,6 +29,23 @@ class _Played:
     surplus: Floats  # [F] money beyond a target
 
 
+class _Play:
+    """Plays a policy on batches of flights."""
+
+    def __init__(self, policy: Policy, world: World, seed: int, aim: Aim) -> None:
+        self._policy, self._market, self._seed, self._aim = policy, Market(world), seed, aim
+
+    def __call__(self, flights: Ints) -> _Played:
+        market = self._market
+        market.reset(self._seed, flights)
+        value, surplus = np.zeros((2, len(flights)))
+        while not market.done:
+            outcome = market.step(self._policy.spend(market))
+            value += decided_value(outcome, market.world)
+            surplus += self._aim.surplus(outcome)
+        return _Played(value, surplus)
+
+
 class Validation:
     """Validation flights of one or several worlds.
 
@@ -37,23 +56,29 @@ class Validation:
         seed: Of the flights.
         flights: Their numbers `[F]`, in each world.
         aim: What is aimed at.
+        spread: Where they are played.
     """
 
-    def __init__(self, worlds: Sequence[World], seed: int, flights: Ints, aim: Aim) -> None:
-        self._worlds, self._seed, self._flights, self._aim = worlds, seed, flights, aim
+    def __init__(
+        self,
+        worlds: Sequence[World],
+        seed: int,
+        flights: Ints,
+        aim: Aim,
+        spread: Spread = here,
+    ) -> None:
+        self._worlds, self._seed, self._aim, self._spread = worlds, seed, aim, spread
+        self._batches = in_parts(flights, BATCH)
         self._baselines = [
             aim.figure(self._play(Replanner(world), world).value) for world in worlds
         ]
 
     def _play(self, policy: Policy, world: World) -> _Played:
-        market = Market(world)
-        market.reset(self._seed, self._flights)
-        value, surplus = np.zeros((2, len(self._flights)))
-        while not market.done:
-            outcome = market.step(policy.spend(market))
-            value += decided_value(outcome, world)
-            surplus += self._aim.surplus(outcome)
-        return _Played(value, surplus)
+        played = list(self._spread(_Play(policy, world, self._seed, self._aim), self._batches))
+        return _Played(
+            np.concatenate([batch.value for batch in played]),
+            np.concatenate([batch.surplus for batch in played]),
+        )
 
     def measure(self, policies: Sequence[Policy]) -> Measured:
         """Play a policy for each world; the gain is the mean over worlds."""

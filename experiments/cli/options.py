@@ -41,6 +41,17 @@ Data = Annotated[Path, typer.Option("--data", help="A folder of tables.")]
 SummaryOut = Annotated[
     Path | None, typer.Option("--out", help="Also write the summary to this JSON file.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        max=10_000,
+        help="Spread flights over so many processes, at `ray.address` where the config names a "
+        "cluster: worth it from about a minute of work on; results are the same (default: "
+        "ray.workers of the config, which is 0: none).",
+    ),
+]
 
 VERDICTS = ("insufficient_support", "test_first", "ship")  # from lowest to highest
 

@@ -63,12 +63,22 @@ def simulate(
             "e.g. shop/replanner-v0.",
         ),
     ] = None,
+    workers: options.Workers = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="The Ray cluster of --workers (default: ray.address of the run's config).",
+        ),
+    ] = None,
     out: options.SummaryOut = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """Compare policies on the same flights of a run's market."""
     from promopilot.experiments.atomic import write_text_atomic
+    from promopilot.experiments.errors import ConfigError
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.run_folder import RunFolder
 
@@ -76,16 +86,22 @@ def simulate(
     under_way.folder = run
     from promopilot.experiments.recording import record_run
     from promopilot.experiments.simulation import simulate_run
+    from promopilot.experiments.spreading.workers import spread_over
 
+    given = {"workers": workers, "address": address}
+    asked = {name: value for name, value in given.items() if value is not None}
+    ray = folder.config.ray.model_copy(update=asked)
+    if address is not None and ray.workers == 0:
+        raise ConfigError(f"--address {address} is where --workers are, and none are asked for")
     used_seed = folder.config.seed if seed is None else seed
     names = list(policy or ())
     with Progress() as progress:
         recorded = record_run(
             run, names, flights, folder.config.ope, used_seed, log, minari, progress
         )
-        with progress.stage("simulate"):
+        with progress.stage("simulate"), spread_over(ray) as spread:
             sizes = folder.config.simulate if stress else None
-            result = simulate_run(run, names, flights, used_seed, progress, sizes, trained)
+            result = simulate_run(run, names, flights, used_seed, progress, sizes, trained, spread)
     result |= recorded
     if out is not None:
         write_text_atomic(out, json.dumps(result, indent=2) + "\n")

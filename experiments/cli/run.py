@@ -44,12 +44,13 @@ def run(
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     require: options.Require = None,
+    workers: options.Workers = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """Run the whole pipeline from a config: data, predictor, market, policies, plan, report."""
     folder = out if out is not None else Path("runs") / run_name(config)
-    return _run(config, folder, sets, resume, overwrite, require, seed)
+    return _run(config, folder, sets, resume, overwrite, require, seed, workers)
 
 
 @guarded
@@ -82,13 +83,14 @@ def _run(
     overwrite: bool,
     require: str | None,
     seed: int | None,
+    workers: int | None = None,
 ) -> Outcome:
     from promopilot.experiments.cli.settings import configured
     from promopilot.experiments.config import require_data
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.run_folder import RunFolder
 
-    config = configured(path, sets, seed)
+    config = configured(path, sets, seed, workers)
     require_data(config)
     folder = RunFolder.open(out, config, resume=resume, overwrite=overwrite)
     under_way.folder = out

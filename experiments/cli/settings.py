@@ -8,9 +8,12 @@ from promopilot.experiments.config import RunConfig, load_config, make_config
 
 
 def configured(
-    config: Path | None, sets: Sequence[str] | None, seed: int | None = None
+    config: Path | None,
+    sets: Sequence[str] | None,
+    seed: int | None = None,
+    workers: int | None = None,
 ) -> RunConfig:
-    """The config of a file, or all defaults, with `--set` and `--seed` over it.
+    """The config of a file, or all defaults, with `--set`, `--seed` and `--workers` over it.
 
     Raises:
         ConfigError: See `load_config`.
@@ -18,6 +21,8 @@ def configured(
     overrides = list(sets or ())
     if seed is not None:
         overrides.append(f"seed={seed}")
+    if workers is not None:
+        overrides.append(f"ray.workers={workers}")
     return make_config({}, overrides, "--set") if config is None else load_config(config, overrides)
 
 

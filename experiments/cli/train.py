@@ -43,6 +43,7 @@ def train(
         typer.Option("--tensorboard", help="Also write figures by step there for TensorBoard."),
     ] = None,
     overwrite: options.Replace = False,
+    workers: options.Workers = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
@@ -62,7 +63,7 @@ def train(
 
     under_way.resumable = resumable
     chosen = chosen_agent(agent)
-    settings = configured(config, sets, seed)
+    settings = configured(config, sets, seed, workers)
     with Progress() as progress, progress.stage("train"):
         told = train_from_folder(data, predictor, chosen, out, settings, progress, logs, overwrite)
     text = (

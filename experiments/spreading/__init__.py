@@ -1,0 +1,1 @@
+"""Flights spread over processes, on this machine or on a cluster, with Ray."""
