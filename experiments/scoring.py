@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     # Where to write, the seed, the progress, where state is kept, and a scribe or None.
     _Learn = Callable[[Path, int, Callable[[str, float], None], Path, Any], Predictor]
 
+if TYPE_CHECKING:
+    from promopilot.predictors import Prediction
+
 Progress = Callable[[str, float], None]
 RATES = ("ctr", "ctr_se", "cvr", "cvr_se", "ctcvr", "ctcvr_se")
 METRICS = "metrics.json"
@@ -183,18 +186,33 @@ def predict_to_csv(
     prediction = host.predict(rows)
     host.close()
     progress("predict", 0.9)
+    with atomic_path(out) as partial:
+        write_csv(rates_of(items, prediction, each_weekday), partial)
+    progress("predict", 1.0)
+    told = {"rates": str(out), "rows": len(items), "dated": not each_weekday}
+    return {**told, "engine": "local"}
+
+
+def rates_of(
+    items: pd.DataFrame, prediction: Prediction, each_weekday: bool = False
+) -> pd.DataFrame:
+    """The rows of rates.csv.
+
+    Args:
+        items: Line items, with a `date` or without.
+        prediction: Of each, or, with `each_weekday`, of each on seven weekdays.
+        each_weekday: Whether rates are means over these.
+    """
+    found = items.copy()
     for name in RATES:
         values: NDArray[np.float64] | None = getattr(prediction, name)
         if values is not None and each_weekday:
             # A shift of the logit is the same on each weekday, so errors average like rates.
             values = values.reshape(-1, 7).mean(axis=1)
-        items[name] = np.nan if values is None else values
-    if "date" in items:
-        items["date"] = items["date"].dt.strftime("%Y-%m-%d")
-    with atomic_path(out) as partial:
-        write_csv(items, partial)
-    progress("predict", 1.0)
-    return {"rates": str(out), "rows": len(items), "dated": not each_weekday}
+        found[name] = np.nan if values is None else values
+    if "date" in found:
+        found["date"] = found["date"].dt.strftime("%Y-%m-%d")
+    return found
 
 
 def _dates(config: RunConfig, performance: pd.DataFrame) -> Dates:

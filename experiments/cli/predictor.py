@@ -92,16 +92,32 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder of `predictor fit`.")],
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", help="The CSV to write.")] = Path("rates.csv"),
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            "--engine",
+            help="ray reads a performance.parquet larger than memory in parts, on all cores or on "
+            "`ray.address`.",
+        ),
+    ] = "local",
     device: Device = None,
+    config: options.Config = None,
+    sets: options.Sets = None,
     seed: options.UnusedSeed = None,
     as_json: options.AsJson = False,
 ) -> Outcome:
     """Predict rates of the line items and dates in `performance`, else of every line item."""
+    from promopilot.experiments.cli.settings import configured
     from promopilot.experiments.progress import Progress
     from promopilot.experiments.scoring import predict_to_csv
+    from promopilot.experiments.streaming.rates import stream_to_csv
 
+    settings = configured(config, sets)
     with Progress() as progress, progress.stage("predictor predict"):
-        summary = predict_to_csv(model, data, out, progress, device or "auto")
+        if engine == "ray":
+            summary = stream_to_csv(model, data, out, settings.ray, progress, device or "auto")
+        else:
+            summary = predict_to_csv(model, data, out, progress, device or "auto")
     return Outcome(f"Wrote {out}: {summary['rows']} rows", summary)
 
 

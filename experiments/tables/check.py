@@ -95,7 +95,7 @@ def check_folder(
             unreadable.add(table.name)
             continue
         if table is PERFORMANCE and not outcomes:
-            table, raw = _to_be_scored(table, raw)
+            table, raw = to_be_scored(table, raw)
         parsed[table.name], problems = parse(raw, table)
         report.problems.extend(problems)
         report.problems.extend(check_key(parsed[table.name], table))
@@ -120,7 +120,7 @@ def check_folder(
     return parsed, sources, report
 
 
-def _to_be_scored(table: Table, raw: RawTable) -> tuple[Table, RawTable]:
+def to_be_scored(table: Table, raw: RawTable) -> tuple[Table, RawTable]:
     """Both without the columns of what happened: whatever stands there, it is not read."""
     required, optional = (
         {name: kind for name, kind in columns.items() if name not in COUNTED}

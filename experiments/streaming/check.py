@@ -1,0 +1,118 @@
+"""Is a large table right, and which of its rows does a later reading take the place of?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from promopilot.experiments.errors import DataError, Problem
+from promopilot.experiments.streaming.parts import Keys, Part, Source
+from promopilot.experiments.streaming.pipe import mapped
+from promopilot.experiments.streaming.repeats import NEVER, ROW, KeyFiles, superseded, twice
+from promopilot.experiments.tables.readings import AS_OF, KEY
+
+_SHOWN = 100  # problems that a part names; it counts the others
+_RULE = "must be one row per day and line item, but repeats an earlier row"
+_MEND = "add the rows up or remove one"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A table that is right."""
+
+    left_out: NDArray[np.int64]  # [D] rows of the file that a later reading takes the place of
+    shown: NDArray[np.bool_]  # [P] promotions that have a row
+
+
+class KeysOfPart:
+    """What a worker finds in a part: faults, and the key of each row.
+
+    Args:
+        source: The file.
+        keys: How rows are numbered.
+    """
+
+    def __init__(self, source: Source, keys: Keys) -> None:
+        self._source, self._keys = source, keys
+
+    def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
+        """Its blocks in order."""
+        for parsed, problems in self._source.read(part):
+            rows = np.empty(0, ROW)
+            if not problems:
+                rows = np.empty(len(parsed.frame), ROW)
+                rows["key"] = self._keys.number(parsed.frame)
+                rows["read"] = _read(parsed.frame)
+                rows["row"] = parsed.rows
+            yield {"problems": problems[:_SHOWN], "more": len(problems[_SHOWN:]), "rows": rows}
+
+
+def check_parts(
+    source: Source, keys: Keys, parts: Sequence[Part], progress: Callable[[str, float], None]
+) -> Checked:
+    """Reads the whole file once, in parts.
+
+    Raises:
+        DataError: Something in the file breaks the contract.
+    """
+    problems: list[Problem] = []
+    shown = np.zeros(len(keys.ids[0]), dtype=bool)
+    with (
+        tempfile.TemporaryDirectory(prefix="promopilot-") as folder,
+        KeyFiles(Path(folder)) as files,
+    ):
+        for done, found in mapped(KeysOfPart, (source, keys), parts):
+            problems += found["problems"]
+            problems += found["more"] * problems[-1:]
+            files.add(found["rows"])
+            shown[keys.promotion(found["rows"]["key"])] = True
+            progress("check", done)
+        if problems:
+            raise DataError(problems)
+        left_out = [np.empty(0, np.int64)]
+        for rows in files.repeated():
+            problems += _repeats(rows, source, keys)
+            left_out.append(superseded(rows))
+    if problems:
+        raise DataError(sorted(problems, key=lambda problem: problem.row or 0))
+    return Checked(np.sort(np.concatenate(left_out)), shown)
+
+
+def _repeats(rows: NDArray[np.void], source: Source, keys: Keys) -> list[Problem]:
+    has_readings = AS_OF in source.columns
+    columns = [name for name in KEY if name in source.columns]
+    file = source.path.name
+    if not has_readings:
+        name, rule, mend, wrong = ", ".join(columns), _RULE, _MEND, twice(rows)
+    else:
+        undated = rows[rows["read"] == NEVER]
+        if len(undated):
+            rule = "must be filled where a day and line item has several rows"
+            mend = "write the day on which the row was read, or keep one row"
+            return [Problem(file, int(r), AS_OF, None, rule, mend) for r in undated["row"]]
+        name, rule, mend, wrong = ", ".join([*columns, AS_OF]), _RULE, _MEND, twice(rows)
+    return [
+        Problem(file, int(one["row"]), name, _written(one, columns, has_readings, keys), rule, mend)
+        for one in wrong
+    ]
+
+
+def _written(row: np.void, columns: Sequence[str], has_readings: bool, keys: Keys) -> str:
+    cells = keys.written(int(row["key"]))
+    read = [str(np.datetime64(int(row["read"]), "D"))] if has_readings else []
+    return ", ".join([*(cells[name] for name in columns), *read])
+
+
+def _read(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Days on which rows were read."""
+    if AS_OF not in frame:
+        return np.full(len(frame), NEVER)
+    days = frame[AS_OF].to_numpy("datetime64[D]")
+    return np.where(np.isnat(days), NEVER, days.astype(np.int64))
