@@ -50,8 +50,8 @@ def measure(sizes: Sizes | None = None) -> dict[str, Figure]:
     Returns:
         `host_added_ms` and `host_added_known_ms`, the median latency with the host less that
         without; `host_way_ms`, the median latency less that inside the replica, which other work on
-        the machine disturbs least; `host_throughput` and `host_throughput_known`, requests per second of as many
-        processes that share the host over that of as many threads of one process;
+        the machine disturbs least; `host_throughput` and `host_throughput_known`, requests per
+        second of as many processes that share the host over that of as many threads of one process;
         `host_difference`, the largest between rates; then what `scale_host_memory` returns.
 
     Raises:

@@ -21,8 +21,9 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]…",
-            help="Of market, predictor, agents, allocator, ope, import, studio (default: these; "
-            "agents takes forty minutes, and goes on where it was stopped), peers, ope_study.",
+            help="Of market, predictor, agents, allocator, ope, import, studio, scale (default: "
+            "these; agents takes forty minutes, and goes on where it was stopped, scale an hour), "
+            "peers, ope_study.",
         ),
     ] = None,
     out: Annotated[

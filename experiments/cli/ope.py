@@ -1,13 +1,20 @@
 """`ope`: what logged decisions say about other policies."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from promopilot.experiments.cli import options
 from promopilot.experiments.cli.ope_tables import candidates_table, evaluation_text
 from promopilot.experiments.cli.outcome import VERDICT, Outcome, guarded
+
+if TYPE_CHECKING:
+    from promopilot.experiments.cluster.settings import RaySettings
+    from promopilot.experiments.ope.bandit.blocks import Engine
+    from promopilot.experiments.ope.inputs import Inputs
 
 
 def register(app: typer.Typer) -> None:
@@ -73,6 +80,14 @@ def ope(
             "--language", help="Of the page, English or Chinese (default: report.language)."
         ),
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            "--engine",
+            help="What works on the log: this process, or workers on this machine or the cluster "
+            "of ray.address; with the same result.",
+        ),
+    ] = "local",
     config: options.Config = None,
     sets: options.Sets = None,
     require: options.Require = None,
@@ -84,6 +99,8 @@ def ope(
     Writes one page to read, report.html, and the same figures as ope.json and CSV. With several
     policies their comparison is selection.json, and each one's figures are in candidates/.
     """
+    from dataclasses import replace
+
     from promopilot.experiments.cli.settings import configured
     from promopilot.experiments.ope.command import evaluate_files, evaluate_policies
     from promopilot.experiments.ope.inputs import Inputs
@@ -94,7 +111,12 @@ def ope(
     inputs = Inputs(log, policy[0], qhat, action_features, behavior, tuple(estimator or ()))
     given = settings.ope, settings.seed
     summary: dict[str, Any]
-    with speaking(language or settings.report.language), Progress() as progress:
+    with (
+        speaking(language or settings.report.language),
+        _reducing(engine, settings.ray, inputs, policy) as reduce,
+        Progress() as progress,
+    ):
+        inputs = replace(inputs, engine=reduce)
         if len(policy) == 1:
             summary = evaluate_files(inputs, out, *given, progress)
             text, verdict = evaluation_text(summary), summary["verdict"]
@@ -104,3 +126,18 @@ def ope(
             text, verdict = candidates_table(selection), selection["verdict"]
     code = VERDICT if options.falls_short(verdict, require) else 0
     return Outcome(f"{text}\nWrote {out}; read {out / 'report.html'}", summary, code)
+
+
+@contextmanager
+def _reducing(
+    engine: str, ray: "RaySettings", inputs: "Inputs", policies: list[str]
+) -> Iterator["Engine | None"]:
+    """Workers where they are asked for."""
+    if engine == "local":
+        yield None
+        return
+    from promopilot.experiments.ope_workers.engine import workers
+
+    files = [*inputs.paths, *(Path(policy) for policy in policies)]
+    with workers(ray, inputs.log, files) as reduce:
+        yield reduce

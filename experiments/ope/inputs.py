@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promopilot.experiments.progress import silent
+
+if TYPE_CHECKING:  # which reads inputs itself
+    from promopilot.experiments.ope.bandit.blocks import Engine
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Inputs:
     estimators: tuple[str, ...] = ()  # `NAME[:param=value,…]`; the kind's own where empty
     # Told (what is read, share done) where reading takes time.
     progress: Callable[[str, float], None] = silent
+    # Who reduces the blocks of a log with one choice each; None: this process.
+    engine: "Engine | None" = None
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """What of a request travels to the host: the promotions that are asked for, and no outcomes.
 
-It travels, and the answer too, as bytes: Ray's own way with objects takes .3 ms longer each time.
+It travels, and the answer too, as bytes: to call an actor with 64 texts took 1.1 ms so, and 1.5 ms
+with the object, which Ray takes apart itself.
 """
 
 import pickle

@@ -6,18 +6,22 @@ import numpy as np
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray
+from promopilot.experiments.ope.bandit.cells import OpenCells, open_cells
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 from promopilot.experiments.ope.bandit.policy_file import Probabilities, open_probabilities
 from promopilot.experiments.ope.log_rules import SMALLEST_PROPENSITY
 
 
-def open_behavior(path: Path, log: LogSource, tolerance: float) -> tuple[LogSource, Probabilities]:
+def open_behavior(
+    path: Path, log: LogSource, tolerance: float, opened: OpenCells = open_cells
+) -> tuple[LogSource, Probabilities]:
     """A file `decision_id, action, probability` that agrees with the log's propensities.
 
     Args:
         path: of the file.
         log: the decisions.
         tolerance: how far probabilities may sum from 1, and lie from the propensities.
+        opened: opens a file.
 
     Returns:
         The log, its actions completed by those that only this file knows, and the probabilities.
@@ -25,7 +29,7 @@ def open_behavior(path: Path, log: LogSource, tolerance: float) -> tuple[LogSour
     Raises:
         LogError: a fault, with row and value, here or when a block disagrees.
     """
-    log, read = open_probabilities(path, log, tolerance)
+    log, read = open_probabilities(path, log, tolerance, opened)
 
     def agreeing(block: LogBlock) -> FloatArray:
         table = read(block)

@@ -1,6 +1,6 @@
 """Long files, one row per decision and action, as tables [b, A] block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +144,10 @@ def open_cells(log: LogSource, path: Path, column: str, holds: str, words: str) 
     rules.append(within(table, column, holds, words))
     refuse_broken(table, rules, ("decision_id", "action"))
     return CellFile(table, column, log.table.name)
+
+
+# What opens such a file: arguments and faults are those of `open_cells`.
+OpenCells = Callable[[LogSource, Path, str, str, str], CellFile]
 
 
 def _columns(batch: pa.RecordBatch | None) -> tuple[IntArray, IntArray, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import FloatArray
-from promopilot.experiments.ope.bandit.cells import CellFile, open_cells
+from promopilot.experiments.ope.bandit.cells import CellFile, OpenCells, open_cells
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 from promopilot.experiments.ope.bandit.run_policy import write_run_policy
 from promopilot.experiments.ope.distribution import check_sums, normalised
@@ -23,7 +23,7 @@ Probabilities = Callable[[LogBlock], FloatArray]
 
 
 def open_policy(
-    policy: str, log: LogSource, tolerance: float
+    policy: str, log: LogSource, tolerance: float, opened: OpenCells = open_cells
 ) -> tuple[LogSource, Probabilities | None]:
     """A policy by file, by run or by name.
 
@@ -35,6 +35,7 @@ def open_policy(
         policy: the file, the run's folder or the name.
         log: the log.
         tolerance: how far a decision's probabilities may sum from 1.
+        opened: opens a file.
 
     Returns:
         The log, its actions completed by those that only the policy knows, and the probabilities;
@@ -55,18 +56,18 @@ def open_policy(
         plan = log.table.database.scratch / f"plan of {path.name}.parquet"
         write_run_policy(path, log.table.path, plan)
         path = plan
-    return open_probabilities(path, log, tolerance)
+    return open_probabilities(path, log, tolerance, opened)
 
 
 def open_probabilities(
-    path: Path, log: LogSource, tolerance: float
+    path: Path, log: LogSource, tolerance: float, opened: OpenCells = open_cells
 ) -> tuple[LogSource, Probabilities]:
     """A file of probabilities of all actions: the log with its actions, and their table [b, A].
 
     Raises:
         LogError: a fault, with row and value.
     """
-    cells = open_cells(log, path, "probability", _SHARE, "it must be from 0 to 1")
+    cells = opened(log, path, "probability", _SHARE, "it must be from 0 to 1")
     log = _with_actions(log, cells)
     blocks = cells.blocks()
 

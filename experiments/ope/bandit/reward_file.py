@@ -7,14 +7,14 @@ import numpy as np
 
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.arrays import USABLE_REWARD, USABLE_SQL, FloatArray
-from promopilot.experiments.ope.bandit.cells import open_cells
+from promopilot.experiments.ope.bandit.cells import OpenCells, open_cells
 from promopilot.experiments.ope.bandit.log_file import LogBlock, LogSource
 
 # Gives estimates [b, A] in a block, where the policy's probabilities are these [b, A], or None.
 Rewards = Callable[[LogBlock, FloatArray | None], FloatArray]
 
 
-def open_rewards(path: Path, log: LogSource) -> Rewards:
+def open_rewards(path: Path, log: LogSource, opened: OpenCells = open_cells) -> Rewards:
     """A file `decision_id, action, q`.
 
     Estimates are needed for each logged action and for each action that the policy may take; others
@@ -23,7 +23,7 @@ def open_rewards(path: Path, log: LogSource) -> Rewards:
     Raises:
         LogError: a fault with row and value, here or when a block lacks an estimate.
     """
-    cells = open_cells(log, path, "q", USABLE_SQL, USABLE_REWARD)
+    cells = opened(log, path, "q", USABLE_SQL, USABLE_REWARD)
     blocks = cells.blocks()
 
     def read(block: LogBlock, policy: FloatArray | None) -> FloatArray:

@@ -1,0 +1,87 @@
+"""Rows scored by `predictor predict --engine ray`: memory of all processes, and time by size."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from promopilot.experiments.bench.figure import Figure, figure
+from promopilot.experiments.bench.scale_ope import family_of
+from promopilot.experiments.config import make_config
+from promopilot.experiments.example import write_example
+from promopilot.experiments.progress import silent
+from promopilot.experiments.scoring import fit_from_folder
+
+SIZES = (1_000_000, 5_000_000, 50_000_000)  # at least three
+_PROMOTIONS, _PLACEMENTS, _SEGMENTS = 200, 8, 8
+_MOST_MB = 4_000.0
+_MOST_GROWTH = 1.1  # of the time of a row, from the smallest table to the largest
+_GROUP = 1 << 18  # rows of a row group
+
+
+def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Figure]:
+    """Measures, in some minutes and 10 GB of disk for 50 million rows.
+
+    Returns:
+        `rows_seconds_per_million_N` of a table of N million rows, the start of Ray and the model
+        included, `rows_mb_N`, the largest sum of proportional set sizes of all its processes, and
+        `rows_time_growth`, how the time of each further row grows: between the two largest tables
+        against between the two smallest.
+    """
+    found: dict[str, Figure] = {}
+    seconds = {}
+    with tempfile.TemporaryDirectory(prefix="promopilot-bench-") as scratch:
+        folder = Path(scratch)
+        write_example(folder / "shop", seed=0)
+        few = ["predictor.epochs=2", "predictor.mode=frozen"]
+        config = make_config({}, few)
+        fit_from_folder(folder / "shop" / "data", folder / "model", config, 0, silent)
+        data = folder / "data"
+        data.mkdir()
+        for size in sizes:
+            write_tables(data, size)
+            command = [sys.executable, "-m", "promopilot.experiments", "predictor", "predict"]
+            command += [str(folder / "model"), "--data", str(data), "--engine", "ray"]
+            taken = family_of([*command, "--out", str(folder / "rates.csv")])
+            seconds[size] = taken.seconds
+            millions = size / 1e6
+            name = f"{millions:g}"
+            found[f"rows_seconds_per_million_{name}"] = figure(taken.seconds / millions, "s")
+            found[f"rows_mb_{name}"] = figure(taken.peak_mb, "MB", at_most=_MOST_MB)
+    slopes = [
+        (seconds[large] - seconds[small]) / (large - small)
+        for small, large in itertools.pairwise(sizes)
+    ]
+    found["rows_time_growth"] = figure(slopes[-1] / slopes[0], "x", at_most=_MOST_GROWTH)
+    return found
+
+
+def write_tables(folder: Path, rows: int) -> None:
+    """A catalog, and a performance.parquet of different days and line items, made of nothing."""
+    ids = {
+        "promotion": [f"promotion-{number:03d}" for number in range(_PROMOTIONS)],
+        "placement": [f"placement-{number}" for number in range(_PLACEMENTS)],
+        "segment": [f"segment-{number}" for number in range(_SEGMENTS)],
+    }
+    for name, names in ids.items():
+        texts = [f"{10 + number % 50} % off {name} {number}" for number in range(len(names))]
+        table = pd.DataFrame({f"{name}_id": names, "text": texts})
+        table.to_csv(folder / f"{name}s.csv", index=False)
+    first = np.datetime64("2000-01-01", "D")
+    schema = pa.schema([("date", pa.date32()), *((f"{name}_id", pa.string()) for name in ids)])
+    with pq.ParquetWriter(folder / "performance.parquet", schema) as writer:
+        for start in range(0, rows, _GROUP):
+            at = np.arange(start, min(rows, start + _GROUP))
+            cells = {}
+            for name, names in reversed(ids.items()):
+                at, code = np.divmod(at, len(names))
+                cells[f"{name}_id"] = pa.array(names).take(pa.array(code))
+            cells["date"] = pa.array(first + at)
+            writer.write_table(pa.table({name: cells[name] for name in schema.names}, schema))
