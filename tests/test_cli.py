@@ -24,7 +24,18 @@ COMMANDS = (
     "data build open-bandit",
     *("data check", "data import"),
     *("predictor fit", "predictor predict", "predictor evaluate"),
-    *("train", "simulate", "ope", "plan", "report", "update", "scenarios", "compare", "studio"),
+    *(
+        "train",
+        "tune",
+        "simulate",
+        "ope",
+        "plan",
+        "report",
+        "update",
+        "scenarios",
+        "compare",
+        "studio",
+    ),
     "bench",
 )
 runner = CliRunner()

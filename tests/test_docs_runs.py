@@ -112,6 +112,8 @@ def prepared(folder: Path) -> dict[str, list[str]]:
         spend=day["planned_budget"],
     )
     happened.to_csv(folder / "export.csv", index=False)
+    (folder / "configs").mkdir()
+    shutil.copy(ROOT / "configs" / "tune.yaml", folder / "configs")
     models.mkdir()
     (models / "my").symlink_to("my-shop")
     few = small_sets()
@@ -119,8 +121,16 @@ def prepared(folder: Path) -> dict[str, list[str]]:
         "run": ["--out", "runs/less", *few],
         "ope": ["--set", "ope.replicates=100", "--out", "runs/log"],
         "train": few,
+        "tune": [*("--trials", "1"), *small_search()],
         "predictor fit": [*few[:6], "--seed", "0"],
     }
+
+
+def small_search() -> list[str]:
+    """Options that make a trial one of a moment."""
+    few = {"steps": 0, "lessons": 0, "corrections": 0, "num_envs": 8, "training_flights": 8}
+    sets = [*(f"agents.ppo.{key}={value}" for key, value in few.items()), "ray.cpus=1"]
+    return [part for one in sets for part in ("--set", one)]
 
 
 def test_the_examples_of_every_command_run(folder: Path) -> None:
