@@ -16,6 +16,7 @@ from promopilot.predictors.device import prediction_precision
 from promopilot.predictors.encoder import Tokens, encode, tokenize
 from promopilot.predictors.funnel import Context, Funnel
 from promopilot.predictors.halving import Halving
+from promopilot.predictors.inference import predicting
 from promopilot.predictors.onednn import fast_linear
 from promopilot.predictors.prediction import Prediction
 from promopilot.predictors.settings import PredictorSettings
@@ -75,7 +76,9 @@ class Predictor:
     def logits(self, rows: Rows) -> Floats:
         """Returns calibrated logits [R, Z]; every distinct text is encoded once."""
         features = self.features(rows)
-        return self.calibration.apply(raw_logits(self.funnel, self.vectors, features))
+        return self.calibration.apply(
+            raw_logits(self.funnel, self.vectors(features.texts), features)
+        )
 
     def tokens(self, texts: list[str]) -> Tokens:
         """Returns padded word pieces of texts on the predictor's device."""
@@ -100,7 +103,16 @@ class Predictor:
             vectors: what gives the vectors of texts, where they may be known already.
         """
         features = self.features(rows)
-        logits = self.calibration.apply(raw_logits(self.funnel, vectors or self.vectors, features))
+        return self.score(features, (vectors or self.vectors)(features.texts))
+
+    def score(self, features: Features, vectors: torch.Tensor) -> Prediction:
+        """Returns rates and standard errors of rows as the network reads them.
+
+        Args:
+            features: of rows.
+            vectors: [T, H], of the features' texts.
+        """
+        logits = self.calibration.apply(raw_logits(self.funnel, vectors, features))
         rates = 1.0 / (1.0 + np.exp(-logits))
         ctcvr = rates.prod(axis=1)
         # d rate = rate (1 - rate) d logit.
@@ -123,16 +135,10 @@ class Predictor:
         )
 
 
-def raw_logits(
-    funnel: Funnel, vectors: Callable[[list[str]], torch.Tensor], features: Features
-) -> Floats:
+def raw_logits(funnel: Funnel, vectors: torch.Tensor, features: Features) -> Floats:
     """Returns the network's logits [R, Z] before calibration, as float64 on the processor."""
-    was_training = funnel.training
-    funnel.eval()
-    known = vectors(features.texts)
-    logits = fuse(funnel, known, Context.from_features(features, known.device))
-    funnel.train(was_training)
-    return logits
+    with predicting(funnel):
+        return fuse(funnel, vectors, Context.from_features(features, vectors.device))
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ Index 0 of each category is "unknown": a placement, segment or group that the fi
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,10 @@ class Vocabulary:
         """Returns plain lists and numbers."""
         return asdict(self)
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.texts)
+
     def features(self, rows: Rows, offset: Floats) -> Features:
         """Turns rows into indices and scaled numbers; what is missing is 0 and flagged.
 
@@ -94,8 +99,7 @@ class Vocabulary:
         shown, inverse = np.unique(rows.promotion, return_inverse=True)
         # As objects: numpy's own strings would each be as wide as the longest text.
         texts, text = np.unique(promotions.text[shown], return_inverse=True)
-        known = set(self.texts)
-        is_new = np.array([digest_of(str(value)) not in known for value in texts], dtype=bool)
+        is_new = np.array([digest_of(str(value)) not in self._known for value in texts], dtype=bool)
         groups = _indices(promotions.group_id[shown], self.groups)
         mean, spread = np.array(self.wording).T
         put = (wordings(texts.tolist()) - mean) / spread

@@ -16,6 +16,7 @@ from promopilot.predictors.dataset import Rows
 from promopilot.predictors.earlier import Earlier
 from promopilot.predictors.encoder import empty_encoder
 from promopilot.predictors.funnel import Funnel
+from promopilot.predictors.inference import predicting
 from promopilot.predictors.linear_start import penalised
 from promopilot.predictors.objective import Part
 from promopilot.predictors.predictor import fuse
@@ -115,8 +116,5 @@ def go_on_linearly(funnel: Funnel, fitted: Part, vectors: Tensor, text_sd: float
 
 
 def _logits(funnel: Funnel, vectors: Tensor, part: Part) -> np.ndarray:
-    was_training = funnel.training
-    funnel.eval()
-    logits = fuse(funnel, vectors, part.context)
-    funnel.train(was_training)
-    return logits
+    with predicting(funnel):
+        return fuse(funnel, vectors, part.context)

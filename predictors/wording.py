@@ -6,6 +6,7 @@ as well without them.
 """
 
 import re
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,13 @@ NAMES = (
 WORDINGS = len(NAMES)
 
 
-def wording(text: str) -> list[float]:
-    """Returns one number for each of `NAMES`."""
+@lru_cache(maxsize=65_536)
+def wording(text: str) -> tuple[float, ...]:
+    """Returns one number for each of `NAMES`, kept: a host is asked for the same texts again."""
     text = text[:_LONGEST]
     words = text.split()
     count = max(len(words), 1)
-    return [
+    return (
         np.log1p(len(words)),
         np.log1p(len(text)),
         float(any(letter.isdigit() for letter in text)),
@@ -40,7 +42,7 @@ def wording(text: str) -> list[float]:
         np.log1p(len(_SENTENCE_END.findall(text))),
         _has(_COLONS, text),
         _has(_QUOTES, text),
-    ]
+    )
 
 
 def wordings(texts: list[str]) -> NDArray[np.float64]:

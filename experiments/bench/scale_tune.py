@@ -35,7 +35,7 @@ _SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=14, stock=300
 _PPO = {
     "lessons": 0,
     "corrections": 0,
-    "steps": 28_224,
+    "steps": 56_448,
     "evaluate_every": 3_136,
     "num_envs": 32,
     "training_flights": 256,

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ class Replica:
         # A constructor that raises is an actor that died; whoever asks shall hear the reason.
         self._refusal: str | None = None
         try:
-            self._host = _local_host(model, device, settings)
+            thread = ThreadPoolExecutor(1, "torch")
+            self._host = thread.submit(_local_host, model, device, settings, thread).result()
             self._probe = _probe_rows()
             if not self._is_finite(settings.start_seconds):
                 raise ArtifactError(
@@ -182,7 +184,9 @@ class Replica:
                 os._exit(1)
 
 
-def _local_host(model: Model, device: str, settings: HostSettings) -> LocalHost:
+def _local_host(
+    model: Model, device: str, settings: HostSettings, thread: Executor
+) -> LocalHost:
     import torch
 
     from promopilot.predictors.device import choose_device
@@ -195,7 +199,7 @@ def _local_host(model: Model, device: str, settings: HostSettings) -> LocalHost:
         torch.cuda.set_per_process_memory_fraction(settings.gpus, where)
     with model.folder_here() as folder:
         predictor = Predictor.load(folder, where.type)
-    return LocalHost(predictor, window=settings.window_ms / 1000.0)
+    return LocalHost(predictor, window=settings.window_ms / 1000.0, thread=thread)
 
 
 def _probe_rows() -> Rows:

@@ -92,7 +92,8 @@ def test_the_best_pass_is_kept(predictor: Predictor, parts: Parts) -> None:
 
     choose = parts[1]
     assert choose.conversions is not None
-    logits = raw_logits(predictor.funnel, predictor.vectors, predictor.features(choose))
+    features = predictor.features(choose)
+    logits = raw_logits(predictor.funnel, predictor.vectors(features.texts), features)
     rate = (1 / (1 + np.exp(-logits))).prod(axis=1)
     kept = log_loss(rate, choose.impressions, choose.conversions)
     assert kept == pytest.approx(predictor.record["best"], rel=1e-6)
