@@ -8,7 +8,8 @@ from promopilot.experiments.bench.scale_host import Sizes, requests
 
 def test_requests_share_no_text() -> None:
     first, second = requests(1, 2)
-    assert len(first) == 64 * 20
+    assert len(first) == 64
+    assert len(next(requests(1, 1, contexts=20))) == 64 * 20
     assert not set(first.promotions.text) & set(second.promotions.text)
 
 

@@ -6,19 +6,14 @@ time that more machines cannot shorten is less.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from promopilot.experiments.bench.family import Taken, taken_by
 from promopilot.experiments.bench.figure import Figure, figure
 from promopilot.experiments.bench.ope_log import ACTIONS, write_files
 from promopilot.experiments.bench.scale_rows import write_tables
@@ -30,16 +25,6 @@ from promopilot.experiments.scoring import fit_from_folder
 SIZES = (1_000_000, 3_000_000)
 LARGE = (10_000_000, 30_000_000)
 _BLOCK = 500_000  # decisions
-_SECONDS = 0.2  # between two looks
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a command took."""
-
-    first: float  # seconds of processors, of the process that was started
-    others: float  # of those that it started, directly or not
-    first_mb: float  # most memory of the process that was started
 
 
 def measure(sizes: tuple[int, int] = SIZES, large: tuple[int, int] = LARGE) -> dict[str, Figure]:
@@ -73,7 +58,7 @@ def _rows(folder: Path, sizes: tuple[int, int]) -> dict[str, Figure]:
     for size in sizes:
         write_tables(data, size)
         command = ["predictor", "predict", str(folder / "model"), "--data", str(data)]
-        spent.append(spent_by([*command, "--engine", "ray", "--out", str(rates)]))
+        spent.append(taken_by([*command, "--engine", "ray", "--out", str(rates)]))
     return _further("rows", spent, sizes) | {"rates_bytes": _bytes(rates, sizes[1])}
 
 
@@ -84,7 +69,7 @@ def _ope(folder: Path, sizes: tuple[int, int]) -> dict[str, Figure]:
         write_files(size, log)
         command = ["ope", str(log / "log.parquet"), "--policy", str(log / "policy.parquet")]
         command += ["--qhat", str(log / "qhat.parquet"), "--engine", "ray"]
-        spent.append(spent_by([*command, "--out", str(log / "out")]))
+        spent.append(taken_by([*command, "--out", str(log / "out")]))
     return _further("ope", spent, sizes) | {
         "ope_log_bytes": _bytes(log / "log.parquet", sizes[1]),
         "ope_policy_bytes": _bytes(log / "policy.parquet", sizes[1]),
@@ -97,7 +82,7 @@ def _ope_memory(folder: Path, sizes: tuple[int, int]) -> dict[str, Figure]:
         write_log(size, log)
         command = ["ope", str(log), "--policy", "always:a03", "--set", "ope.model_rows=20000"]
         out = folder / f"{size}"
-        held.append(1e6 * spent_by([*command, "--engine", "ray", "--out", str(out)]).first_mb)
+        held.append(1e6 * taken_by([*command, "--engine", "ray", "--out", str(out)]).first_mb)
     each = (held[1] - held[0]) / (sizes[1] - sizes[0])
     return {"ope_first_bytes": figure(each, "B")}
 
@@ -124,42 +109,17 @@ def write_log(count: int, path: Path) -> None:
         writer.close()
 
 
-def spent_by(command: Sequence[str]) -> Spent:
-    """Runs a command of promopilot, and looks at all processes that it starts.
-
-    Raises:
-        RuntimeError: It failed; its last words are told.
-    """
-    whole = [sys.executable, "-m", "promopilot.experiments", *command]
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            whole, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
-        )
-        first, most = psutil.Process(process.pid), 0
-        seen: dict[tuple[int, float], float] = {}
-        while process.poll() is None:
-            try:
-                most = max(most, first.memory_info().rss)
-                for one in (first, *first.children(recursive=True)):
-                    times = one.cpu_times()
-                    seen[one.pid, one.create_time()] = times.user + times.system
-            except psutil.Error:  # one has just ended; what it took is known from before
-                pass
-            time.sleep(_SECONDS)
-        if process.returncode != 0:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(whole)} failed: {said.read()[-2000:]}")
-    own = sum(seconds for (pid, _), seconds in seen.items() if pid == process.pid)
-    return Spent(own, sum(seen.values()) - own, most / 1e6)
-
-
-def _further(name: str, spent: list[Spent], sizes: tuple[int, int]) -> dict[str, Figure]:
+def _further(name: str, spent: list[Taken], sizes: tuple[int, int]) -> dict[str, Figure]:
     """Seconds of each further million."""
     millions = (sizes[1] - sizes[0]) / 1e6
     small, large = spent
     return {
-        f"{name}_first_seconds": figure((large.first - small.first) / millions, "s/million"),
-        f"{name}_other_seconds": figure((large.others - small.others) / millions, "s/million"),
+        f"{name}_first_seconds": figure(
+            (large.first_seconds - small.first_seconds) / millions, "s/million"
+        ),
+        f"{name}_other_seconds": figure(
+            (large.other_seconds - small.other_seconds) / millions, "s/million"
+        ),
     }
 
 

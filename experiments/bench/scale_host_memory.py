@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from promopilot.experiments.bench.family import together
 from promopilot.experiments.bench.figure import Figure, figure
 
 PROCESSES = 4
@@ -112,12 +113,7 @@ def _taken(programs: list[list[str]]) -> float:
         for one in begun:
             if one.stdout is None or one.stdout.readline() != b"ready\n":
                 raise RuntimeError("a process whose memory was to be measured failed")
-        return sum(_pss(psutil.Process(one.pid)) for one in begun) / 2**20
+        return sum(together(psutil.Process(one.pid)) for one in begun) / 2**20
     finally:
         for one in begun:
             one.communicate()
-
-
-def _pss(process: psutil.Process) -> int:
-    family = [process, *process.children(recursive=True)]
-    return sum(int(one.memory_full_info().pss) for one in family)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from promopilot.experiments.bench.family import taken_by
 from promopilot.experiments.bench.figure import Figure, figure
-from promopilot.experiments.bench.scale_ope import family_of
 from promopilot.experiments.config import make_config
 from promopilot.experiments.example import write_example
 from promopilot.experiments.progress import silent
@@ -47,9 +46,9 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Figure]:
         data.mkdir()
         for size in sizes:
             write_tables(data, size)
-            command = [sys.executable, "-m", "promopilot.experiments", "predictor", "predict"]
-            command += [str(folder / "model"), "--data", str(data), "--engine", "ray"]
-            taken = family_of([*command, "--out", str(folder / "rates.csv")])
+            command = ["predictor", "predict", str(folder / "model"), "--data", str(data)]
+            command += ["--engine", "ray"]
+            taken = taken_by([*command, "--out", str(folder / "rates.csv")])
             seconds[size] = taken.seconds
             millions = size / 1e6
             name = f"{millions:g}"

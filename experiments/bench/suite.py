@@ -25,7 +25,10 @@ MODULES = {
     "ope": ("ope",),
     "import": ("importing",),
     "studio": ("studio",),
-    "scale": ("scale_tune", "scale_host", "scale_flights", "scale_ope", "scale_rows"),
+    "scale": (
+        *("scale_tune", "scale_host", "scale_flights", "scale_ope", "scale_rows"),
+        "scale_first",
+    ),
 }
 # Studies of minutes, `measure(folder, progress)`; what they keep lies beside bench.json.
 STUDIES = {

@@ -184,9 +184,7 @@ class Replica:
                 os._exit(1)
 
 
-def _local_host(
-    model: Model, device: str, settings: HostSettings, thread: Executor
-) -> LocalHost:
+def _local_host(model: Model, device: str, settings: HostSettings, thread: Executor) -> LocalHost:
     import torch
 
     from promopilot.predictors.device import choose_device
