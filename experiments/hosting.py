@@ -1,4 +1,4 @@
-"""The predictor that all processes of a run share: from the config to a host on Ray."""
+"""From the config to whom one asks for rates: a predictor in this process, or a host on Ray."""
 
 from __future__ import annotations
 
@@ -9,10 +9,37 @@ from typing import TYPE_CHECKING
 
 from promopilot.experiments.cluster.connection import Cluster, connected, places
 from promopilot.experiments.cluster.settings import RaySettings
+from promopilot.experiments.config import RunConfig
 from promopilot.experiments.errors import ClusterError
 
 if TYPE_CHECKING:
+    from promopilot.predictors import PredictorHost
     from promopilot.predictors.ray_host.client import RayHost
+
+
+@contextmanager
+def predictor_host(model: Path, config: RunConfig) -> Iterator[PredictorHost]:
+    """Hosts a predictor where the config says, until the block ends.
+
+    Args:
+        model: the folder that `predictor fit` wrote.
+        config: `ray.hosted` decides.
+
+    Raises:
+        ArtifactError: A file of the model is missing, altered or unreadable.
+        ClusterError, HostError: It cannot be hosted on Ray.
+    """
+    if config.ray.hosted:
+        with open_shared_host(model, config.ray, config.predictor.device) as shared:
+            yield shared
+        return
+    from promopilot.predictors import open_host
+
+    host = open_host(model, config.predictor.device)
+    try:
+        yield host
+    finally:
+        host.close()
 
 
 @contextmanager

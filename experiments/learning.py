@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from promopilot import agents, envs
 from promopilot.agents.spread import Spread, here
@@ -19,18 +16,17 @@ from promopilot.experiments.atomic import atomic_folder, write_text_atomic
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.dates import require_conversions, require_history, resolve_dates
 from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.hosting import predictor_host
 from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.scoring import checkpoint_of
-from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.tables import read_tables
 from promopilot.experiments.tensorboard import event_files
+from promopilot.experiments.trained import Agent, Progress, trained
 
 if TYPE_CHECKING:
     from promopilot.agents.training.coach import Course, Writer
 
-Agent = Literal["ppo", "dqn"]
 _AGENTS: tuple[Agent, ...] = ("ppo", "dqn")
-Progress = Callable[[str, float], None]
 COURSE = "course.json"
 MARKET = "market"  # of a trained policy: what it was trained in
 DQN = "dqn"  # its folder beside PPO's files
@@ -77,25 +73,12 @@ def train_agent(
     """
     from promopilot.predictors.checkpoint import Checkpoint
 
-    world, seeds = load_world(market), Seeds.of(config.seed)
-    keep = Checkpoint(kept, _digest(agent, market, config))
-    flights = np.arange(config.simulate.flights_validation)
-    given = (seeds.training, seeds.validation, flights, progress, keep, writer, spread)
-    if agent == "ppo":
-        from promopilot.agents.ppo import train_ppo
-        from promopilot.agents.ppo_policy import save_policy
-
-        policy, course = train_ppo(world, config.agents.ppo, *given)
-        told = _told(course, world)
-        save_policy(policy, out, told)
-    else:
-        from promopilot.agents.dqn import train_dqn
-        from promopilot.agents.dqn_policy import save_dqn
-
-        chooser, course = train_dqn(world, config.agents.dqn, *given)
-        told = _told(course, world)
-        (out / DQN).mkdir()
-        save_dqn(chooser, out / DQN, told)
+    world, keep = load_world(market), Checkpoint(kept, _digest(agent, market, config))
+    save, course = trained(agent, world, config, progress, keep, writer, spread)
+    told = _told(course, world)
+    folder = out if agent == "ppo" else out / DQN
+    folder.mkdir(exist_ok=True)
+    save(folder, told)
     return told
 
 
@@ -150,21 +133,21 @@ def train_from_folder(
     """
     from promopilot.experiments.spreading.workers import spread_over
     from promopilot.experiments.world_builder import build_world
-    from promopilot.predictors import open_host
     from promopilot.predictors.checkpoint import forget
 
     require_own(out, COURSE, "a policy", overwrite)
     progress("market", 0.0)
-    host = open_host(predictor, config.predictor.device)
     read = read_tables(data)
     dates = resolve_dates(config, read.performance)
     tables = read.known_on(dates.start)
     require_conversions(tables, dates)
     require_history(tables.performance, dates.start)
+    with predictor_host(predictor, config) as host:
+        world = build_world(tables, host, config, dates).world
     kept = checkpoint_of(out)
     with atomic_folder(out) as work, event_files(logs) as writer:
         (work / MARKET).mkdir()
-        save_world(build_world(tables, host, config, dates).world, work / MARKET)
+        save_world(world, work / MARKET)
         with spread_over(config.ray) as spread:
             told = train_agent(agent, work / MARKET, config, work, progress, kept, writer, spread)
         write_text_atomic(work / COURSE, json.dumps(told, indent=1, allow_nan=False) + "\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from promopilot.experiments.dates import (
     resolve_dates,
 )
 from promopilot.experiments.explanations import EXPLANATIONS, explain_run
+from promopilot.experiments.hosting import predictor_host
 from promopilot.experiments.limits.file import read_limits
 from promopilot.experiments.limits.of_run import save_unlimited
 from promopilot.experiments.limits.targets import aimed
@@ -86,9 +89,18 @@ class Stages:
         """The tables as known when the flight starts; only `score` uses what is dated in it."""
         return self.read.known_on(self.dates.start)
 
+    @contextmanager
+    def hosted(self) -> Iterator[PredictorHost]:
+        """The fitted predictor; on Ray it is there no longer than a stage asks it."""
+        if self.config.ray.hosted:
+            with predictor_host(self.run / "predictor", self.config) as host:
+                yield host
+        else:
+            yield self._host
+
     @cached_property
-    def host(self) -> PredictorHost:
-        """The fitted predictor, hosted once for all stages that ask for rates."""
+    def _host(self) -> PredictorHost:
+        """In this process: one for all stages, which knows the texts of those before."""
         from promopilot.predictors import open_host
 
         return open_host(self.run / "predictor", self.config.predictor.device)
@@ -155,7 +167,8 @@ class Stages:
         forget(self.run / CHECKPOINT)  # the predictor is in its place
         out = work / "market"
         out.mkdir()
-        built = build_world(self.tables, self.host, self.config, self.dates)
+        with self.hosted() as host:
+            built = build_world(self.tables, host, self.config, self.dates)
         save_world(built.world, out)
         save_unlimited(built, self.config.limits.file, out)
         built.items.to_csv(out / LINE_ITEMS, index=False, lineterminator="\n")
@@ -279,6 +292,10 @@ class Stages:
 
     def score(self, work: Path) -> None:
         """Explain what the plan's rates rest on; score them on the flight's days, read only now."""
+        with self.hosted() as host:
+            self._score(work, host)
+
+    def _score(self, work: Path, host: PredictorHost) -> None:
         from promopilot.experiments.backtest.run import AFTERWARDS, backtest_after
         from promopilot.predictors import Predictor, evaluate
 
@@ -288,16 +305,16 @@ class Stages:
             predictor = Predictor.load(self.run / "predictor", self.config.predictor.device)
             test = rows_of(self.tables, seen, self.config.predictor)
             seed = self.seeds.bootstrap
-            scores["test"] = evaluate(predictor, test, seed, self.host.predict)
+            scores["test"] = evaluate(predictor, test, seed, host.predict)
             found = backtest_after(
-                self.read, self.host, self.config, self.dates.start, self.config.flight.days
+                self.read, host, self.config, self.dates.start, self.config.flight.days
             )
             write_text_atomic(
                 work / AFTERWARDS, json.dumps(found, indent=1, allow_nan=False) + "\n"
             )
         write_text_atomic(work / SCORES, json.dumps(scores, indent=1, allow_nan=False) + "\n")
         explained = explain_run(
-            self.run, self.host, self.tables, self.config.predictor, self.seeds.bootstrap
+            self.run, host, self.tables, self.config.predictor, self.seeds.bootstrap
         )
         write_text_atomic(work / EXPLANATIONS, json.dumps(explained, allow_nan=False) + "\n")
 

@@ -13,7 +13,8 @@ import pytest
 from promopilot.experiments.bench import arithmetic as day
 from promopilot.experiments.bench import arithmetic_page as page
 from promopilot.experiments.bench.arithmetic_figures import NAMES, Measured, named, read_figures
-from promopilot.experiments.bench.scale_first import measure, spent_by, write_log
+from promopilot.experiments.bench.family import taken_by
+from promopilot.experiments.bench.scale_first import measure, write_log
 from promopilot.experiments.cli.reference import command_pages
 from promopilot.experiments.config import make_config
 
@@ -147,12 +148,12 @@ def test_the_page_names_what_there_is() -> None:
 def test_what_a_command_takes_is_seen(tmp_path: Path) -> None:
     write_log(2_000, tmp_path / "log.parquet")
     command = ["ope", str(tmp_path / "log.parquet"), "--policy", "always:a03"]
-    spent = spent_by([*command, "--out", str(tmp_path / "out")])
-    assert spent.first > 0.2
-    assert spent.others < spent.first
-    assert spent.first_mb > 50
+    spent = taken_by([*command, "--out", str(tmp_path / "out")])
+    assert spent.first_seconds > 0.2
+    assert spent.other_seconds < spent.first_seconds < 2 * spent.seconds
+    assert min(spent.first_mb, spent.peak_mb) > 50
     with pytest.raises(RuntimeError, match="no-such"):
-        spent_by(["ope", str(tmp_path / "no-such.parquet"), "--policy", "uniform"])
+        taken_by(["ope", str(tmp_path / "no-such.parquet"), "--policy", "uniform"])
 
 
 @pytest.mark.slow

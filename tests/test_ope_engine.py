@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from promopilot.experiments.cli.app import app
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
+from promopilot.experiments.cluster.stream import in_order
 from promopilot.experiments.errors import ClusterError, LogError
 from promopilot.experiments.ope.bandit import files
 from promopilot.experiments.ope.bandit.files import read_case
@@ -24,7 +25,6 @@ from promopilot.experiments.ope.inputs import Inputs
 from promopilot.experiments.ope.settings import OpeSettings
 from promopilot.experiments.ope_workers import engine, seen, shuffle
 from promopilot.experiments.ope_workers.engine import workers
-from promopilot.experiments.ope_workers.streaming import in_order
 
 BANDIT_A = Path(__file__).parent / "data" / "ope" / "bandit_A"
 NAMES = ("log", "policy", "qhat", "behavior")

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
+from promopilot.experiments.cluster.stream import worked
 from promopilot.experiments.errors import DataError, RunFolderError
 from promopilot.experiments.example import write_example
 from promopilot.experiments.progress import silent
 from promopilot.experiments.scoring import predict_to_csv
 from promopilot.experiments.streaming import parts
-from promopilot.experiments.streaming.pipe import mapped
 from promopilot.experiments.streaming.rates import stream_to_csv
 from promopilot.experiments.streaming.repeats import ROW, KeyFiles, superseded, twice
 from tests.tiny_model import fit_tiny
@@ -164,7 +164,7 @@ class _Deadly:
 
 @pytest.mark.slow
 def test_a_part_whose_process_is_lost_is_done_again(ray: None, tmp_path: Path) -> None:
-    found = [answer for _, answer in mapped(_Deadly, (tmp_path,), list(range(8)))]
+    found = [answer for _, answer in worked(_Deadly, (tmp_path,), list(range(8)))]
     assert found == [10 * part + at for part in range(8) for at in (0, 1)]
     assert (tmp_path / "3").exists()
 

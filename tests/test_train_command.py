@@ -15,6 +15,9 @@ from promopilot.agents.ppo_policy import load_policy
 from promopilot.agents.training import coach
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.cli.app import app
+from promopilot.predictors import Rows
+from promopilot.predictors.prediction import Prediction
+from promopilot.predictors.ray_host.client import RayHost
 from tests.small_shop import write_small_shop
 
 runner = CliRunner()
@@ -145,3 +148,28 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(shop: Path, tmp_path: Pa
         "presets\n"
     )
     assert not (tmp_path / "p").exists()
+
+
+def test_rates_may_be_asked_of_a_host_on_ray(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    answered = RayHost.predict
+
+    def noted(self: RayHost, rows: Rows) -> Prediction:
+        asked.append(len(rows))
+        return answered(self, rows)
+
+    monkeypatch.setattr(RayHost, "predict", noted)
+    few = [
+        *("--set", "agents.ppo.steps=112", "--set", "ray.cpus=1"),
+        *("--set", "ray.object_store_mb=80"),
+    ]
+    for name, hosted in (("own", "false"), ("hosted", "true")):
+        assert not asked
+        code, _, errors = train(shop, tmp_path / name, "ppo", *few, "--set", f"ray.hosted={hosted}")
+        assert code == 0, errors
+    assert asked
+    one, other = (load_world(tmp_path / name / "market") for name in ("own", "hosted"))
+    assert one.rates.first == pytest.approx(other.rates.first, abs=1e-6)
+    assert one.rates.second == pytest.approx(other.rates.second, abs=1e-6)

@@ -17,7 +17,7 @@ from promopilot.experiments.errors import (
     SearchError,
 )
 from promopilot.experiments.tuning.trial import Trial, folder_of, load_trials, save_trial
-from tests.tuning_room import QUICK, make_run, searched, write_config
+from tests.tuning_room import LONG, QUICK, make_run, searched, write_config
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,9 @@ def test_optuna_and_asha_stop_what_is_worse_and_go_on_later(
 @pytest.mark.slow
 def test_a_population_exchanges_networks(run: Path, ray: None, tmp_path: Path) -> None:
     space = {"learning_rate": {"loguniform": [1e-7, 1e-2]}}
-    given = {"space": space, "search": "random", "scheduler": "pbt", "grace_steps": 112}
-    config = write_config(tmp_path, run, **given)
+    given = {"space": space, "search": "random", "scheduler": "pbt"}
+    # Long enough for trials to be under way together, though one process starts before the other.
+    config = write_config(tmp_path, run, ppo=LONG, grace_steps=LONG["evaluate_every"], **given)
     summary = searched(config, tmp_path / "search")
     assert summary["trials"]["finished"] == 4
     trials = load_trials(tmp_path / "search")

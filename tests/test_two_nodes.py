@@ -2,25 +2,20 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from promopilot.experiments.tuning.trial import Trial, load_trials
-from tests.tuning_room import QUICK, make_run, write_config
+from promopilot.experiments.tuning.trial import load_trials
+from tests.tuning_room import COUNT, command, config_of, make_run, practising, told, until
 from tests.two_nodes import TwoNodes, two_nodes
 
 pytestmark = pytest.mark.slow
-# Some seconds a trial, so that something can be ended in the middle of it.
-LONG = {"steps": QUICK["steps"] * 25, "evaluate_every": QUICK["evaluate_every"] * 5}
-COUNT = 4
 
 
 @pytest.fixture
@@ -34,17 +29,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("base") / "run")
 
 
-def command(config: Path, out: Path, *more: str) -> list[str]:
-    return [
-        *(sys.executable, "-m", "promopilot.experiments", "tune", str(config)),
-        *("--trials", str(COUNT), "--out", str(out), "--json", *more),
-    ]
-
-
-def config_of(folder: Path, run: Path, **given: Any) -> Path:
-    return write_config(folder, run, search="random", scheduler="none", ppo=LONG, **given)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
     """The search on this machine alone."""
@@ -53,31 +37,10 @@ def undisturbed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tup
     return [told(trial) for trial in load_trials(folder / "out")]
 
 
-def told(trial: Trial) -> tuple[object, ...]:
-    """What of a trial does not depend on the clock."""
-    history = tuple((one.steps, one.gain_pct) for one in trial.history)
-    return trial.number, dict(trial.parameters), trial.status, history
-
-
 def workers_of(cluster: TwoNodes) -> list[psutil.Process]:
     """Processes in which trials run."""
     script = psutil.Process(cluster.process.pid)
     return [one for one in script.children(recursive=True) if "ImplicitFunc" in one.name()]
-
-
-def until(holds: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def practising(out: Path) -> bool:
-    """Whether a trial has begun to learn and another one is over."""
-    trials = load_trials(out)
-    return any(len(t.history) > 2 and not t.is_over for t in trials) and any(
-        trial.is_over for trial in trials
-    )
 
 
 def test_the_trials_are_those_of_one_machine(
@@ -146,3 +109,24 @@ def test_a_killed_search_goes_on_from_where_it_was(
     for number, before in files.items():
         after = (out / f"trials/{number:04d}/trial.json").stat()
         assert after.st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_node_with_another_version_is_named_before_anything_is_done(
+    run: Path, tmp_path: Path
+) -> None:
+    package = tmp_path / "path" / "promopilot-99.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: promopilot\nVersion: 99.0\n")
+    with two_nodes(PYTHONPATH=str(package.parent)) as cluster:
+        config = config_of(tmp_path, run, ray={"address": cluster.address, "cpus": None})
+        ended = subprocess.run(
+            command(config, tmp_path / "out"),
+            env=cluster.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert ended.returncode == 2
+    assert re.search(r"node .* has promopilot 99\.0, and this machine 0\.", ended.stderr)
+    assert "install the same versions on every node" in ended.stderr
+    assert not load_trials(tmp_path / "out")

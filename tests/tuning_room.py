@@ -1,5 +1,8 @@
 """A run with a tiny market, and configs of searches over it."""
 
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from promopilot.experiments.config import make_config
 from promopilot.experiments.progress import Progress
 from promopilot.experiments.run_folder import RunFolder
 from promopilot.experiments.tuning.search import search
+from promopilot.experiments.tuning.trial import Trial, load_trials
 
 SIZE = SyntheticSize(promotions=3, placements=2, segments=1, days=7)
 QUICK = {
@@ -23,6 +27,9 @@ QUICK = {
     "hidden": 8,
     "epochs": 2,
 }
+# Some seconds a trial, so that something can be ended in the middle of it.
+LONG = {"steps": QUICK["steps"] * 25, "evaluate_every": QUICK["evaluate_every"] * 5}
+COUNT = 4
 SPACE = {"learning_rate": {"loguniform": [1e-4, 1e-2]}, "hidden": {"choice": [4, 8]}}
 
 
@@ -55,3 +62,35 @@ def searched(config: Path, out: Path, count: int | None = 4, **given: Any) -> di
     resume, overwrite = given.pop("resume", False), given.pop("overwrite", False)
     with Progress() as progress:
         return search(config, out, given.pop("sets", ()), count, resume, overwrite, progress)
+
+
+def command(config: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "promopilot.experiments", "tune", str(config)),
+        *("--trials", str(COUNT), "--out", str(out), "--json", *more),
+    ]
+
+
+def config_of(folder: Path, run: Path, **given: Any) -> Path:
+    return write_config(folder, run, search="random", scheduler="none", ppo=LONG, **given)
+
+
+def told(trial: Trial) -> tuple[object, ...]:
+    """What of a trial does not depend on the clock."""
+    history = tuple((one.steps, one.gain_pct) for one in trial.history)
+    return trial.number, dict(trial.parameters), trial.status, history
+
+
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def practising(out: Path) -> bool:
+    """Whether a trial has begun to learn and another one is over."""
+    trials = load_trials(out)
+    return any(len(t.history) > 2 and not t.is_over for t in trials) and any(
+        trial.is_over for trial in trials
+    )

@@ -1,5 +1,6 @@
 """A Ray cluster of two nodes on this machine, as somebody else would have started it."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -14,15 +15,18 @@ from promopilot.experiments.cluster import guardian
 
 # Its nodes have a core each; "end" on its input ends the second node, the end of input everything.
 SCRIPT = """
-import sys
+import json, sys
 from ray.cluster_utils import Cluster
-def node(cluster):
+def node(cluster, **variables):
     return cluster.add_node(
-        num_cpus=1, object_store_memory=100 * 2**20, include_dashboard=False
+        num_cpus=1,
+        object_store_memory=100 * 2**20,
+        include_dashboard=False,
+        env_vars=variables,
     )
 cluster = Cluster()
 node(cluster)
-second = node(cluster)
+second = node(cluster, **json.loads(sys.argv[1]))
 cluster.wait_for_nodes()
 print(cluster.address, flush=True)
 for line in sys.stdin:
@@ -51,8 +55,12 @@ class TwoNodes:
 
 
 @contextmanager
-def two_nodes() -> Iterator[TwoNodes]:
-    """Starts the cluster, and ends every process of it."""
+def two_nodes(**variables: str) -> Iterator[TwoNodes]:
+    """Starts the cluster, and ends every process of it.
+
+    Args:
+        variables: Of the second node's environment.
+    """
     folder = Path(tempfile.mkdtemp(prefix="nodes-", dir="/tmp"))
     token = folder / "token"
     token.write_text(secrets.token_hex(32), encoding="utf-8")
@@ -64,7 +72,7 @@ def two_nodes() -> Iterator[TwoNodes]:
         "OMP_NUM_THREADS": "1",
     }
     begun = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT, json.dumps(variables)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

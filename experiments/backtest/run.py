@@ -16,6 +16,7 @@ from promopilot.experiments.backtest.replay import replay
 from promopilot.experiments.config import LimitsConfig, RunConfig
 from promopilot.experiments.dates import resolve_dates
 from promopilot.experiments.errors import ConfigError
+from promopilot.experiments.hosting import predictor_host
 from promopilot.experiments.parts import parts_before
 from promopilot.experiments.progress import Progress
 from promopilot.experiments.tables import Tables
@@ -70,7 +71,7 @@ def backtest_before(
     Returns:
         What `judge` says, or `absent` with the reason where the history is too short.
     """
-    from promopilot.predictors import fit, open_host
+    from promopilot.predictors import fit
 
     days = config.backtest.days
     known = tables.known_on(start)
@@ -88,8 +89,8 @@ def backtest_before(
         dates = resolve_dates(then, earlier.performance)
         parts = parts_before(earlier, dates, then)
         fit(parts.fit, parts.choose, then.predictor, work, config.seed, progress)
-        host = open_host(work, config.predictor.device)
-        return judged(earlier, known, host, then, cut, config)
+        with predictor_host(work, config) as host:
+            return judged(earlier, known, host, then, cut, config)
     except (ConfigError, MarketError) as error:
         return {"absent": str(error)}
 

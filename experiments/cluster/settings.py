@@ -22,5 +22,7 @@ class RaySettings(BaseModel):
     # Processes that flights of `simulate` and of training are spread over; 0: none, all is done in
     # one process. What comes of it is the same.
     workers: int = Field(default=0, ge=0, le=10_000)
-    # The predictor that many processes share, where one is hosted.
+    # Whether who needs rates (run, train, tune, plan --start) asks a predictor that Ray hosts, on
+    # the GPU of a cluster for example, instead of one in its own process; `host` says how.
+    hosted: bool = False
     host: HostSettings = HostSettings()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
+from promopilot.experiments.cluster.stream import in_order
 from promopilot.experiments.errors import LogError
 from promopilot.experiments.ope.bandit.blocks import Engine, Work
 from promopilot.experiments.ope.bandit.cells import CellFile
@@ -22,7 +23,6 @@ from promopilot.experiments.ope_workers.job import Dealt, closed, job_of, reduce
 from promopilot.experiments.ope_workers.log_files import LogFiles, write_blocks
 from promopilot.experiments.ope_workers.seen import require_seen
 from promopilot.experiments.ope_workers.shuffle import Piece, deal, deck_of
-from promopilot.experiments.ope_workers.streaming import in_order
 
 # Columns that make a log one of another kind; such logs are held whole.
 _OTHER_KINDS = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from promopilot.experiments.config import LimitsConfig, RunConfig
 from promopilot.experiments.dates import resolve_dates
 from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.hosting import predictor_host
 from promopilot.experiments.tables import read_tables
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def market_of_window(
         MarketError: A number breaks a rule.
     """
     from promopilot.experiments.world_builder import build_world
-    from promopilot.predictors import open_host
 
     read = read_tables(config.data.folder or run / "data")
     own = resolve_dates(config, read.performance)
@@ -67,8 +67,5 @@ def market_of_window(
         }
     )
     tables = read.known_on(start)
-    host = open_host(run / "predictor", config.predictor.device)
-    try:
+    with predictor_host(run / "predictor", config) as host:
         return build_world(tables, host, asked, resolve_dates(asked, tables.performance))
-    finally:
-        host.close()

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from promopilot.experiments.cluster.stream import worked
 from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.streaming.parts import Keys, Part, Source
-from promopilot.experiments.streaming.pipe import mapped
 from promopilot.experiments.streaming.repeats import NEVER, ROW, KeyFiles, superseded, twice
 from promopilot.experiments.tables.readings import AS_OF, KEY
 
@@ -68,7 +68,7 @@ def check_parts(
         tempfile.TemporaryDirectory(prefix="promopilot-") as folder,
         KeyFiles(Path(folder)) as files,
     ):
-        for done, found in mapped(KeysOfPart, (source, keys), parts):
+        for done, found in worked(KeysOfPart, (source, keys), parts):
             problems += found["problems"]
             problems += found["more"] * problems[-1:]
             files.add(found["rows"])

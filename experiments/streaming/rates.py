@@ -16,12 +16,12 @@ from promopilot.experiments.atomic import atomic_path
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
 from promopilot.experiments.cluster.shared_folder import require_shared
+from promopilot.experiments.cluster.stream import worked
 from promopilot.experiments.errors import DataError, RunFolderError
 from promopilot.experiments.fast_csv import write_csv
 from promopilot.experiments.scoring import predict_to_csv, rates_of
 from promopilot.experiments.streaming.check import check_parts
 from promopilot.experiments.streaming.parts import Keys, Part, Source, open_source, parts_of
-from promopilot.experiments.streaming.pipe import mapped
 from promopilot.experiments.tables.check import check_folder
 from promopilot.experiments.tables.files import SUFFIXES, find_file
 from promopilot.experiments.tables.frames import frame_or_one
@@ -147,7 +147,7 @@ def stream_to_csv(
         head = _head(predictor, catalog.promotions[found.shown])
         given, rows = (source, catalog, head, found.left_out), 0
         with atomic_path(out) as partial, partial.open("wb") as file:
-            for done, scored in mapped(Scored, given, parts):
+            for done, scored in worked(Scored, given, parts):
                 lines = scored["lines"]
                 file.write(lines if rows == 0 else lines[lines.index(b"\n") + 1 :])
                 rows += scored["rows"]

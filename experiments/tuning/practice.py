@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import tempfile
 import time
 import traceback
@@ -11,14 +12,12 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
 from promopilot.experiments.config import RunConfig
 from promopilot.experiments.errors import RunFolderError
-from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.tensorboard import event_files
+from promopilot.experiments.trained import trained
 from promopilot.experiments.tuning.space import with_values
 from promopilot.experiments.tuning.trial import Measure, folder_of
 
@@ -95,7 +94,7 @@ class Report:
 
     def figures(self) -> dict[str, Any]:
         """What is told of a trial."""
-        gains = [one.gain_pct for one in self._measures if one.gain_pct == one.gain_pct]
+        gains = [one.gain_pct for one in self._measures if math.isfinite(one.gain_pct)]
         return {
             GAIN: max(gains, default=float("nan")),
             STEPS: self._measures[-1].steps if self._measures else 0.0,
@@ -148,24 +147,10 @@ def _checkpoint(folder: Path, key: str) -> Checkpoint:
 
 
 def _learn(config: RunConfig, world: World, folder: Path, report: Report) -> None:
-    seeds = Seeds.of(config.seed)
-    flights = np.arange(config.simulate.flights_validation)
-    told = _silent
     with event_files(folder / EVENTS) as writer, atomic_folder(folder / POLICY) as out:
         report.writer = writer
-        given = (seeds.training, seeds.validation, flights, told, report, report)
-        if config.tune.agent == "ppo":
-            from promopilot.agents.ppo import train_ppo
-            from promopilot.agents.ppo_policy import save_policy
-
-            policy, _ = train_ppo(world, config.agents.ppo, *given)
-            save_policy(policy, out, {})
-        else:
-            from promopilot.agents.dqn import train_dqn
-            from promopilot.agents.dqn_policy import save_dqn
-
-            chooser, _ = train_dqn(world, config.agents.dqn, *given)
-            save_dqn(chooser, out, {})
+        save, _ = trained(config.tune.agent, world, config, _silent, report, report)
+        save(out, {})
 
 
 def _silent(what: str, share: float) -> None:

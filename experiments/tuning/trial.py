@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -39,8 +40,8 @@ class Trial:
 
     @property
     def best(self) -> Measure | None:
-        """The best measure; None before the first, and where none is a number."""
-        found = [one for one in self.history if one.gain_pct == one.gain_pct]
+        """The best measure; None before the first, and where none is a finite number."""
+        found = [one for one in self.history if math.isfinite(one.gain_pct)]
         return max(found, key=lambda one: one.gain_pct, default=None)
 
     @property
