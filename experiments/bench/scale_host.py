@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 TEXTS = 64
 _CONTEXTS = 20
-_IN_A_ROW = 20  # requests to one host, before the other has its turn
+# Requests to one host before the other has its turn: encoding takes long, and the machine's speed
+# drifts meanwhile; what is quick would find its caches cold.
+_IN_A_ROW = {"": 1, "_known": 20, "_wide": 20}
+_REST = 0.01  # seconds between turns: torch's threads spin on for some milliseconds
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,7 @@ def measure(sizes: Sizes | None = None) -> dict[str, Figure]:
 
 
 def latencies(local: PredictorHost, shared: RayHost, count: int) -> dict[str, Figure]:
-    """Asks both hosts the same, by turns a few requests each, and compares what they answer.
-
-    Alone each would be asked again and again, which is what some in a row stand for: to alternate
-    after each would let the other one's work cool the caches, and its threads, which spin for some
-    milliseconds after, take the cores.
-    """
+    """Asks both hosts the same, by turns, and compares what they answer."""
     new, wide = list(requests(1, count + 1)), next(requests(1, 1, _CONTEXTS))
     one, other = local.predict(new[0]), shared.predict(new[0])
     difference = max(
@@ -106,10 +104,11 @@ def latencies(local: PredictorHost, shared: RayHost, count: int) -> dict[str, Fi
     for kind, asked in (("", new[1:]), ("_known", new[:1] * count), ("_wide", [wide] * count)):
         alone: list[float] = []
         hosted: list[float] = []
-        for start in range(0, count, _IN_A_ROW):
-            some = asked[start : start + _IN_A_ROW]  # new texts are new to both: each has a cache
-            alone += [_milliseconds(local, rows) for rows in some]
-            hosted += [_milliseconds(shared, rows) for rows in some]
+        for start in range(0, count, _IN_A_ROW[kind]):
+            some = asked[start : start + _IN_A_ROW[kind]]
+            for host, took in ((local, alone), (shared, hosted)):  # each has a cache of its own
+                time.sleep(_REST)
+                took += [_milliseconds(host, rows) for rows in some]
         added = statistics.median(map(operator.sub, hosted, alone))
         goal = None if kind == "_wide" else 3.0
         figures[f"host_alone{kind}_ms"] = figure(statistics.median(alone), "ms")

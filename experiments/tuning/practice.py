@@ -85,7 +85,7 @@ class Report:
     def __init__(self, search: Search, folder: Path) -> None:
         from promopilot.predictors.checkpoint import Checkpoint
 
-        self._shares = search.shares
+        self.key, self._shares = search.key, search.shares
         self._length = getattr(search.config.agents, search.config.tune.agent).steps
         self._kept: Checkpoint = Checkpoint(folder / STATE, search.key)
         self._measures: list[Measure] = []
@@ -147,9 +147,12 @@ def _checkpoint(folder: Path, key: str) -> Checkpoint:
 
 
 def _learn(config: RunConfig, world: World, folder: Path, report: Report) -> None:
+    from promopilot.experiments.tuning.lessons import known_lessons
+
+    lessons = known_lessons(report.key)
     with event_files(folder / EVENTS) as writer, atomic_folder(folder / POLICY) as out:
         report.writer = writer
-        save, _ = trained(config.tune.agent, world, config, _silent, report, report)
+        save, _ = trained(config.tune.agent, world, config, _silent, report, report, lessons)
         save(out, {})
 
 
