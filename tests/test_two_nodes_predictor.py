@@ -78,7 +78,9 @@ def model(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def local(shop: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     out = tmp_path_factory.mktemp("local") / "rates.csv"
-    assert begun(shop, model, out, dict(os.environ), "--engine", "local").wait(240) == 0
+    process = begun(shop, model, out, dict(os.environ), "--engine", "local")
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
     return out.read_bytes()
 
 
