@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -109,24 +108,3 @@ def test_a_killed_search_goes_on_from_where_it_was(
     for number, before in files.items():
         after = (out / f"trials/{number:04d}/trial.json").stat()
         assert after.st_mtime_ns == before.st_mtime_ns
-
-
-def test_a_node_with_another_version_is_named_before_anything_is_done(
-    run: Path, tmp_path: Path
-) -> None:
-    package = tmp_path / "path" / "promopilot-99.0.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: promopilot\nVersion: 99.0\n")
-    with two_nodes(PYTHONPATH=str(package.parent)) as cluster:
-        config = config_of(tmp_path, run, ray={"address": cluster.address, "cpus": None})
-        ended = subprocess.run(
-            command(config, tmp_path / "out"),
-            env=cluster.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    assert ended.returncode == 2
-    assert re.search(r"node .* has promopilot 99\.0, and this machine 0\.", ended.stderr)
-    assert "install the same versions on every node" in ended.stderr
-    assert not load_trials(tmp_path / "out")

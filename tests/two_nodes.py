@@ -1,6 +1,5 @@
 """A Ray cluster of two nodes on this machine, as somebody else would have started it."""
 
-import json
 import os
 import secrets
 import subprocess
@@ -15,18 +14,17 @@ from promopilot.experiments.cluster import guardian
 
 # Its nodes have a core each; "end" on its input ends the second node, the end of input everything.
 SCRIPT = """
-import json, sys
+import sys
 from ray.cluster_utils import Cluster
-def node(cluster, **variables):
+def node(cluster):
     return cluster.add_node(
         num_cpus=1,
         object_store_memory=100 * 2**20,
         include_dashboard=False,
-        env_vars=variables,
     )
 cluster = Cluster()
 node(cluster)
-second = node(cluster, **json.loads(sys.argv[1]))
+second = node(cluster)
 cluster.wait_for_nodes()
 print(cluster.address, flush=True)
 for line in sys.stdin:
@@ -55,12 +53,8 @@ class TwoNodes:
 
 
 @contextmanager
-def two_nodes(**variables: str) -> Iterator[TwoNodes]:
-    """Starts the cluster, and ends every process of it.
-
-    Args:
-        variables: Of the second node's environment.
-    """
+def two_nodes() -> Iterator[TwoNodes]:
+    """Starts the cluster, and ends every process of it."""
     folder = Path(tempfile.mkdtemp(prefix="nodes-", dir="/tmp"))
     token = folder / "token"
     token.write_text(secrets.token_hex(32), encoding="utf-8")
@@ -72,7 +66,7 @@ def two_nodes(**variables: str) -> Iterator[TwoNodes]:
         "OMP_NUM_THREADS": "1",
     }
     begun = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(variables)],
+        [sys.executable, "-c", SCRIPT],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
