@@ -29,16 +29,13 @@ class KnownLessons:
     ) -> Iterator[_Result]:
         """What `work` makes of each piece, in their order."""
         for piece in pieces:
-            if (
-                not (isinstance(work, Teaching) and isinstance(piece, Asked))
-                or piece.done is not None
-            ):
+            if isinstance(work, Teaching) and isinstance(piece, Asked) and piece.done is None:
+                key = piece.seed, piece.flights.tobytes()
+                if key not in self._known:
+                    [self._known[key]] = here(work, [piece])
+                yield self._known[key]  # type: ignore[misc]  # what this work made of it
+            else:
                 yield from here(work, [piece])
-                continue
-            key = piece.seed, piece.flights.tobytes()
-            if key not in self._known:
-                [self._known[key]] = here(work, [piece])
-            yield self._known[key]  # type: ignore[misc]  # what this work made of it
 
 
 @lru_cache(maxsize=1)
