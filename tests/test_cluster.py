@@ -26,6 +26,20 @@ with connected(RaySettings(cpus=1, object_store_mb=80)) as cluster:
     time.sleep(float(sys.argv[1]))
 """
 
+DYING = """
+import os, sys, time
+from promopilot.experiments.cluster.connection import connected
+from promopilot.experiments.cluster.settings import RaySettings
+with connected(RaySettings(cpus=1, object_store_mb=80)):
+    import ray
+    from ray.exceptions import WorkerCrashedError
+    try:
+        ray.get(ray.remote(lambda: os._exit(1)).options(max_retries=0).remote())
+    except WorkerCrashedError:
+        time.sleep(2)  # until Ray had time to say so itself
+        print("ended")
+"""
+
 
 def family(process: psutil.Process) -> list[psutil.Process]:
     return process.children(recursive=True)
@@ -74,6 +88,11 @@ def test_a_connection_is_shared_and_the_environment_is_given_back() -> None:
         assert [places(outer, cpus, 0, "a trial") for cpus in (1, 0.5, 0.3)] == [1, 2, 3]
     assert not ray.is_initialized()
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_stdout_is_not_rays_when_a_worker_dies() -> None:
+    ended = subprocess.run([sys.executable, "-c", DYING], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "ended\n"), ended.stderr
 
 
 def test_an_address_that_does_not_answer_is_said() -> None:

@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ import yaml
 
 from promopilot.experiments.cluster import guardian
 from promopilot.experiments.config import make_config
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 CLUSTER = ROOT / "docs" / "cluster"
@@ -85,13 +85,6 @@ class Started:
         ended = subprocess.run(command, env=asked, capture_output=True, text=True, timeout=120)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.strip()
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def answers(port: int) -> bool:

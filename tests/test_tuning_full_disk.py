@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from promopilot.experiments.tuning.trial import load_trials
-from tests.tuning_room import command, config_of, make_run, practising, told, until
+from tests.tuning_room import command, config_of, make_run, practising, told
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

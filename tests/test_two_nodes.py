@@ -2,17 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from promopilot.experiments.tuning.trial import load_trials
-from tests.tuning_room import COUNT, command, config_of, make_run, practising, told, until
-from tests.two_nodes import TwoNodes, two_nodes
+from tests.tuning_room import COUNT, command, config_of, make_run, practising, told
+from tests.two_nodes import TwoNodes, two_nodes, workers_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -34,12 +35,6 @@ def undisturbed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tup
     folder = tmp_path_factory.mktemp("alone")
     subprocess.run(command(config_of(folder, run), folder / "out"), check=True, timeout=300)
     return [told(trial) for trial in load_trials(folder / "out")]
-
-
-def workers_of(cluster: TwoNodes) -> list[psutil.Process]:
-    """Processes in which trials run."""
-    script = psutil.Process(cluster.process.pid)
-    return [one for one in script.children(recursive=True) if "ImplicitFunc" in one.name()]
 
 
 def test_the_trials_are_those_of_one_machine(
@@ -75,7 +70,7 @@ def test_a_search_outlives_what_it_runs_on(
     )
     until(lambda: practising(out))
     if victim == "worker":
-        workers_of(cluster)[0].kill()
+        next(one for one in workers_of(cluster) if "ImplicitFunc" in one.name()).kill()
     else:
         cluster.end_second()
     assert begun.wait(300) == 0
@@ -108,3 +103,25 @@ def test_a_killed_search_goes_on_from_where_it_was(
     for number, before in files.items():
         after = (out / f"trials/{number:04d}/trial.json").stat()
         assert after.st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_node_with_another_version_is_named_before_anything_is_done(
+    run: Path, tmp_path: Path
+) -> None:
+    package = tmp_path / "path" / "promopilot-99.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: promopilot\nVersion: 99.0\n")
+    with two_nodes(PYTHONPATH=str(package.parent)) as cluster:
+        config = config_of(tmp_path, run, ray={"address": cluster.address, "cpus": None})
+        ended = subprocess.run(
+            command(config, tmp_path / "out"),
+            cwd=tmp_path,  # workers look there first
+            env=cluster.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert ended.returncode == 2
+    assert re.search(r"node .* has promopilot 99\.0, and this machine 0\.", ended.stderr)
+    assert "install the same versions on every node" in ended.stderr
+    assert not load_trials(tmp_path / "out")

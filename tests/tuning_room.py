@@ -1,8 +1,6 @@
 """A run with a tiny market, and configs of searches over it."""
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +77,6 @@ def told(trial: Trial) -> tuple[object, ...]:
     """What of a trial does not depend on the clock."""
     history = tuple((one.steps, one.gain_pct) for one in trial.history)
     return trial.number, dict(trial.parameters), trial.status, history
-
-
-def until(holds: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def practising(out: Path) -> bool:

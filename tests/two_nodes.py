@@ -1,5 +1,6 @@
 """A Ray cluster of two nodes on this machine, as somebody else would have started it."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -10,21 +11,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from promopilot.experiments.cluster import guardian
 
 # Its nodes have a core each; "end" on its input ends the second node, the end of input everything.
 SCRIPT = """
-import sys
+import json, sys
 from ray.cluster_utils import Cluster
-def node(cluster):
+def node(cluster, **more):
     return cluster.add_node(
         num_cpus=1,
         object_store_memory=100 * 2**20,
         include_dashboard=False,
+        **more,
     )
 cluster = Cluster()
 node(cluster)
-second = node(cluster)
+second = node(cluster, env_vars=json.loads(sys.argv[1]))
 cluster.wait_for_nodes()
 print(cluster.address, flush=True)
 for line in sys.stdin:
@@ -32,6 +36,9 @@ for line in sys.stdin:
     print("ended", flush=True)
 cluster.shutdown()
 """
+
+# What Ray starts on a node, and Ray Data once a cluster for all who use it.
+RAYS_OWN = "DashboardAgent", "RuntimeEnvAgent", "_StatsActor", "_AutoscalingCoordinatorActor"
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,24 @@ class TwoNodes:
         assert self.process.stdout.readline() == "ended\n"
 
 
+def workers_of(cluster: TwoNodes) -> list[psutil.Process]:
+    """Processes on it that work for somebody, or have just done so."""
+    script = psutil.Process(cluster.process.pid)
+    kinds = [(one, one.name().partition("::")) for one in script.children(recursive=True)]
+    return [
+        one
+        for one, (by, _, what) in kinds
+        if by == "ray" and not what.startswith(("IDLE", *RAYS_OWN))
+    ]
+
+
 @contextmanager
-def two_nodes() -> Iterator[TwoNodes]:
-    """Starts the cluster, and ends every process of it."""
+def two_nodes(**of_second: str) -> Iterator[TwoNodes]:
+    """Starts the cluster, and ends every process of it.
+
+    Args:
+        of_second: Variables in the environment of the second node.
+    """
     folder = Path(tempfile.mkdtemp(prefix="nodes-", dir="/tmp"))
     token = folder / "token"
     token.write_text(secrets.token_hex(32), encoding="utf-8")
@@ -66,7 +88,7 @@ def two_nodes() -> Iterator[TwoNodes]:
         "OMP_NUM_THREADS": "1",
     }
     begun = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT, json.dumps(of_second)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

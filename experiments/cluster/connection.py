@@ -47,7 +47,7 @@ def connected(settings: RaySettings) -> Iterator[Cluster]:
             yield _cluster()
             return
         ours = private_ray if settings.address is None else remote_ray
-        with ours(settings):
+        with ours(settings), _silent():
             yield _cluster()
 
 
@@ -89,6 +89,22 @@ def _cluster() -> Cluster:
     have = ray.cluster_resources()
     address = ray.get_runtime_context().gcs_address
     return Cluster(address, int(have.get("CPU", 0)), int(have.get("GPU", 0)), len(alive()))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what Ray prints of workers that end: it goes to stdout, where results belong.
+
+    Ray has a switch for it, and no public name for the switch.
+    """
+    from ray._private import worker
+
+    before = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = before
 
 
 @contextmanager
