@@ -35,6 +35,8 @@ def remote_ray(settings: RaySettings) -> Iterator[None]:
         )
     if address != "auto":
         _require_answer(address, settings.patience_seconds)
+    # Ray's own log of this process goes to stderr; here it tells of no error, and to nobody's use.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         with _muted():
             ray.init(address=address, **options())
