@@ -16,11 +16,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from promopilot.experiments.bench.family import Taken, taken_by
 from promopilot.experiments.bench.figure import Figure, figure
 from promopilot.experiments.bench.ope_log import ACTIONS, write_files
-from promopilot.experiments.bench.scale_rows import write_tables
-from promopilot.experiments.config import make_config
-from promopilot.experiments.example import write_example
-from promopilot.experiments.progress import silent
-from promopilot.experiments.scoring import fit_from_folder
+from promopilot.experiments.bench.scale_rows import fit_quickly, write_tables
 
 SIZES = (1_000_000, 3_000_000)
 LARGE = (10_000_000, 30_000_000)
@@ -49,9 +45,7 @@ def measure(sizes: tuple[int, int] = SIZES, large: tuple[int, int] = LARGE) -> d
 
 
 def _rows(folder: Path, sizes: tuple[int, int]) -> dict[str, Figure]:
-    write_example(folder / "shop", seed=0)
-    config = make_config({}, ["predictor.epochs=2", "predictor.mode=frozen"])
-    fit_from_folder(folder / "shop" / "data", folder / "model", config, 0, silent)
+    fit_quickly(folder / "model", folder / "shop")
     data, rates = folder / "data", folder / "rates.csv"
     data.mkdir()
     spent = []
