@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -137,10 +138,17 @@ def test_works_can_be_under_way_side_by_side(workers: Spread) -> None:
 
 
 @pytest.mark.parametrize("error", [PolicyError("No policy is there."), ZeroDivisionError("by 0")])
-def test_an_error_of_the_work_is_the_same_here(workers: Spread, error: Exception) -> None:
+def test_an_error_of_the_work_is_the_same_here(
+    workers: Spread, error: Exception, tmp_path: Path
+) -> None:
+    failed = tmp_path / "failed"
+
     def fails(piece: int) -> int:
         if piece == 1:
+            failed.touch()
             raise error
+        while not failed.exists():  # the piece before it ends after it
+            time.sleep(0.01)
         return piece
 
     results = workers(fails, [0, 1, 2, 3])

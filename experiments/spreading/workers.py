@@ -87,15 +87,15 @@ class Workers:
     ) -> Iterator[Any]:
         import ray
 
-        found: dict[int, Any] = {}
+        ended: dict[int, Any] = {}  # what each is read from in its turn: an error too
         try:
             for number in range(count):
-                while number not in found:
+                while number not in ended:
                     (done,), _ = ray.wait(list(begun), num_returns=1)
-                    found[begun.pop(done)] = _result(done)
+                    ended[begun.pop(done)] = done
                     if waiting:
                         begin()
-                yield found.pop(number)
+                yield _result(ended.pop(number))
         finally:  # of an error or Ctrl-C: nobody waits for the rest
             for left in begun:
                 ray.cancel(left)

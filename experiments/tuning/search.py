@@ -22,7 +22,6 @@ from promopilot.experiments.progress import Progress
 from promopilot.experiments.tuning import outcome
 from promopilot.experiments.tuning.base import market_of, search_config
 from promopilot.experiments.tuning.folder import RAY, open_folder
-from promopilot.experiments.tuning.processes import make_ready
 from promopilot.experiments.tuning.space import Domain, read_space
 from promopilot.experiments.tuning.suggest import Suggestions, drawn, grid
 from promopilot.experiments.tuning.trial import Trial, load_trials
@@ -121,7 +120,6 @@ def _run(
     if left <= 0:
         told.end()
         return trials
-    make_ready(min(at_once, left), config.tune.cpus_per_trial)
     ledger = Ledger(out, trials, told)
     common = Search(out.resolve(), config, _key(config, market), config.tune.scheduler == "pbt")
     given = tune.with_parameters(practise, search=common, world=load_world(market))
