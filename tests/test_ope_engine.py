@@ -1,5 +1,6 @@
 """`ope --engine ray`: the local engine's numbers and faults, however the files are dealt."""
 
+import errno
 import json
 import os
 import pickle
@@ -305,6 +306,17 @@ def test_answers_come_in_order_up_to_the_first_fault():
     with pytest.raises(LogError, match="number 3"):
         found.extend(in_order(half, 3, 9))
     assert list(in_order(half, 9, 5)) == [0, 1, 2, 3, 4]
+
+
+def full(given, number):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"part {number}")
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_full_disk_of_a_worker_is_told_as_one_here():
+    with pytest.raises(OSError, match="No space left on device: 'part 0'") as raised:
+        list(in_order(full, None, 3))
+    assert raised.value.errno == errno.ENOSPC
 
 
 def dying(job, marker, given, number):
