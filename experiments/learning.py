@@ -21,7 +21,7 @@ from promopilot.experiments.own_folder import require_own
 from promopilot.experiments.scoring import checkpoint_of
 from promopilot.experiments.tables import read_tables
 from promopilot.experiments.tensorboard import event_files
-from promopilot.experiments.trained import Agent, Progress, trained
+from promopilot.experiments.trained import Agent, Progress, place_of, trained
 
 if TYPE_CHECKING:
     from promopilot.agents.training.coach import Course, Writer
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _AGENTS: tuple[Agent, ...] = ("ppo", "dqn")
 COURSE = "course.json"
 MARKET = "market"  # of a trained policy: what it was trained in
-DQN = "dqn"  # its folder beside PPO's files
 
 
 def chosen_agent(name: str) -> Agent:
@@ -76,7 +75,7 @@ def train_agent(
     world, keep = load_world(market), Checkpoint(kept, _digest(agent, market, config))
     save, course = trained(agent, world, config, progress, keep, writer, spread)
     told = _told(course, world)
-    folder = out if agent == "ppo" else out / DQN
+    folder = place_of(agent, out)
     folder.mkdir(exist_ok=True)
     save(folder, told)
     return told

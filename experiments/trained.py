@@ -21,6 +21,11 @@ Agent = Literal["ppo", "dqn"]
 Progress = Callable[[str, float], None]
 
 
+def place_of(agent: Agent, folder: Path) -> Path:
+    """Where an agent's policy lies in a folder of trained policies: PPO's in it, DQN's below."""
+    return folder if agent == "ppo" else folder / "dqn"
+
+
 def trained(
     agent: Agent,
     world: World,

@@ -21,7 +21,7 @@ def record(**changes: object) -> SearchRecord:
     """What was searched, as `promopilot tune` does unless told otherwise."""
     values: dict[str, object] = {
         **{"agent": "ppo", "objective": "net_profit", "method": "optuna", "scheduler": "asha"},
-        **{"trials": 16, "steps": LENGTH, "domains": SPACE},
+        **{"trials": 16, "steps": LENGTH, "domains": SPACE, "key": ""},
     }
     return SearchRecord(**(values | changes))  # type: ignore[arg-type]
 

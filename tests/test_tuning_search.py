@@ -1,22 +1,38 @@
 """Searches on Ray: what they leave, what goes on after a kill, and what is said when all fails."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from promopilot.envs.world_files import load_world
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
-from promopilot.experiments.config import load_config
+from promopilot.experiments.config import RunConfig, load_config
 from promopilot.experiments.errors import (
     ClusterError,
     ConfigError,
     RunFolderError,
     SearchError,
 )
-from promopilot.experiments.tuning.trial import Trial, folder_of, load_trials, save_trial
+from promopilot.experiments.policies import available, make_policy
+from promopilot.experiments.tuning.ledger import Ledger
+from promopilot.experiments.tuning.practice import Report, Search
+from promopilot.experiments.tuning.space import Domain
+from promopilot.experiments.tuning.suggest import Suggestions
+from promopilot.experiments.tuning.trial import (
+    Measure,
+    Trial,
+    folder_of,
+    load_trials,
+    save_trial,
+)
+from tests import made_up_trials as trial_makers
 from tests.tuning_room import LONG, QUICK, make_run, searched, write_config
 
 
@@ -88,6 +104,69 @@ def test_a_killed_search_goes_on_and_repeats_nothing(
     assert (folder_of(out, 0) / "trial.json").stat().st_mtime_ns == first
 
 
+def test_a_search_goes_on_with_the_market_alone_that_it_began_with(
+    plain: Path, run: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, run, search="random", scheduler="none")
+    out = tmp_path / "search"
+    shutil.copytree(plain / "search", out)
+    other = make_run(tmp_path / "run", days=8)
+    shutil.copytree(run / "market", tmp_path / "market")
+    try:
+        shutil.copytree(other / "market", run / "market", dirs_exist_ok=True)
+        with pytest.raises(RunFolderError, match=r"begun on another market.*--overwrite"):
+            searched(config, out, 5, resume=True)
+    finally:
+        shutil.copytree(tmp_path / "market", run / "market", dirs_exist_ok=True)
+    assert [told(t) for t in load_trials(out)] == [told(t) for t in load_trials(plain / "search")]
+
+
+def test_the_best_of_dqn_is_a_config_and_a_policy(run: Path, ray: None, tmp_path: Path) -> None:
+    config = write_config(tmp_path, run, search="random", scheduler="none", agent="dqn")
+    out = tmp_path / "search"
+    searched(config, out, 1)
+    assert load_config(out / "best.yaml").agents.trained == ("ppo", "dqn")
+    policy = folder_of(out, 0) / "policy"
+    assert "ppo" not in available(policy)
+    world = load_world(run / "market")
+    assert make_policy("dqn", world, policy).name == "dqn"
+
+
+def test_settings_of_a_search_that_goes_on_are_new_ones() -> None:
+    space, made = trial_makers.SPACE, trial_makers.trials(3)
+    first = [_suggested(space, made[:count]) for count in (0, 1, 2, 3)]
+    assert len({tuple(sorted(point.items())) for point in first}) == 4
+
+
+def _suggested(space: tuple[Domain, ...], trials: list[Trial]) -> dict[str, Any]:
+    suggested = Suggestions(space, trials, seed=0).suggest("one")
+    assert suggested is not None
+    number = suggested["point"].pop("number")
+    assert number == len(trials)
+    return dict(suggested["point"])
+
+
+def test_a_measure_that_misses_the_target_does_not_count() -> None:
+    history = (Measure(0, 5.0, 1.0, holds=False), Measure(1, 2.0, 2.0), Measure(2, 1.0, 3.0))
+    assert Trial(0, {}, history=history).best == history[1]
+    assert Trial(0, {}, history=history[:1]).best is None
+
+
+def test_a_gain_that_is_no_number_is_told(tmp_path: Path) -> None:
+    report = Report(Search(tmp_path, RunConfig(), "", shares=False), tmp_path)
+    with pytest.raises(SearchError, match="gain on the validation flights is nan"):
+        report.add_scalar("validation/gain_pct", float("nan"), 0)
+
+
+def test_what_cannot_be_written_halts_the_search(tmp_path: Path) -> None:
+    def full(trial: Trial) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "trials.csv")
+
+    ledger = Ledger(tmp_path, [], full)
+    ledger.on_trial_start(0, [], SimpleNamespace(config={"point": {"number": 0}}))
+    assert ledger.halted == "[Errno 28] No space left on device: 'trials.csv'"
+
+
 @pytest.mark.slow
 def test_more_trials_are_added_to_a_finished_search(plain: Path, run: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path, run, search="random", scheduler="none")
@@ -111,9 +190,12 @@ def test_optuna_and_asha_stop_what_is_worse_and_go_on_later(
     trials = load_trials(tmp_path / "search")
     stopped = [trial for trial in trials if trial.status == "stopped"]
     assert all(trial.history[-1].steps < QUICK["steps"] for trial in stopped)
-    again = searched(config, tmp_path / "search", 7, resume=True)
+    again_in = tmp_path / "search"
+    again = searched(config, again_in, 7, resume=True)
     assert sum(again["trials"].values()) == 7
     assert load_trials(tmp_path / "search")[:6] == trials
+    tried = [trial.parameters["agents.ppo.learning_rate"] for trial in load_trials(again_in)]
+    assert len(set(tried)) == 7
 
 
 @pytest.mark.slow

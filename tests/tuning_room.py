@@ -1,6 +1,7 @@
 """A run with a tiny market, and configs of searches over it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +29,31 @@ QUICK = {
 # Some seconds a trial, so that something can be ended in the middle of it.
 LONG = {"steps": QUICK["steps"] * 25, "evaluate_every": QUICK["evaluate_every"] * 5}
 COUNT = 4
+DQN_QUICK = {"steps": 112, "num_envs": 8, "training_flights": 8, "evaluate_every": 112, "hidden": 4}
+DQN_SPACE = {"learning_rate": {"loguniform": [1e-4, 1e-2]}}
 SPACE = {"learning_rate": {"loguniform": [1e-4, 1e-2]}, "hidden": {"choice": [4, 8]}}
 
 
-def make_run(folder: Path) -> Path:
+def make_run(folder: Path, days: int = 7) -> Path:
     """A run that has its market."""
     config = make_config({"data": {"build": "synthetic"}})
     run = RunFolder.open(folder, config)
     with run.stage("market") as work:
         (work / "market").mkdir()
-        save_world(synthetic_world(SIZE), work / "market")
+        save_world(synthetic_world(replace(SIZE, days=days)), work / "market")
     return folder
 
 
 def write_config(folder: Path, run: Path, **changes: Any) -> Path:
     """A config of a search over the run; `space`, `ppo` and others of `tune` may be given."""
-    space, ppo = changes.pop("space", SPACE), changes.pop("ppo", {})
+    agent = changes.setdefault("agent", "ppo")
+    space = changes.pop("space", SPACE if agent == "ppo" else DQN_SPACE)
+    settings = QUICK | changes.pop("ppo", {}) if agent == "ppo" else DQN_QUICK
     tree = {
-        "agents": {"ppo": QUICK | ppo},
+        "agents": {agent: settings},
         "simulate": {"flights_validation": 8},
         "ray": {"cpus": 2, "object_store_mb": 80} | changes.pop("ray", {}),
-        "tune": {"run": str(run), "space": {"agents": {"ppo": space}}, **changes},
+        "tune": {"run": str(run), "space": {"agents": {agent: space}}, **changes},
     }
     path = folder / "tune.yaml"
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")

@@ -205,6 +205,7 @@ class Coach(BaseCallback):
             self._figure, self._best = figure, deepcopy(self._network.state_dict())
             self.course.best = len(history) - 1
         if self._writer is not None:
+            self._writer.add_scalar("validation/holds", float(found.holds), self.num_timesteps)
             self._writer.add_scalar("validation/gain_pct", found.gain_pct, self.num_timesteps)
             self._log_losses(self._writer)
         share = min(self.num_timesteps / max(self._steps, 1), 1.0)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +63,20 @@ def private_ray(settings: RaySettings) -> Iterator[None]:
     finally:
         if watcher.stdin is not None:
             watcher.stdin.close()
-        watcher.wait(_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # a busy machine: it goes on by itself
+            watcher.wait(_SECONDS)
 
 
 def options(folder: Path | None = None) -> dict[str, Any]:
     """What every connection to Ray has in common."""
     import logging
 
-    workers = {"OMP_NUM_THREADS": "1"}  # two torch threads beside another process are slower than 1
+    workers = {
+        "OMP_NUM_THREADS": "1",  # two torch threads beside another process are slower than one
+        # For a trial that is stopped to close its files: after 2 s, Ray's own, its process would
+        # not take the next trial, which was then lost without a word.
+        "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",
+    }
     return {
         "log_to_driver": False,
         "configure_logging": False,

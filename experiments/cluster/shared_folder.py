@@ -19,7 +19,7 @@ def require_shared(folder: Path, seconds: float) -> None:
         ClusterError: A node does not see them, or does not answer.
     """
     import ray
-    from ray.exceptions import GetTimeoutError
+    from ray.exceptions import GetTimeoutError, RayError
 
     from promopilot.experiments.cluster.nodes import name_of, on_each_node
 
@@ -39,6 +39,10 @@ def require_shared(folder: Path, seconds: float) -> None:
                 raise ClusterError(
                     f"node {name_of(node)} started no process within {seconds:g} s "
                     "(ray.patience_seconds): look at it with `ray status`"
+                ) from error
+            except RayError as error:
+                raise ClusterError(
+                    f"node {name_of(node)} was lost while it was asked whether it sees the folder"
                 ) from error
             if not seen:
                 raise ClusterError(

@@ -92,10 +92,9 @@ class Ledger(Callback):
         self.trials[trial.number] = trial
         try:
             save_trial(trial, self._folder)
-        except RunFolderError as error:  # Ray Tune would take it for the trial's own
+            self._told(trial)
+        except (RunFolderError, OSError) as error:  # Ray Tune would take it for the trial's own
             self.halted = str(error)
-            return
-        self._told(trial)
 
 
 class Halt(Stopper):

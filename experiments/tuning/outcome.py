@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from promopilot.experiments.atomic import write_text_atomic
 from promopilot.experiments.config import RunConfig, dump_config
-from promopilot.experiments.errors import SearchError
+from promopilot.experiments.errors import RunFolderError, SearchError
 from promopilot.experiments.progress import Progress
 from promopilot.experiments.tuning.base import without_search
 from promopilot.experiments.tuning.folder import BEST, PAGE, TABLE
@@ -23,8 +23,24 @@ if TYPE_CHECKING:
     from promopilot.experiments.tuning.mlflow_log import MlflowLog
 
 
-def begin(out: Path, config: RunConfig, space: Sequence[Domain], total: int) -> None:
-    """Writes what is searched, before the first trial."""
+def begin(
+    out: Path,
+    config: RunConfig,
+    space: Sequence[Domain],
+    total: int,
+    key: str,
+    trials: Sequence[Trial],
+) -> None:
+    """Writes what is searched, before the first trial of this session.
+
+    Raises:
+        RunFolderError: Trials of earlier sessions rest on another key: their gains do not compare.
+    """
+    if trials and load_record(out).key != key:
+        raise RunFolderError(
+            f"{out} was begun on another market, or by another version of promopilot, and gains of "
+            "both do not compare: start anew with --overwrite, or choose another --out"
+        )
     settings = getattr(config.agents, config.tune.agent)
     record = SearchRecord(
         agent=config.tune.agent,
@@ -33,6 +49,7 @@ def begin(out: Path, config: RunConfig, space: Sequence[Domain], total: int) -> 
         scheduler=config.tune.scheduler,
         trials=total,
         steps=settings.steps,
+        key=key,
         domains=tuple(space),
     )
     save_record(record, out)
@@ -113,7 +130,7 @@ def finish(out: Path, config: RunConfig, trials: Sequence[Trial]) -> dict[str, A
     best = best_of(trials)
     if best is None or best.best is None:
         raise SearchError(_nothing(trials, out))
-    chosen = without_search(with_values(config, best.parameters))
+    chosen = _with_agent(without_search(with_values(config, best.parameters)), record.agent)
     head = (
         f"# The best of {len(trials)} trials ({best.best.gain_pct:+.3f} % against the daily "
         f"re-optimiser on the\n# flights that chose it). promopilot run {out / BEST}\n"
@@ -134,8 +151,15 @@ def finish(out: Path, config: RunConfig, trials: Sequence[Trial]) -> dict[str, A
     }
 
 
+def _with_agent(config: RunConfig, agent: str) -> RunConfig:
+    """A config whose run trains the agent that was searched for."""
+    trained = tuple(dict.fromkeys((*config.agents.trained, agent)))
+    agents = config.agents.model_copy(update={"trained": trained})
+    return config.model_copy(update={"agents": agents})
+
+
 def _nothing(trials: Sequence[Trial], out: Path) -> str:
-    reasons = Counter(trial.error or "its gain is no number" for trial in trials)
+    reasons = Counter(trial.error or "no measure kept the target" for trial in trials)
     [(why, often)] = reasons.most_common(1)
     return (
         f"none of the {len(trials)} trials brought a gain: {why} ({often} of them); all are kept "

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from promopilot.envs.world import World
 from promopilot.experiments.atomic import atomic_folder, write_text_atomic
 from promopilot.experiments.config import RunConfig
-from promopilot.experiments.errors import RunFolderError
+from promopilot.experiments.errors import RunFolderError, SearchError
 from promopilot.experiments.tensorboard import event_files
-from promopilot.experiments.trained import trained
+from promopilot.experiments.trained import place_of, trained
 from promopilot.experiments.tuning.space import with_values
 from promopilot.experiments.tuning.trial import Measure, folder_of
 
@@ -34,7 +34,8 @@ STATE, POLICY, EVENTS = "state", "policy", "tensorboard"  # in a trial's folder
 GAIN, STEPS, MEASURES = "gain_pct", "steps", "measures"
 # How a trial ended: by itself, by an error of its own, or because nothing can be written.
 ENDED, ERROR, HALT = "ended", "error", "halt"
-_MEASURED = "validation/gain_pct"  # the figure by which a course tells of a measure
+# The figures by which a course tells of a measure, in this order.
+_HOLDS, _MEASURED = "validation/holds", "validation/gain_pct"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -89,12 +90,12 @@ class Report:
         self._length = getattr(search.config.agents, search.config.tune.agent).steps
         self._kept: Checkpoint = Checkpoint(folder / STATE, search.key)
         self._measures: list[Measure] = []
-        self._begun, self._earlier = time.monotonic(), 0.0
+        self._begun, self._earlier, self._holds = time.monotonic(), 0.0, True
         self.writer: Writer | None = None  # TensorBoard's
 
     def figures(self) -> dict[str, Any]:
         """What is told of a trial."""
-        gains = [one.gain_pct for one in self._measures if math.isfinite(one.gain_pct)]
+        gains = [one.gain_pct for one in self._measures if one.counts]
         return {
             GAIN: max(gains, default=float("nan")),
             STEPS: self._measures[-1].steps if self._measures else 0.0,
@@ -102,14 +103,23 @@ class Report:
         }
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> object:
-        """Passes figures on to TensorBoard, and measures to Ray Tune."""
+        """Passes figures on to TensorBoard, and measures to Ray Tune.
+
+        Raises:
+            SearchError: A gain is no number.
+        """
         from ray import tune
 
         if self.writer is not None:
             self.writer.add_scalar(tag, scalar_value, global_step)
+        if tag == _HOLDS:
+            self._holds = bool(scalar_value)
         if tag == _MEASURED:
+            if not math.isfinite(scalar_value):
+                raise SearchError(f"the gain on the validation flights is {scalar_value}")
             seconds = self._earlier + time.monotonic() - self._begun
-            self._measures.append(Measure(float(global_step), float(scalar_value), seconds))
+            gain = float(scalar_value)
+            self._measures.append(Measure(float(global_step), gain, seconds, self._holds))
             if not self._shares and global_step < self._length:
                 tune.report(self.figures())
         return None
@@ -150,10 +160,13 @@ def _learn(config: RunConfig, world: World, folder: Path, report: Report) -> Non
     from promopilot.experiments.tuning.lessons import known_lessons
 
     lessons = known_lessons(report.key)
+    agent = config.tune.agent
     with event_files(folder / EVENTS) as writer, atomic_folder(folder / POLICY) as out:
         report.writer = writer
-        save, _ = trained(config.tune.agent, world, config, _silent, report, report, lessons)
-        save(out, {})
+        save, _ = trained(agent, world, config, _silent, report, report, lessons)
+        place = place_of(agent, out)
+        place.mkdir(exist_ok=True)
+        save(place, {})
 
 
 def _silent(what: str, share: float) -> None:

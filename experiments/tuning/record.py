@@ -23,6 +23,7 @@ class SearchRecord:
     scheduler: str  # asha, pbt or none
     trials: int  # asked for
     steps: int  # of a whole trial, in flight-days
+    key: str  # of all that gains rest on beside a trial's own settings: the market, the version
     domains: tuple[Domain, ...]  # in the order of the file
 
 

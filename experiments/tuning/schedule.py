@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -76,8 +77,9 @@ def _tell(asha: Any, trial: Trial) -> None:
     known, best = SimpleNamespace(trial_id=f"earlier-{trial.number}"), float("-inf")
     asha.on_trial_add(None, known)
     for measure in trial.history:
-        best = max(best, measure.gain_pct)
-        asha.on_trial_result(None, known, {STEPS: measure.steps, GAIN: best})
+        best = max(best, measure.gain_pct) if measure.counts else best
+        told = best if math.isfinite(best) else float("nan")
+        asha.on_trial_result(None, known, {STEPS: measure.steps, GAIN: told})
     asha.on_trial_remove(None, known)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from promopilot.envs.world_files import load_world
-from promopilot.experiments.atomic import digest, remove
+from promopilot.experiments.atomic import digest
 from promopilot.experiments.cluster.connection import connected, places
 from promopilot.experiments.cluster.shared_folder import require_shared
 from promopilot.experiments.config import RunConfig
@@ -66,7 +67,8 @@ def search(
     with progress.stage("tune"):
         market = market_of(config, out, progress)
         trials = load_trials(out)
-        outcome.begin(out, config, space, total)
+        key = _key(config, market)
+        outcome.begin(out, config, space, total, key, trials)
         try:
             with connected(config.ray) as cluster:
                 if cluster.nodes > 1:
@@ -74,9 +76,11 @@ def search(
                 tune = config.tune
                 fit = places(cluster, tune.cpus_per_trial, tune.gpus_per_trial, "a trial")
                 at_once = min(fit, tune.concurrent or fit)
-                trials = _run(config, space, points, trials, total, at_once, out, market, progress)
-        finally:
-            remove(out / RAY)
+                trials = _run(
+                    config, space, points, trials, total, at_once, out, market, key, progress
+                )
+        finally:  # what does not go now, the next session removes
+            shutil.rmtree(out / RAY, ignore_errors=True)
     return outcome.finish(out, config, trials)
 
 
@@ -105,6 +109,7 @@ def _run(
     at_once: int,
     out: Path,
     market: Path,
+    key: str,
     progress: Progress,
 ) -> list[Trial]:
     """Lets Ray Tune run what is left, and returns all trials by number."""
@@ -121,7 +126,7 @@ def _run(
         told.end()
         return trials
     ledger = Ledger(out, trials, told)
-    common = Search(out.resolve(), config, _key(config, market), config.tune.scheduler == "pbt")
+    common = Search(out.resolve(), config, key, config.tune.scheduler == "pbt")
     given = tune.with_parameters(practise, search=common, world=load_world(market))
     needs = {"cpu": config.tune.cpus_per_trial, "gpu": config.tune.gpus_per_trial}
     suggestions = None if points is not None else Suggestions(space, trials, config.seed)
@@ -151,6 +156,12 @@ def _run(
         raise RunFolderError(
             f"the search stopped: {ledger.halted}; {kept} trials are over and kept in {out}, and "
             "the same command with --resume goes on with the others where they were"
+        )
+    lost = total - sum(trial.is_over for trial in ledger.trials.values())
+    if lost > 0:
+        raise RunFolderError(
+            f"Ray lost {lost} of {total} trials without a word; the others are kept in {out}, and "
+            "the same command with --resume goes on with those"
         )
     return [ledger.trials[number] for number in sorted(ledger.trials)]
 

@@ -65,12 +65,12 @@ class Suggestions(Searcher):
     Args:
         space: What is searched.
         trials: Those of earlier sessions.
-        seed: Of the sampler.
+        seed: Of the sampler, with the number of those trials: else it would draw theirs again.
     """
 
     def __init__(self, space: Sequence[Domain], trials: Sequence[Trial], seed: int) -> None:
         super().__init__(metric=GAIN, mode="max")
-        self._inner = _optuna(space, seed)
+        self._inner = _optuna(space, seed + len(trials))
         self._waiting = [trial for trial in trials if not trial.is_over]
         self._next = 1 + max((trial.number for trial in trials), default=-1)
         self._resumed: dict[str, _Point] = {}

@@ -26,6 +26,12 @@ class Measure:
     steps: float  # flight-days of practice
     gain_pct: float  # over the re-planner, in per cent of its value, of the policy as it was then
     seconds: float  # since the trial began, in all sessions
+    holds: bool = True  # whether a target is kept; a policy that misses it is not worth its gain
+
+    @property
+    def counts(self) -> bool:
+        """Whether the trial may be judged by it."""
+        return self.holds and math.isfinite(self.gain_pct)
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,8 @@ class Trial:
 
     @property
     def best(self) -> Measure | None:
-        """The best measure; None before the first, and where none is a finite number."""
-        found = [one for one in self.history if math.isfinite(one.gain_pct)]
+        """The best measure; None before the first, and where none counts."""
+        found = [one for one in self.history if one.counts]
         return max(found, key=lambda one: one.gain_pct, default=None)
 
     @property
