@@ -131,6 +131,13 @@ def stranger(frames):
     return {"policy": pd.concat([new, policy.sample(frac=1.0, random_state=1), odd])}
 
 
+def strangers_first(frames):
+    """More decisions that the log does not hold than a piece has rows, before all that it holds."""
+    policy = frames["policy"]
+    new = pd.concat([policy.head(6).assign(decision_id=f"!{number:04}") for number in range(200)])
+    return {"policy": pd.concat([new, policy])}
+
+
 CASES = {
     "given": lambda f: {},
     "csv": lambda f: {"kind": "csv"},
@@ -147,6 +154,7 @@ CASES = {
     "clusters": lambda f: {"changed": {"log": clustered(f)}, "given": ()},
     "any order": lambda f: {"changed": {n: f[n].sample(frac=1.0, random_state=3) for n in NAMES}},
     "strangers": lambda f: {"changed": stranger(f)},
+    "a piece of strangers": lambda f: {"changed": strangers_first(f)},
     "balanced": lambda f: {"estimators": ("balanced_ipw",)},
     "float ids": lambda f: {
         "changed": {n: f[n].assign(decision_id=f[n].decision_id.astype(float)) for n in NAMES}
@@ -312,11 +320,22 @@ def full(given, number):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"part {number}")
 
 
+def always_dying(given, number):
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 @pytest.mark.usefixtures("ray")
-def test_a_full_disk_of_a_worker_is_told_as_one_here():
-    with pytest.raises(OSError, match="No space left on device: 'part 0'") as raised:
+def test_a_full_disk_of_a_worker_is_told_as_its():
+    with pytest.raises(ClusterError, match=r"a worker has no room to write part 0 .*TMPDIR"):
         list(in_order(full, None, 3))
-    assert raised.value.errno == errno.ENOSPC
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_part_that_always_ends_its_worker_is_given_up():
+    with pytest.raises(ClusterError, match="workers are lost again and again"):
+        list(in_order(always_dying, None, 3))
 
 
 def dying(job, marker, given, number):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import pickle
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +20,8 @@ G = TypeVar("G")
 A = TypeVar("A")
 Work = Callable[[Any], Iterator[Any]]  # on a part; yields answers
 _TOLD = (LogError, OSError)  # else they come out of turn, as one of Ray's
+# How often a part is begun anew whose process or machine was lost.
+_RETRIES = 3
 _COLUMNS = ("ended", "answer")
 _MADE: dict[str, Work] = {}  # in a worker: the work that it does, by what it was made from
 
@@ -37,8 +42,8 @@ def worked(
 
     Raises:
         LogError: The work's own; of several that of the first part.
-        OSError: The same, such as a full disk.
-        ClusterError: Parts are lost whenever they are tried.
+        OSError: The same.
+        ClusterError: A part is lost whenever it is tried, or a worker's disk is full.
     """
     with _quiet():
         import ray.data
@@ -46,13 +51,17 @@ def worked(
 
         sent = ray.put(given)
         items = [{"part": pickle.dumps(part)} for part in parts]
-        rows = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-            _answers,  # type: ignore[arg-type]  # whose other arguments Ray's types do not know
-            fn_args=(make, [sent]),  # in a list: else it would be fetched for every part
-            batch_size=1,
-            batch_format="numpy",
-            num_cpus=1,
-        )
+        with warnings.catch_warnings():
+            # Ray (2.60) would begin a part anew for ever, and offers no other way to say otherwise.
+            warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+            rows = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+                _answers,  # type: ignore[arg-type]  # whose other arguments Ray's types do not know
+                fn_args=(make, [sent]),  # in a list: else it would be fetched for every part
+                batch_size=1,
+                batch_format="numpy",
+                num_cpus=1,
+                max_retries=_RETRIES,
+            )
         batches: Iterable[Any] = rows.iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
@@ -64,7 +73,7 @@ def worked(
                 ):
                     found = pickle.loads(answer.as_buffer())
                     if isinstance(found, _TOLD):
-                        raise found
+                        raise _there(found)
                     if ended.as_py():
                         done += 1
                     else:
@@ -76,6 +85,17 @@ def worked(
                 f"workers are lost again and again ({_first_line(error)}): see `ray status`, and "
                 "whether their machines have memory left"
             ) from error
+
+
+def _there(error: Exception) -> Exception:
+    """A worker's error; that of a full disk says whose, which may be another machine's."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or tempfile.gettempdir()
+        return ClusterError(
+            f"a worker has no room to write {where} ({os.strerror(error.errno).lower()}): free "
+            "some, or name a folder on another disk with TMPDIR"
+        )
+    return error
 
 
 def in_order(job: Callable[[G, int], A], given: G, count: int) -> Iterator[A]:

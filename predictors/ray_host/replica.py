@@ -19,7 +19,7 @@ import pandas as pd
 import ray
 
 from promopilot.predictors.dataset import Rows, line_item_rows
-from promopilot.predictors.errors import ArtifactError
+from promopilot.predictors.errors import ArtifactError, HostError
 from promopilot.predictors.ray_host.exported import Exported
 from promopilot.predictors.ray_host.files import Model
 from promopilot.predictors.ray_host.parcel import Parcel, sealed
@@ -58,7 +58,7 @@ class Replica:
         self._seconds: deque[float] = deque(maxlen=_LATENCIES)
         self._exported = Exported()
         # A constructor that raises is an actor that died; whoever asks shall hear the reason.
-        self._refusal: str | None = None
+        self._refusal: ArtifactError | HostError | None = None
         try:
             thread = ThreadPoolExecutor(1, "torch")
             self._host = thread.submit(_local_host, model, device, settings, thread).result()
@@ -68,7 +68,13 @@ class Replica:
                     f"the model in {model.folder} gives rates that are no numbers: fit it again."
                 )
         except ArtifactError as error:
-            self._refusal = str(error)
+            self._refusal = error
+            return
+        except Exception as error:  # such as a GPU's memory that is too small, or a full disk
+            self._refusal = HostError(
+                f"a replica of the shared predictor host cannot load {model.folder}: "
+                f"{type(error).__name__}: {error}"
+            )
             return
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -77,7 +83,7 @@ class Replica:
         """Returns what does not change.
 
         Raises:
-            ArtifactError: the model cannot be used.
+            ArtifactError, HostError: the model cannot be used.
         """
         self._check()
         return Description(self._host.settings, self._host.spreads, self._opener)
@@ -86,7 +92,7 @@ class Replica:
         """Returns, sealed, rates and standard errors of a sealed parcel's rows, in their order.
 
         Raises:
-            ArtifactError: the model cannot be used.
+            ArtifactError, HostError: the model cannot be used.
             RuntimeError: the host is closed.
         """
         self._check()
@@ -97,7 +103,7 @@ class Replica:
         """Returns how much of texts the base model can read.
 
         Raises:
-            ArtifactError: the model cannot be used.
+            ArtifactError, HostError: the model cannot be used.
         """
         self._check()
         return self._host.readability(texts)
@@ -107,7 +113,7 @@ class Replica:
         """Predicts something small, unless the encoder is busy, and tells how the replica is.
 
         Raises:
-            ArtifactError: the model cannot be used.
+            ArtifactError, HostError: the model cannot be used.
         """
         self._check()
         return Health(
@@ -123,7 +129,7 @@ class Replica:
         """Returns what it has done.
 
         Raises:
-            ArtifactError: the model cannot be used.
+            ArtifactError, HostError: the model cannot be used.
         """
         self._check()
         with self._lock:
@@ -148,7 +154,7 @@ class Replica:
 
     def _check(self) -> None:
         if self._refusal is not None:
-            raise ArtifactError(self._refusal)
+            raise self._refusal
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,17 @@ def test_it_answers_threads_together(host: RayHost, predictor: Predictor) -> Non
         thread.join(60)
     for place, rows in enumerate(asked):
         assert difference(got[place], predictor.predict(rows)) <= SAME
+
+
+def test_requests_that_come_together_share_a_batch(cluster: None, folder: Path) -> None:
+    settings = HostSettings(cpus=0, window_ms=1000.0)
+    host = open_ray_host(folder, "cpu", settings, "together")
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(host.predict, [rows_of(f"{n}% off tea") for n in range(4)]))
+        assert host.measures().largest_batch > 1
+    finally:
+        host.close()
 
 
 def test_it_answers_processes_that_have_no_torch(

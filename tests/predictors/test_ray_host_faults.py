@@ -21,7 +21,7 @@ from promopilot.predictors.artifact import save_predictor
 from promopilot.predictors.errors import ArtifactError, HostError
 from promopilot.predictors.prediction import Prediction
 from promopilot.predictors.predictor import Predictor
-from promopilot.predictors.ray_host import start
+from promopilot.predictors.ray_host import replica, start
 from promopilot.predictors.ray_host.client import RayHost
 from promopilot.predictors.ray_host.told import Health
 
@@ -184,6 +184,19 @@ def test_closing_answers_what_is_under_way(
         psutil.wait_procs([psutil.Process(process)], 20) if psutil.pid_exists(process) else ((), [])
     )
     assert left == []
+
+
+def test_what_keeps_a_replica_from_loading_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*given: object) -> None:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(replica, "_local_host", no_room)
+    model = replica.Model(str(folder), b"", None)
+    refusing = replica.Replica(model, "cpu", HostSettings(), "somebody")
+    with pytest.raises(HostError, match=r"cannot load .*: RuntimeError: CUDA out of memory"):
+        refusing.describe()
 
 
 def test_an_altered_model_is_refused_in_its_words(
