@@ -21,6 +21,7 @@ from promopilot.experiments.errors import (
     SearchError,
 )
 from promopilot.experiments.policies import available, make_policy
+from promopilot.experiments.tuning.folder import open_folder
 from promopilot.experiments.tuning.ledger import Ledger
 from promopilot.experiments.tuning.practice import Report, Search
 from promopilot.experiments.tuning.space import Domain
@@ -156,6 +157,18 @@ def test_a_gain_that_is_no_number_is_told(tmp_path: Path) -> None:
     report = Report(Search(tmp_path, RunConfig(), "", shares=False), tmp_path)
     with pytest.raises(SearchError, match="gain on the validation flights is nan"):
         report.add_scalar("validation/gain_pct", float("nan"), 0)
+
+
+def test_a_folder_half_overwritten_can_be_overwritten_again(plain: Path, tmp_path: Path) -> None:
+    out = tmp_path / "search"
+    config = load_config(plain / "search" / "config.yaml")
+    shutil.copytree(plain / "search", out)
+    shutil.rmtree(out / "trials")
+    open_folder(out, config, resume=False, overwrite=True)
+    assert {path.name for path in out.iterdir()} == {"config.yaml", "trials"}
+    (out / "strange.txt").touch()
+    with pytest.raises(RunFolderError, match=r"holds files that no search wrote \(strange\.txt"):
+        open_folder(out, config, resume=False, overwrite=True)
 
 
 def test_what_cannot_be_written_halts_the_search(tmp_path: Path) -> None:

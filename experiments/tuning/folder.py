@@ -32,7 +32,7 @@ def open_folder(out: Path, config: RunConfig, resume: bool, overwrite: bool) -> 
     make_writable(out)
     names = sorted(p.name for p in out.iterdir() if not p.name.startswith(PARTIAL_PREFIX))
     strange = [name for name in names if name not in _OUTPUTS]
-    ours = (out / CONFIG).is_file() and (out / TRIALS).is_dir()
+    ours = (out / CONFIG).is_file()
     if strange or (names and not ours and names != ["error.log"]):
         raise RunFolderError(
             f"{out} holds files that no search wrote ({(strange or names)[0]}, …); choose a new "
@@ -40,7 +40,7 @@ def open_folder(out: Path, config: RunConfig, resume: bool, overwrite: bool) -> 
         )
     lock(out)
     # What a mistake in the input leaves is not worth keeping.
-    used = ours and ((out / BASE).exists() or any((out / TRIALS).iterdir()))
+    used = ours and ((out / BASE).exists() or any((out / TRIALS).glob("*")))
     if used and not (resume or overwrite):
         raise RunFolderError(
             f"{out} holds a search already; go on with --resume, start anew with --overwrite, or "
@@ -50,7 +50,7 @@ def open_folder(out: Path, config: RunConfig, resume: bool, overwrite: bool) -> 
     if used and resume:
         _require_same(out, config)
         return
-    for name in _OUTPUTS:
+    for name in reversed(_OUTPUTS):  # the config last: by it a folder half deleted is still ours
         remove(out / name)
     (out / TRIALS).mkdir()
     write_text_atomic(out / CONFIG, dump_config(config, out))
