@@ -60,10 +60,15 @@ class Problem:
 
 
 class DataError(ValueError):
-    """Tables that break the contract; `problems` lists every place, the message says the first."""
+    """Tables that break the contract; `problems` lists every place, the message says the first.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    Args:
+        problems: Of a table larger than memory, the first of them.
+        more: How many others there are.
+    """
+
+    def __init__(self, problems: list[Problem], more: int = 0) -> None:
         self.problems = list(problems)
-        more = len(self.problems) - 1
+        more += len(self.problems) - 1
         text = str(self.problems[0]) if self.problems else "the tables cannot be used"
         super().__init__(f"{text} (and {more} more)" if more > 0 else text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -84,7 +85,9 @@ def dates(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(date=pd.to_datetime(table["date"]))
 
 
-@pytest.mark.parametrize("change", [same, few_columns, read_again, dates])
+@pytest.mark.parametrize(
+    "change", [same, few_columns, read_again, dates, lambda table: blank_rows(table, 450)]
+)
 def test_the_bytes_are_those_of_the_whole_table(
     changed: Callable[[Change], Path], model: Path, ray: None, tmp_path: Path, change: Change
 ) -> None:
@@ -110,6 +113,12 @@ def repeated(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table.iloc[[17]]])
 
 
+def blank_rows(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    table = table.astype("object")
+    table.iloc[:count] = None
+    return table
+
+
 def undated(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table.assign(as_of="2030-01-01"), table.iloc[[17]]])
 
@@ -123,6 +132,11 @@ def undated(table: pd.DataFrame) -> pd.DataFrame:
         lambda table: table.drop(columns="placement_id"),
         repeated,
         undated,
+        lambda table: table.head(0),
+        lambda table: blank_rows(table, 2_000),
+        lambda table: table[["impressions", "clicks"]],
+        lambda table: table.rename(columns=str.upper),
+        spoilt(900, date=None, promotion_id=None, placement_id=None, segment_id=None),
     ],
 )
 def test_faults_are_told_as_of_the_whole_table(
@@ -135,6 +149,39 @@ def test_faults_are_told_as_of_the_whole_table(
         stream_to_csv(model, data, tmp_path / "parts.csv", SETTINGS, silent)
     assert str(streamed.value).split(" (and ")[0] == str(whole.value).split(" (and ")[0]
     assert not list(tmp_path.glob("*.csv"))
+
+
+@pytest.mark.parametrize(("is_table", "said"), [(False, "is no Parquet"), (True, "appear once")])
+def test_a_file_that_cannot_be_opened_is_told_as_by_one_process(
+    shop: Path, model: Path, tmp_path: Path, is_table: bool, said: str
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shop, data)
+    (data / "performance.csv").unlink()
+    file = data / "performance.parquet"
+    file.write_bytes(b"PAR1 and not much more")
+    if is_table:
+        pq.write_table(pa.table([["2030-01-01"], ["2030-01-02"]], names=["date", "date"]), file)
+    for run in (
+        lambda: predict_to_csv(model, data, tmp_path / "rates.csv", silent),
+        lambda: stream_to_csv(model, data, tmp_path / "rates.csv", SETTINGS, silent),
+    ):
+        with pytest.raises(DataError, match=said):
+            run()
+
+
+def test_of_many_faults_the_first_are_named_and_all_counted(
+    changed: Callable[[Change], Path], model: Path, ray: None, tmp_path: Path
+) -> None:
+    for change in (
+        lambda table: pd.concat([table, table]),
+        lambda table: table.assign(date="soon"),
+    ):
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        with pytest.raises(DataError, match=r" \(and 1999 more\)$") as told:
+            stream_to_csv(model, changed(change), tmp_path / "rates.csv", SETTINGS, silent)
+        rows = [problem.row for problem in told.value.problems]
+        assert rows == list(range(rows[0], rows[0] + 100))
 
 
 def test_a_csv_file_is_refused_and_no_file_is_every_line_item(

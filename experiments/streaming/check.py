@@ -16,9 +16,10 @@ from promopilot.experiments.cluster.stream import worked
 from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.streaming.parts import Keys, Part, Source
 from promopilot.experiments.streaming.repeats import NEVER, ROW, KeyFiles, superseded, twice
+from promopilot.experiments.tables.files import without_rows
 from promopilot.experiments.tables.readings import AS_OF, KEY
 
-_SHOWN = 100  # problems that a part names; it counts the others
+_SHOWN = 100  # problems that are named, of a block and of all; the others are counted
 _RULE = "must be one row per day and line item, but repeats an earlier row"
 _MEND = "add the rows up or remove one"
 
@@ -51,7 +52,12 @@ class KeysOfPart:
                 rows["key"] = self._keys.number(parsed.frame)
                 rows["read"] = _read(parsed.frame)
                 rows["row"] = parsed.rows
-            yield {"problems": problems[:_SHOWN], "more": len(problems[_SHOWN:]), "rows": rows}
+            yield {
+                "problems": problems[:_SHOWN],
+                "more": len(problems[_SHOWN:]),
+                "rows": rows,
+                "count": len(parsed.rows),
+            }
 
 
 def check_parts(
@@ -63,29 +69,39 @@ def check_parts(
         DataError: Something in the file breaks the contract.
     """
     problems: list[Problem] = []
+    more = rows_in_all = 0
     shown = np.zeros(len(keys.ids[0]), dtype=bool)
     with (
         tempfile.TemporaryDirectory(prefix="promopilot-") as folder,
         KeyFiles(Path(folder)) as files,
     ):
         for done, found in worked(KeysOfPart, (source, keys), parts):
-            problems += found["problems"]
-            problems += found["more"] * problems[-1:]
+            new = [one for one in found["problems"] if one.row is not None or one not in problems]
+            room = max(0, _SHOWN - len(problems))
+            problems += new[:room]
+            more += len(new[room:]) + found["more"]
+            rows_in_all += found["count"]
             files.add(found["rows"])
             shown[keys.promotion(found["rows"]["key"])] = True
             progress("check", done)
+        if not rows_in_all:
+            problems = [without_rows(source.path)]
         if problems:
-            raise DataError(problems)
+            raise DataError(problems, more)
         left_out = [np.empty(0, np.int64)]
         for rows in files.repeated():
-            problems += _repeats(rows, source, keys)
+            new, others = _repeats(rows, source, keys)
+            problems += new
+            more += others
             left_out.append(superseded(rows))
     if problems:
-        raise DataError(sorted(problems, key=lambda problem: problem.row or 0))
+        problems.sort(key=lambda problem: problem.row or 0)
+        raise DataError(problems[:_SHOWN], more + len(problems[_SHOWN:]))
     return Checked(np.sort(np.concatenate(left_out)), shown)
 
 
-def _repeats(rows: NDArray[np.void], source: Source, keys: Keys) -> list[Problem]:
+def _repeats(rows: NDArray[np.void], source: Source, keys: Keys) -> tuple[list[Problem], int]:
+    """The first problems of repeated rows, and how many more there are."""
     has_readings = AS_OF in source.columns
     columns = [name for name in KEY if name in source.columns]
     file = source.path.name
@@ -96,12 +112,15 @@ def _repeats(rows: NDArray[np.void], source: Source, keys: Keys) -> list[Problem
         if len(undated):
             rule = "must be filled where a day and line item has several rows"
             mend = "write the day on which the row was read, or keep one row"
-            return [Problem(file, int(r), AS_OF, None, rule, mend) for r in undated["row"]]
+            first = np.sort(undated["row"])[:_SHOWN]
+            found = [Problem(file, int(row), AS_OF, None, rule, mend) for row in first]
+            return found, len(undated) - len(found)
         name, rule, mend, wrong = ", ".join([*columns, AS_OF]), _RULE, _MEND, twice(rows)
-    return [
+    found = [
         Problem(file, int(one["row"]), name, _written(one, columns, has_readings, keys), rule, mend)
-        for one in wrong
+        for one in np.sort(wrong, order="row")[:_SHOWN]
     ]
+    return found, len(wrong) - len(found)
 
 
 def _written(row: np.void, columns: Sequence[str], has_readings: bool, keys: Keys) -> str:

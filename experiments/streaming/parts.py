@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from promopilot.experiments.errors import Problem
+from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.tables.check import to_be_scored
-from promopilot.experiments.tables.files import RawTable
+from promopilot.experiments.tables.files import RawTable, open_parquet
 from promopilot.experiments.tables.ids import check_line_items
 from promopilot.experiments.tables.parse import Parsed, parse
 from promopilot.experiments.tables.rules import check_performance
@@ -45,17 +45,22 @@ class Source:
 
     path: Path
     columns: tuple[str, ...]  # of it that are read
+    others: tuple[str, ...]  # of it that tell only whether a row is blank
     small: dict[str, Parsed]  # promotions, placements and segments, those that are there
 
     def read(self, part: Part) -> Iterator[tuple[Parsed, list[Problem]]]:
         """The rows of a part in blocks, with what is wrong in each."""
-        file, start = pq.ParquetFile(self.path), part.start
+        file, done, rest = pq.ParquetFile(self.path), 0, None
         batches = file.iter_batches(_ROWS_AT_ONCE, list(part.groups), list(self.columns))
         for batch in batches:
             cells = batch.to_pandas(integer_object_nulls=True)
-            blank = cells.isna().all(axis=1).to_numpy(dtype=bool)
-            rows = np.arange(start + 2, start + 2 + len(cells), dtype=np.int64)
-            start += len(cells)
+            blank = _blank(cells)
+            if blank.any():  # perhaps: the other columns are read for hardly any file
+                if rest is None:
+                    rest = file.read_row_groups(list(part.groups), list(self.others))
+                blank = blank & _blank(rest.slice(done, len(cells)).to_pandas())
+            rows = np.arange(len(cells), dtype=np.int64) + part.start + done + 2
+            done += len(cells)
             if not blank.all():
                 raw = RawTable(self.path.name, cells[~blank].reset_index(drop=True), rows[~blank])
                 yield self._checked(raw)
@@ -68,11 +73,28 @@ class Source:
         return parsed, problems + check_performance(parsed, outcomes=False)
 
 
+def _blank(cells: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows `[R]` in which no cell is filled."""
+    return cells.isna().all(axis=1).to_numpy(dtype=bool)
+
+
 def open_source(path: Path, small: dict[str, Parsed]) -> Source:
-    """The file's columns that tell of line items, dates and readings."""
-    names = pq.ParquetFile(path).schema_arrow.names
-    wanted = [name for name in PERFORMANCE.columns if name not in COUNTED]
-    return Source(path, tuple(name for name in wanted if name in names), small)
+    """The file's columns that tell of line items, dates and readings.
+
+    Raises:
+        DataError: It is no Parquet file, lacks a column or has one twice, or has no row.
+    """
+    file, problems = open_parquet(path)
+    if file is None:
+        raise DataError(problems)
+    header = RawTable(path.name, file.schema_arrow.empty_table().to_pandas(), np.empty(0, np.int64))
+    table, header = to_be_scored(PERFORMANCE, header)
+    if problems := parse(header, table)[1]:
+        raise DataError(problems)
+    names = file.schema_arrow.names
+    wanted = [name for name in PERFORMANCE.columns if name not in COUNTED and name in names]
+    others = [name for name in names if name not in wanted]
+    return Source(path, tuple(wanted), tuple(others), small)
 
 
 def parts_of(path: Path) -> list[Part]:

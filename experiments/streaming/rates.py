@@ -76,7 +76,8 @@ class Scored:
         with tempfile.TemporaryDirectory(prefix="promopilot-") as folder:
             file = Path(folder) / "rates.csv"
             for parsed, _ in self._source.read(part):
-                counts = ~np.isin(parsed.rows, self._left_out)
+                ends = np.searchsorted(self._left_out, [parsed.rows[0], parsed.rows[-1] + 1])
+                counts = ~np.isin(parsed.rows, self._left_out[slice(*ends)])
                 items = self._items(parsed.frame[counts].reset_index(drop=True))
                 if len(items):
                     write_csv(self._rated(items), file)

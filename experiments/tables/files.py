@@ -42,12 +42,32 @@ def read_file(path: Path) -> tuple[RawTable | None, list[Problem]]:
     """The cells of a CSV or Parquet file, or None with the problem that stops reading it."""
     try:
         return _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
-    except OSError as error:
-        return None, [_stop(path, f"cannot be read ({error.strerror or error})", "check the file")]
-    except pa.ArrowInvalid as error:
-        kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
-        reason = str(error).splitlines()[0]
-        return None, [_stop(path, f"is no {kind} file that can be read ({reason})", "save it anew")]
+    except (OSError, pa.ArrowInvalid) as error:
+        return None, [_unreadable(path, error)]
+
+
+def open_parquet(path: Path) -> tuple[pa.parquet.ParquetFile | None, list[Problem]]:
+    """A Parquet file of which no row is read yet, or None with the problem that stops reading."""
+    try:
+        file = pa.parquet.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        return None, [_unreadable(path, error)]
+    if doubled := _doubled(path, list(file.schema_arrow.names)):
+        return None, doubled
+    return (file, []) if file.metadata.num_rows else (None, [without_rows(path)])
+
+
+def without_rows(path: Path) -> Problem:
+    """What is said of a file in which no row is filled."""
+    return _stop(path, "must have at least one row", "fill it or remove it")
+
+
+def _unreadable(path: Path, error: Exception) -> Problem:
+    if isinstance(error, OSError):
+        return _stop(path, f"cannot be read ({error.strerror or error})", "check the file")
+    kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
+    reason = str(error).splitlines()[0]
+    return _stop(path, f"is no {kind} file that can be read ({reason})", "save it anew")
 
 
 def _read_csv(path: Path) -> tuple[RawTable | None, list[Problem]]:
@@ -98,9 +118,9 @@ def _header(content: bytes) -> list[str]:
 
 
 def _read_parquet(path: Path) -> tuple[RawTable | None, list[Problem]]:
-    file = pa.parquet.ParquetFile(path)
-    if doubled := _doubled(path, list(file.schema_arrow.names)):
-        return None, doubled
+    file, problems = open_parquet(path)
+    if file is None:
+        return None, problems
     table = file.read()
     return _raw(path, table, np.arange(2, 2 + table.num_rows, dtype=np.int64))
 
@@ -112,7 +132,7 @@ def _raw(
     blank = cells.isna().all(axis=1).to_numpy(dtype=bool)  # lines that spreadsheets leave behind
     if not blank.all():
         return RawTable(path.name, cells[~blank].reset_index(drop=True), rows[~blank]), []
-    return None, [_stop(path, "must have at least one row", "fill it or remove it")]
+    return None, [without_rows(path)]
 
 
 def _doubled(path: Path, names: list[str]) -> list[Problem]:
