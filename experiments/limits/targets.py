@@ -22,7 +22,7 @@ from promopilot.experiments.limits.target_price import (
     stricter,
     unattainable,
 )
-from promopilot.experiments.plan.reference import TablePolicy, reference_table
+from promopilot.experiments.plan.reference import TablePolicy, as_it_stands, reference_table
 
 _TRIES = 6  # of a stricter target
 _CLOSE = 1e-3  # of the target: so much better is close enough
@@ -83,7 +83,7 @@ def aimed(
 def _planned(make: MakePolicy, world: World, seed: int, flights: int) -> Totals:
     """What the policy's plan is expected to come to on the test flights."""
     table = TablePolicy(reference_table(make(world), world).spend)
-    day = roll_out(table, world, seed, np.arange(flights)).by_day
+    day = roll_out(table, as_it_stands(world), seed, np.arange(flights)).by_day
     # What is planned, also where a flight's discounts leave no money for all of it.
     spend = float(table.table.sum())
     return Totals(spend, float(day.conversion_value.sum()), float(day.conversions.sum()))

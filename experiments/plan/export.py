@@ -30,7 +30,7 @@ from promopilot.experiments.plan.columns import columns_md
 from promopilot.experiments.plan.frame import file_faults, plan_frame, summary_frame
 from promopilot.experiments.plan.platforms.files import PLATFORMS, write_platform_files
 from promopilot.experiments.plan.platforms.origin import foreign_campaigns
-from promopilot.experiments.plan.reference import Table, TablePolicy, reference_table
+from promopilot.experiments.plan.reference import Table, TablePolicy, as_it_stands, reference_table
 from promopilot.experiments.plan.told import changes, why_unchanged
 from promopilot.experiments.policies import BASELINE, make_policy
 from promopilot.experiments.progress import silent
@@ -74,7 +74,7 @@ def make_plan(
     table = reference_table(policy, world)
     rollout = roll_out(
         TablePolicy(table.spend),
-        world,
+        as_it_stands(world),
         seed,
         np.arange(flights),
         progress=lambda what, share: progress("plan", share),

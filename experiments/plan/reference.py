@@ -48,6 +48,15 @@ class TablePolicy:
         return np.tile(self.table[market.day], (market.num_flights, 1))
 
 
+def as_it_stands(world: World) -> World:
+    """The market to play a table in that keeps the limits as a whole.
+
+    A market with limits keeps a pace towards a group's minimum in the flight, and would move a
+    table that comes to it in its own time: what is played then is not what was planned.
+    """
+    return replace(world, limits=None)
+
+
 def reference_table(policy: Policy, world: World) -> Table:
     """Roll the policy out once with every draw at its mean and outcomes at their expectation.
 
@@ -61,11 +70,13 @@ def reference_table(policy: Policy, world: World) -> Table:
         # are.
         exact = enforced(world, _play(policy, world, aside)["spend"])
         spend = table_in_cents(exact, world) / 100
-        return Table(**_play(TablePolicy(spend), world) | {"spend": spend, "exact": exact})
+        played = _play(TablePolicy(spend), as_it_stands(world))
+        return Table(**played | {"spend": spend, "exact": exact})
 
     def costed(aside: float) -> Costed[Table]:
         table = planned(aside)
-        played = _play(TablePolicy(table.spend), replace(world, covers=("spend",)))
+        unclosed = replace(as_it_stands(world), covers=("spend",))
+        played = _play(TablePolicy(table.spend), unclosed)
         return Costed(table, float(table.spend.sum()), float(played["subsidy"].sum()))
 
     if world.limits is None or "subsidy" not in world.covers:
