@@ -2,8 +2,8 @@
 
 By days, new rows are those after the last day that the earlier model has used: the last of them
 are held back for the scores where enough are left, those before them choose, the others are learnt
-from. The old days are parted as they were, so that what judged the earlier model judges again and
-is never learnt from in between. By group the same rule holds for groups instead of days.
+from. Old days that judged the earlier model, or one that it comes from, judge again and are never
+learnt from in between. By group the same rule holds for groups instead of days.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def continuation(
     if by_group:
         tested = held_out(rows, config.split.test_share, TEST_SALT)
         chosen = held_out(rows, config.split.choose_share, CHOOSE_SALT)
-        is_test, new_choose, usable = tested & is_new, chosen, ~tested
+        is_test, new_choose, usable = tested & is_new, chosen & is_new, ~tested
     else:
         dates = _dates(config, rows.day[is_new], earlier)
         if tables.readings is not None:
@@ -78,7 +78,7 @@ def continuation(
         usable = rows.day < start
         if config.split.fit_from is not None:
             usable &= rows.day >= _number(config.split.fit_from)
-    is_choose = np.where(is_new, new_choose, _chose_before(rows, earlier, config))
+    is_choose = new_choose | _judged_before(rows, earlier, config)
     history = History(_weighed(rows.pick(usable)), is_new[usable], is_choose[usable])
     _check(history, earlier)
     return Continuation(history, rows.pick(is_test) if is_test.any() else None)
@@ -200,17 +200,16 @@ def _dates(config: RunConfig, days: Any, earlier: Earlier) -> Dates:
     return resolve_dates(told, pd.DataFrame({"date": pd.to_datetime([first, last])}))
 
 
-def _chose_before(rows: Rows, earlier: Earlier, config: RunConfig) -> Masks:
-    """Which rows [R], if they are old, judged the earlier model."""
+def _judged_before(rows: Rows, earlier: Earlier, config: RunConfig) -> Masks:
+    """Which rows [R] judged the earlier model, or one that it comes from."""
+    from promopilot.predictors.judged import has_judged
     from promopilot.predictors.splits import held_out
 
-    data = earlier.predictor.record["data"]
-    if data["choose"]["from"] > data["fit"]["to"]:  # ISO dates sort as text
-        first, last = (
-            int(np.datetime64(data["choose"][end], "D").astype(np.int64)) for end in ("from", "to")
-        )
-        return np.asarray((rows.day >= first) & (rows.day <= last))
-    return held_out(rows, config.split.choose_share, CHOOSE_SALT)
+    found = has_judged(rows, earlier.predictor.record)
+    if found is None:  # its groups were not recorded: those that fall as they did then
+        old = ~earlier.is_new(rows)
+        found = held_out(rows, config.split.choose_share, CHOOSE_SALT) & old
+    return found
 
 
 def _check(history: History, earlier: Earlier) -> None:

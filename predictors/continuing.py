@@ -26,7 +26,8 @@ from promopilot.predictors.encoder import encode
 from promopilot.predictors.fitted_on import check_parts, data_record, fit_key
 from promopilot.predictors.funnel import Funnel
 from promopilot.predictors.guard import Judges, Verdict, decide, losses_of
-from promopilot.predictors.held_out import split_record
+from promopilot.predictors.held_out import joined_names, names_of
+from promopilot.predictors.judged import judged_record
 from promopilot.predictors.learning import Progress, learn
 from promopilot.predictors.passes import Scribe
 from promopilot.predictors.predictor import Predictor
@@ -136,7 +137,8 @@ def continue_fit(
                 **record,
                 **data_record(fit, choose),
                 **judged.record,
-                "split": _split(own.record["split"], fit, history.rows),
+                "split": _split(own.record["split"], history.rows),
+                "judged": judged_record(own.record, fit, choose),
                 "base_model": own.record["base_model"],
                 "readability": found.to_json(),
                 **told,
@@ -245,15 +247,11 @@ def _baselines(
     return StoredBaselines(baselines, changed_weights(base, funnel.encoder))
 
 
-def _split(earlier: dict[str, Any], fit: Rows, used: Rows) -> dict[str, Any]:
+def _split(earlier: dict[str, Any], used: Rows) -> dict[str, Any]:
     """What `held_out` needs to know what was used, now and by the earlier model."""
     if earlier["by"] == "time":
         return {"by": "time", "learned_until": int(used.day.max())}
-    now = split_record(fit.pick(np.zeros(0, dtype=np.int64)), used)
-    return {
-        "by": "group",
-        **{name: sorted({*earlier[name], *now[name]}) for name in ("groups", "texts")},
-    }
+    return {"by": "group", **joined_names(earlier, names_of(used))}
 
 
 def _told(earlier: Earlier, history: History, again: Replay, verdict: Verdict) -> dict[str, Any]:

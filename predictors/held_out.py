@@ -1,5 +1,6 @@
 """Which rows a fit has not used, so that a score on them is a score on what it has not seen."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,15 @@ from promopilot.predictors.errors import PredictorDataError
 from promopilot.predictors.splits import own_group
 from promopilot.predictors.vocabulary import digest_of
 
+_OF_GROUPS = ("groups", "texts")  # a text is known again wherever else it stands
+
 
 def split_record(train: Rows, choose: Rows) -> dict[str, Any]:
     """Returns what a predictor keeps of the rows that it has used, for `unused`."""
-    shown = [(rows.promotions, np.unique(rows.promotion)) for rows in (train, choose)]
-    groups = [set(own_group(promotions)[used]) for promotions, used in shown]
-    if groups[0] & groups[1]:
+    names = [names_of(rows) for rows in (train, choose)]
+    if set(names[0]["groups"]) & set(names[1]["groups"]):
         return {"by": "time", "learned_until": int(choose.day.max())}
-    texts = {text for promotions, used in shown for text in promotions.text[used]}
-    return {
-        "by": "group",
-        "groups": sorted(digest_of(str(name)) for name in groups[0] | groups[1]),
-        "texts": sorted(digest_of(str(text)) for text in texts),
-    }
+    return {"by": "group", **joined_names(*names)}
 
 
 def unused(rows: Rows, record: dict[str, Any]) -> Masks:
@@ -56,13 +53,29 @@ def is_used(rows: Rows, record: dict[str, Any]) -> Masks:
     split = record["split"]
     if split["by"] == "time":
         return np.asarray(rows.day <= int(split["learned_until"]))
-    known = set(split["groups"])
+    return is_named(rows, split)
+
+
+def names_of(rows: Rows) -> dict[str, list[str]]:
+    """Returns the digests of the `groups` and of the `texts` that rows show, sorted."""
+    shown = np.unique(rows.promotion)
+    values = {"groups": own_group(rows.promotions), "texts": rows.promotions.text}
+    return {
+        key: sorted({digest_of(str(name)) for name in values[key][shown]}) for key in _OF_GROUPS
+    }
+
+
+def joined_names(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Returns the `groups` and `texts` that either of two names."""
+    return {key: sorted({*a[key], *b[key]}) for key in _OF_GROUPS}
+
+
+def is_named(rows: Rows, names: Mapping[str, Any]) -> Masks:
+    """Returns the rows [R] whose group is among `groups` or whose text is among `texts`."""
     promotions = rows.promotions
-    is_known = np.array(
-        [digest_of(str(name)) in known for name in own_group(promotions)], dtype=np.bool_
-    )
-    texts = set(split["texts"])
-    is_known |= np.array(
-        [digest_of(str(text)) in texts for text in promotions.text], dtype=np.bool_
-    )
-    return np.asarray(is_known[rows.promotion])
+    groups, texts = (set(names[key]) for key in _OF_GROUPS)
+    known = [
+        digest_of(str(group)) in groups or digest_of(str(text)) in texts
+        for group, text in zip(own_group(promotions), promotions.text, strict=True)
+    ]
+    return np.array(known, dtype=np.bool_)[rows.promotion]

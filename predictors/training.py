@@ -23,6 +23,7 @@ from promopilot.predictors.encoder import encode, load_encoder, load_tokenizer
 from promopilot.predictors.fitted_on import check_parts, data_record, fit_key
 from promopilot.predictors.funnel import Funnel, FunnelShape
 from promopilot.predictors.held_out import split_record
+from promopilot.predictors.judged import judged_record
 from promopilot.predictors.learning import Progress, learn
 from promopilot.predictors.linear_start import start_linearly
 from promopilot.predictors.passes import Scribe
@@ -141,6 +142,7 @@ def fit(
             **data_record(train, choose),
             **judged.record,
             "split": split_record(train, choose),
+            "judged": judged_record({}, train, choose),
             "base_model": told,
             "readability": found.to_json(),
         },

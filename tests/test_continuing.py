@@ -1,18 +1,33 @@
 """`predictor fit --from`: from a model and today's tables to the next model."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from promopilot.experiments.cli.app import app
-from promopilot.experiments.config import make_config
+from promopilot.experiments.config import SplitConfig, make_config
+from promopilot.experiments.continuing import Continuation, continuation
 from promopilot.experiments.example import write_example
+from promopilot.experiments.parts import parts_by_group
 from promopilot.experiments.progress import silent
 from promopilot.experiments.scoring import fit_from_folder
+from promopilot.experiments.tables import read_tables
+from promopilot.predictors.artifact_record import seal_of
+from promopilot.predictors.earlier import Earlier
+from promopilot.predictors.fitted_on import data_record
+from promopilot.predictors.guard import Losses
+from promopilot.predictors.held_out import names_of, split_record
+from promopilot.predictors.judged import judged_record
+from promopilot.predictors.settings import PredictorSettings
+from tests.test_parts import randomised, shop
 from tests.test_scoring import base  # noqa: F401 - a fixture
 
 RUN = CliRunner()
@@ -106,6 +121,114 @@ def test_metrics_and_card_tell_of_both_models(later: Path, model: Path) -> None:
     card = (later / "model_card.md").read_text(encoding="utf-8")
     assert "## Earlier model" in card
     assert record_of(model)["seal"] in card
+
+
+@pytest.fixture(scope="module")
+def chain(
+    model: Path, data: Path, cut: pd.Timestamp, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The second model of a line, which learnt from ten days more, and the third, from ten more."""
+    folder = tmp_path_factory.mktemp("chain")
+    half = between(data, folder / "half", days_of(data).min(), cut + 10 * DAY)
+    with pytest.MonkeyPatch.context() as patch:
+        # The guard finds the earlier models so bad that what was learnt is kept.
+        patch.setattr("promopilot.predictors.continuing.losses_of", lambda *_: Losses(1.0, 1.0))
+        for start, days, name in ((model, half, "second"), (folder / "second", data, "third")):
+            code, _, errors = go_on(start, days, folder / name)
+            assert code == 0, errors
+    return folder / "second", folder / "third"
+
+
+def test_what_judged_any_model_of_a_line_judges_again_and_is_not_learnt(
+    chain: tuple[Path, Path], model: Path, data: Path, cut: pd.Timestamp
+) -> None:
+    first, second, third = (record_of(folder)["record"] for folder in (model, *chain))
+    assert second["continued"]["kept"] != "earlier"
+    ends = [[made["data"]["choose"][end] for end in ("from", "to")] for made in (first, second)]
+    old = third["continued"]["rows"]["old"]
+    assert (old["choose"]["from"], old["choose"]["to"]) == (ends[0][0], ends[1][1])
+    assert old["choose"]["rows"] == sum(
+        part["rows"] for part in (first["data"]["choose"], second["data"]["choose"])
+    )
+    history = history_of(chain[0], data).history
+    day = history.rows.day.astype("datetime64[D]")
+    for begin, end in ends:
+        judged = (day >= np.datetime64(begin)) & (day <= np.datetime64(end))
+        assert judged.any()
+        assert history.is_choose[judged].all()
+        assert not history.is_new[judged].any()
+    assert (history.is_choose & ~history.is_new).sum() == old["choose"]["rows"]
+    assert first["judged"]["days"] == ends[:1]
+    assert second["judged"]["days"] == ends
+    assert third["judged"]["days"][:2] == ends
+
+
+def test_days_that_taught_nothing_are_new_again_and_no_judges(
+    model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promopilot.predictors.guard.TOLERANCE", -1.0)  # nothing passes
+    code, text, errors = go_on(model, data, tmp_path / "same")
+    assert code == 0, errors
+    assert "Kept is the earlier model as it was" in text
+    before, after = (record_of(folder)["record"] for folder in (model, tmp_path / "same"))
+    assert after["judged"] == before["judged"]
+    assert after["split"] == before["split"]
+
+
+def test_a_model_that_does_not_tell_what_judged_it_is_judged_by_its_choose_days(
+    chain: tuple[Path, Path], data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "second"
+    shutil.copytree(chain[0], folder)
+    content = record_of(folder)
+    del content["record"]["judged"]
+    content["seal"] = seal_of(content)
+    (folder / "predictor.json").write_text(json.dumps(content), encoding="utf-8")
+    history = history_of(folder, data).history
+    found = data_record(
+        history.part(new=False, choose=False), history.part(new=False, choose=True)
+    )["data"]["choose"]
+    assert found == content["record"]["data"]["choose"]
+
+
+def test_groups_that_were_learnt_from_never_judge_whatever_links_them_later() -> None:
+    tables, settings = shop(randomised()), PredictorSettings()
+    story = tables.performance["promotion_id"].str[1:].astype(int) // 2
+    shown = tables.performance[story < 40]
+    parts = parts_by_group(tables, shown, SplitConfig(choose_share=0.2), settings)
+    record = {
+        "split": split_record(parts.fit, parts.choose),
+        "judged": judged_record({}, parts.fit, parts.choose),
+        **data_record(parts.fit, parts.choose),
+    }
+    vocabulary = SimpleNamespace(texts=names_of(parts.fit)["texts"])
+    own: Any = SimpleNamespace(record=record, stages=parts.fit.stages, vocabulary=vocabulary)
+    # Each new story carries on an old test, under a name that comes before the old one's.
+    promotions = tables.promotions
+    number = promotions["promotion_id"].str[1:].astype(int) // 2
+    linked = promotions.assign(
+        group_id=promotions["group_id"].where(number < 40, "a" + promotions["group_id"]),
+        test_id=[f"test {story if story < 40 else story - 40}" for story in number],
+    )
+    found = continuation(
+        dataclasses.replace(tables, promotions=linked),
+        Earlier(own, "seal", "version", Path()),
+        settings,
+        make_config({}, ["split.choose_share=0.4", "split.test_share=0"]),
+    )
+    rows, is_old = found.history.rows, ~found.history.is_new
+    groups = rows.promotions.group_id[rows.promotion]
+    learnt, judged = (
+        set(part.promotions.group_id[part.promotion]) for part in (parts.fit, parts.choose)
+    )
+    assert set(groups[is_old & found.history.is_choose]) == judged
+    assert set(groups[is_old & ~found.history.is_choose]) == learnt
+
+
+def history_of(model: Path, data: Path) -> Continuation:
+    earlier = Earlier.load(model, PredictorSettings(device="cpu"))
+    config = make_config({}, ["predictor.device=cpu"])
+    return continuation(read_tables(data), earlier, earlier.settings(config.predictor), config)
 
 
 def test_it_can_take_the_place_of_the_model_it_goes_on_from(
