@@ -7,7 +7,7 @@ Everything that needs rates talks to a `PredictorHost`. In this process that is 
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -40,7 +40,8 @@ def open_host(folder: Path, device: str = "auto") -> PredictorHost:
         ArtifactError: a file is missing, altered or unreadable, or there is no such device.
         PredictorDataError: no device is called so.
     """
-    return LocalHost(Predictor.load(folder, device))
+    thread = ThreadPoolExecutor(1, "torch")
+    return thread.submit(lambda: LocalHost(Predictor.load(folder, device), thread=thread)).result()
 
 
 @dataclass(eq=False)
@@ -73,16 +74,15 @@ class LocalHost:
     """A predictor in this process.
 
     Requests that come from several threads within a few milliseconds are encoded together, each
-    distinct text once: the first to come encodes for all. Rows are scored one request at a time,
-    since each has the use of all of torch's threads: eight at once took 1.7 times as long.
+    distinct text once: the first to come asks for all. The network works in one thread, whoever
+    asks: each thread that calls torch gets threads of OpenMP of its own, and where these are more
+    than cores, they sleep between operations instead of spinning.
 
     Args:
         predictor: answers; nobody else may use its tokenizer meanwhile, which is not thread-safe.
         cache: of text vectors; hosts of different models may share one.
         window: seconds that the first of several requests waits for the others.
-        thread: of one thread, in which the network then works, whoever asks. Each thread that calls
-            torch gets threads of OpenMP of its own, and where these are more than cores, they sleep
-            between operations instead of spinning: a batch of 64 texts took 13 % longer.
+        thread: of one thread, in which the network works; best the one that loaded the predictor.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class LocalHost:
         self._predictor = predictor
         self._cache = VectorCache() if cache is None else cache
         self._window = window
-        self._thread = thread
+        self._thread = thread or ThreadPoolExecutor(1, "torch")
         settings = predictor.settings
         precision = prediction_precision(predictor.device, settings.precision)
         self._digest = model_digest(
@@ -107,7 +107,6 @@ class LocalHost:
         self._waiting: list[_Request] = []
         self._arrivals = threading.Lock()  # guards `_waiting`
         self._turn = threading.Lock()  # held by the one who encodes
-        self._scoring = threading.Lock()  # held by the one whose rows are scored
         self._is_closed = False
         self._busy_since: float | None = None  # of time.monotonic; None: nothing is encoded
 
@@ -127,10 +126,7 @@ class LocalHost:
         self._counts.add(requests=1, rows=len(rows))
         features = self._predictor.features(rows)
         vectors = self._vectors(features.texts)
-        if self._thread is not None:  # its own queue: those that were encoded together come first
-            return self._run(self._score, features, vectors)
-        with self._scoring:
-            return self._score(features, vectors)
+        return self._run(self._score, features, vectors)
 
     @property
     def settings(self) -> PredictorSettings:
@@ -176,9 +172,7 @@ class LocalHost:
         self._cache = VectorCache(0)
 
     def _run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Works in the network's thread, if it has one of its own."""
-        if self._thread is None:
-            return work(*args, **kwargs)
+        """Works in the network's thread; what comes together waits there in order."""
         return self._thread.submit(work, *args, **kwargs).result()
 
     def _score(self, features: Features, vectors: list[Tensor]) -> Prediction:
