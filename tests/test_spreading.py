@@ -115,6 +115,23 @@ def test_results_come_in_the_order_of_the_pieces(workers: Spread) -> None:
     assert list(workers(work, [])) == []
 
 
+def test_work_that_nobody_waits_for_is_ended(workers: Spread, tmp_path: Path) -> None:
+    def work(piece: int) -> None:
+        import time
+
+        (tmp_path / f"{piece} began").touch()
+        for _ in range(200):  # one long sleep would not be interrupted
+            time.sleep(0.1)
+        (tmp_path / f"{piece} ended").touch()
+
+    results = workers(work, [0, 1])
+    while len(list(tmp_path.iterdir())) < 2:
+        time.sleep(0.02)
+    del results
+    assert list(workers(str, [7])) == ["7"]  # there is a core for it, and at once
+    assert not list(tmp_path.glob("* ended"))
+
+
 def test_what_a_work_remembers_stays_in_its_process(workers: Spread) -> None:
     class Counting:
         def __init__(self) -> None:

@@ -20,7 +20,7 @@ from promopilot.experiments.errors import DataError, RunFolderError
 from promopilot.experiments.example import write_example
 from promopilot.experiments.progress import silent
 from promopilot.experiments.scoring import predict_to_csv
-from promopilot.experiments.streaming import parts
+from promopilot.experiments.streaming import parts, repeats
 from promopilot.experiments.streaming.rates import stream_to_csv
 from promopilot.experiments.streaming.repeats import ROW, KeyFiles, superseded, twice
 from tests.tiny_model import fit_tiny
@@ -53,8 +53,12 @@ def model(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def changed(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Change], Path]:
-    """The shop with a changed performance as Parquet, in parts of two row groups of 300 rows."""
+    """The shop with a changed performance as Parquet, in parts of two row groups of 300 rows.
+
+    A part is read in blocks of up to 250 rows.
+    """
     monkeypatch.setattr(parts, "_ROWS_OF_A_PART", 600)
+    monkeypatch.setattr(parts, "_ROWS_AT_ONCE", 250)
 
     def make(change: Change) -> Path:
         folder = tmp_path / "data"
@@ -170,6 +174,27 @@ def test_a_file_that_cannot_be_opened_is_told_as_by_one_process(
             run()
 
 
+def test_a_page_that_cannot_be_read_is_told_as_by_one_process(
+    changed: Callable[[Change], Path], model: Path, ray: None, tmp_path: Path
+) -> None:
+    data = changed(same)
+    file = data / "performance.parquet"
+    content = bytearray(file.read_bytes())
+    damaged = pq.ParquetFile(file).metadata.row_group(4).column(0).data_page_offset
+    content[damaged : damaged + 20] = b"\xff" * 20
+    file.write_bytes(content)
+    for run in (
+        lambda: predict_to_csv(model, data, tmp_path / "rates.csv", silent),
+        lambda: stream_to_csv(model, data, tmp_path / "rates.csv", SETTINGS, silent),
+    ):
+        with pytest.raises(
+            DataError,
+            match=r"^performance\.parquet cannot be read \(Couldn.t .*\); check the file$",
+        ):
+            run()
+    assert not (tmp_path / "rates.csv").exists()
+
+
 def test_of_many_faults_the_first_are_named_and_all_counted(
     changed: Callable[[Change], Path], model: Path, ray: None, tmp_path: Path
 ) -> None:
@@ -235,6 +260,22 @@ def test_repeats_on_disk_are_those_of_a_table(
     kept = frame.drop(index=left)
     assert sorted(kept["key"]) == sorted(set(frame["key"]))
     assert dict(kept.to_numpy().tolist()) == frame.groupby("key")["read"].max().to_dict()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_says_where_the_keys_of_rows_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.array([(1, 0, 2), (65, 0, 3)], dtype=ROW)
+    said = rf"keys of rows in {tmp_path} \(no space left on device\).* TMPDIR"
+    monkeypatch.setattr(repeats, "_FILES", 2)
+    (tmp_path / "01.keys").symlink_to("/dev/full")
+    with KeyFiles(tmp_path) as files:
+        files.add(rows)  # few, and so not written yet
+        with pytest.raises(RunFolderError, match=said):
+            list(files.repeated())
+    with KeyFiles(tmp_path) as files, pytest.raises(RunFolderError, match=said):
+        files.add(np.resize(rows, 10_000))
 
 
 def test_parts_hold_every_row_once(changed: Callable[[Change], Path]) -> None:

@@ -76,7 +76,9 @@ class Workers:
 
         for _ in range(min(self._count, len(waiting))):
             begin()
-        return self._results(begun, waiting, begin, len(pieces))
+        results = self._results(begun, waiting, begin, len(pieces))
+        next(results)  # from here on it ends what is under way, also where nobody asks for a result
+        return results
 
     def _results(
         self,
@@ -89,6 +91,7 @@ class Workers:
 
         ended: dict[int, Any] = {}  # what each is read from in its turn: an error too
         try:
+            yield None
             for number in range(count):
                 while number not in ended:
                     (done,), _ = ray.wait(list(begun), num_returns=1)
@@ -97,7 +100,7 @@ class Workers:
                         begin()
                 yield _result(ended.pop(number))
         finally:  # of an error or Ctrl-C: nobody waits for the rest
-            for left in begun:
+            for left in begun if ray.is_initialized() else ():
                 ray.cancel(left)
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from promopilot.experiments.cluster.stream import worked
 from promopilot.experiments.errors import DataError, Problem
 from promopilot.experiments.streaming.parts import Keys, Part, Source
 from promopilot.experiments.streaming.repeats import NEVER, ROW, KeyFiles, superseded, twice
-from promopilot.experiments.tables.files import without_rows
+from promopilot.experiments.tables.files import unreadable, without_rows
 from promopilot.experiments.tables.readings import AS_OF, KEY
 
 _SHOWN = 100  # problems that are named, of a block and of all; the others are counted
@@ -44,7 +45,14 @@ class KeysOfPart:
         self._source, self._keys = source, keys
 
     def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
-        """Its blocks in order."""
+        """Its blocks in order; of one that cannot be read, and all after it, why."""
+        try:
+            yield from self._blocks(part)
+        except (OSError, pa.ArrowInvalid) as error:
+            problem = unreadable(self._source.path, error)
+            yield {"problems": [problem], "more": 0, "rows": np.empty(0, ROW), "count": 0}
+
+    def _blocks(self, part: Part) -> Iterator[dict[str, Any]]:
         for parsed, problems in self._source.read(part):
             rows = np.empty(0, ROW)
             if not problems:
@@ -67,6 +75,7 @@ def check_parts(
 
     Raises:
         DataError: Something in the file breaks the contract.
+        RunFolderError: The folder of temporary files has no room for the keys.
     """
     problems: list[Problem] = []
     more = rows_in_all = 0
@@ -84,7 +93,7 @@ def check_parts(
             files.add(found["rows"])
             shown[keys.promotion(found["rows"]["key"])] = True
             progress("check", done)
-        if not rows_in_all:
+        if not rows_in_all and not problems:
             problems = [without_rows(source.path)]
         if problems:
             raise DataError(problems, more)

@@ -47,11 +47,12 @@ class Source:
     columns: tuple[str, ...]  # of it that are read
     others: tuple[str, ...]  # of it that tell only whether a row is blank
     small: dict[str, Parsed]  # promotions, placements and segments, those that are there
+    rows_at_once: int
 
     def read(self, part: Part) -> Iterator[tuple[Parsed, list[Problem]]]:
         """The rows of a part in blocks, with what is wrong in each."""
         file, done, rest = pq.ParquetFile(self.path), 0, None
-        batches = file.iter_batches(_ROWS_AT_ONCE, list(part.groups), list(self.columns))
+        batches = file.iter_batches(self.rows_at_once, list(part.groups), list(self.columns))
         for batch in batches:
             cells = batch.to_pandas(integer_object_nulls=True)
             blank = _blank(cells)
@@ -94,7 +95,7 @@ def open_source(path: Path, small: dict[str, Parsed]) -> Source:
     names = file.schema_arrow.names
     wanted = [name for name in PERFORMANCE.columns if name not in COUNTED and name in names]
     others = [name for name in names if name not in wanted]
-    return Source(path, tuple(wanted), tuple(others), small)
+    return Source(path, tuple(wanted), tuple(others), small, _ROWS_AT_ONCE)
 
 
 def parts_of(path: Path) -> list[Part]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from promopilot.experiments.errors import RunFolderError
 
 _FILES = 64  # by the remainder of the key: a billion rows are then 400 MB at a time
 ROW = np.dtype([("key", "<i8"), ("read", "<i8"), ("row", "<i8")])
@@ -32,20 +35,27 @@ class KeyFiles:
     def __exit__(self, *error: object) -> None:
         """Closes the files."""
         for file in self._files:
-            file.close()
+            with suppress(OSError):  # a full disk has been told of, and nobody reads them now
+                file.close()
 
     def add(self, rows: NDArray[np.void]) -> None:
-        """Takes in rows of the type `ROW`."""
+        """Takes in rows of the type `ROW`.
+
+        Raises:
+            RunFolderError: The disk is full.
+        """
         which = rows["key"] % _FILES
         order = np.argsort(which, kind="stable")
         ends = np.searchsorted(which[order], np.arange(_FILES + 1))
         for number, file in enumerate(self._files):
-            file.write(rows[order[ends[number] : ends[number + 1]]].tobytes())
+            with _room(self._paths[number]):
+                file.write(rows[order[ends[number] : ends[number + 1]]].tobytes())
 
     def repeated(self) -> Iterator[NDArray[np.void]]:
         """Rows whose key is another row's too, sorted by key, when read, and place in the file."""
         for file, path in zip(self._files, self._paths, strict=True):
-            file.close()
+            with _room(path):
+                file.close()
             rows = np.fromfile(path, dtype=ROW)
             rows.sort(order=["key", "read", "row"])
             same = rows["key"][1:] == rows["key"][:-1]
@@ -54,6 +64,18 @@ class KeyFiles:
             several[:-1] |= same
             yield rows[several]
             path.unlink()
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RunFolderError(
+            f"cannot keep the keys of rows in {path.parent} ({reason}): it takes {ROW.itemsize} "
+            "bytes a row; free some, or name a folder on another disk with TMPDIR"
+        ) from error
 
 
 def superseded(rows: NDArray[np.void]) -> NDArray[np.int64]:

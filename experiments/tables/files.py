@@ -43,7 +43,7 @@ def read_file(path: Path) -> tuple[RawTable | None, list[Problem]]:
     try:
         return _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
     except (OSError, pa.ArrowInvalid) as error:
-        return None, [_unreadable(path, error)]
+        return None, [unreadable(path, error)]
 
 
 def open_parquet(path: Path) -> tuple[pa.parquet.ParquetFile | None, list[Problem]]:
@@ -51,7 +51,7 @@ def open_parquet(path: Path) -> tuple[pa.parquet.ParquetFile | None, list[Proble
     try:
         file = pa.parquet.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
-        return None, [_unreadable(path, error)]
+        return None, [unreadable(path, error)]
     if doubled := _doubled(path, list(file.schema_arrow.names)):
         return None, doubled
     return (file, []) if file.metadata.num_rows else (None, [without_rows(path)])
@@ -62,11 +62,12 @@ def without_rows(path: Path) -> Problem:
     return _stop(path, "must have at least one row", "fill it or remove it")
 
 
-def _unreadable(path: Path, error: Exception) -> Problem:
+def unreadable(path: Path, error: Exception) -> Problem:
+    """What is said of a file that `OSError` or `pyarrow.ArrowInvalid` stops reading."""
+    reason = "".join(letter for letter in str(error).splitlines()[0] if letter.isprintable())
     if isinstance(error, OSError):
-        return _stop(path, f"cannot be read ({error.strerror or error})", "check the file")
+        return _stop(path, f"cannot be read ({error.strerror or reason})", "check the file")
     kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
-    reason = str(error).splitlines()[0]
     return _stop(path, f"is no {kind} file that can be read ({reason})", "save it anew")
 
 

@@ -56,7 +56,7 @@ class RayHost:
         actors: the replicas.
         told: what a replica told of itself.
         hosting: how the host was asked for.
-        is_opener: whether `close` ends the replicas, instead of this way to them alone.
+        own: those of them that `close` ends; of the others it closes this way alone.
         files: the model's in Ray's store, which are there as long as somebody refers to them; a
             replica that starts anew may need them.
     """
@@ -66,13 +66,13 @@ class RayHost:
         actors: Sequence[Any],
         told: Description,
         hosting: HostSettings,
-        is_opener: bool = False,
+        own: Sequence[Any] = (),
         files: Any = None,
     ) -> None:
         self._actors = tuple(actors)
         self._told = told
         self._hosting = hosting
-        self._is_opener = is_opener
+        self._own = tuple(own)
         self._files = files
         self._ways = Ways(actors)
         self._is_closed = False
@@ -128,17 +128,18 @@ class RayHost:
         return self._told_by_all("health")
 
     def close(self) -> None:
-        """Ends the replicas, if this process opened them; requests under way are answered."""
+        """Ends the replicas that this process opened; requests under way are answered."""
         if self._is_closed:
             return
         self._is_closed = True
-        if not self._is_opener or not ray.is_initialized():
+        if not self._own or not ray.is_initialized():
             return
         seconds = self._hosting.timeout_seconds
-        closing = [way.actor.close.remote(seconds) for way in self._ways.alive()]
+        ending = [way.actor for way in self._ways.alive() if way.actor in self._own]
+        closing = [actor.close.remote(seconds) for actor in ending]
         if closing:
             ray.wait(closing, num_returns=len(closing), timeout=seconds)
-        for actor in self._actors:
+        for actor in self._own:
             ray.kill(actor)
         self._files = None
 

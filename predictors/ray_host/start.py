@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    GetTimeoutError,
+    RayError,
+    RayTaskError,
+)
 
 from promopilot.predictors.errors import HostError
 from promopilot.predictors.ray_host.client import RayHost
@@ -50,31 +56,30 @@ def open_ray_host(
     digest = hashlib.sha256(record + where.encode()).hexdigest()[:12]
     opener = secrets.token_hex(8)
     options = [actor_options(hosting, f"{digest}-{n}", namespace) for n in range(hosting.replicas)]
-    is_there = _is_there(options[-1])
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    files = ray.put(contents(folder)) if len(nodes) > 1 and not is_there else None
-    model = Model(str(folder.resolve()), record, files)
+    has_nodes = sum(node["Alive"] for node in ray.nodes()) > 1
+    remote: Any = ray.remote
+    kind = remote(concurrency_groups={WATCH: _WATCHERS})(Replica)
 
-    def start() -> list[Any]:
-        remote: Any = ray.remote
-        kind = remote(concurrency_groups={WATCH: _WATCHERS})(Replica)
-        return [kind.options(**one).remote(model, where, hosting, opener) for one in options]
+    def start(is_last: bool) -> tuple[list[Any], list[Description], Any]:
+        are_new = [not _is_there(one) for one in options]
+        files = ray.put(contents(folder)) if has_nodes and (any(are_new) or is_last) else None
+        model = Model(str(folder.resolve()), record, files)
+        actors = [kind.options(**one).remote(model, where, hosting, opener) for one in options]
+        new = [actor for actor, is_new in zip(actors, are_new, strict=True) if is_new]
+        return actors, _described(actors, new, hosting), files
 
-    actors = start()
     try:
-        told = _described(actors, hosting, is_there)
+        actors, told, files = start(is_last=False)
     except ActorDiedError:  # an earlier host of that name is gone, but its name is not yet
-        _end(actors)
-        actors = start()
         try:
-            told = _described(actors, hosting, False)
+            actors, told, files = start(is_last=True)
         except ActorDiedError as error:
-            _end(actors)
             raise HostError(
                 "the replicas of the shared predictor host end while they start, for which too "
                 f"little memory is the usual reason: {str(error).splitlines()[0]}"
             ) from error
-    return RayHost(actors, told, hosting, is_opener=told.opener == opener, files=files)
+    own = [actor for actor, one in zip(actors, told, strict=True) if one.opener == opener]
+    return RayHost(actors, told[0], hosting, own, files)
 
 
 def actor_options(hosting: HostSettings, name: str, namespace: str | None) -> dict[str, Any]:
@@ -110,20 +115,22 @@ def _is_there(options: dict[str, Any]) -> bool:
     return True
 
 
-def _described(actors: list[Any], hosting: HostSettings, are_others: bool) -> Description:
-    """Waits until all replicas have loaded the model, and returns what the first tells.
+def _described(actors: list[Any], new: list[Any], hosting: HostSettings) -> list[Description]:
+    """Waits until all replicas have loaded the model, and returns what each tells.
 
-    Replicas that do not start are ended, unless they are others'.
+    Where one does not, those that are new are ended; the rest may be others'.
     """
     asked = [actor.describe.remote() for actor in actors]
     try:
         told: list[Description] = ray.get(asked, timeout=hosting.start_seconds)
+    except ActorDiedError:
+        _end([*new, *(actor for actor, one in zip(actors, asked, strict=True) if _has_died(one))])
+        raise
     except RayTaskError as error:
-        _end(actors)
+        _end(new)
         raise error.cause from None
     except (GetTimeoutError, ActorUnavailableError) as error:
-        if not are_others:
-            _end(actors)
+        _end(new)
         free = ray.available_resources()
         raise HostError(
             f"{hosting.replicas} replicas of the shared predictor host, each with {hosting.cpus:g} "
@@ -131,7 +138,17 @@ def _described(actors: list[Any], hosting: HostSettings, are_others: bool) -> De
             f"({free.get('CPU', 0.0):g} cores and {free.get('GPU', 0.0):g} GPUs are free): lower "
             "ray.host.replicas, .cpus or .gpus, or raise ray.host.start_seconds"
         ) from error
-    return told[0]
+    return told
+
+
+def _has_died(answer: Any) -> bool:
+    try:
+        ray.get(answer, timeout=0)
+    except ActorDiedError:
+        return True
+    except RayError:
+        return False
+    return False
 
 
 def _end(actors: list[Any]) -> None:

@@ -147,6 +147,30 @@ def test_who_opens_it_again_finds_it(host: RayHost, folder: Path) -> None:
     assert host.health()[0].process == before
 
 
+@pytest.mark.slow
+def test_closing_ends_the_replicas_that_one_started_and_no_others(
+    cluster: None, folder: Path
+) -> None:
+    import ray
+
+    hosting = HostSettings(cpus=0, replicas=2)
+    first = open_ray_host(folder, "cpu", hosting, "in-turn")
+    names = [
+        one["name"]
+        for one in ray.util.list_named_actors(all_namespaces=True)
+        if one["namespace"] == "in-turn"
+    ]
+    ray.kill(ray.get_actor(min(names), namespace="in-turn"))
+    second = open_ray_host(folder, "cpu", hosting, "in-turn")  # starts the one that is gone
+    assert len(second.health()) == 2
+    second.close()
+    assert len(first.health()) == 1
+    assert len(first.predict(rows_of("tea")).last) == 1
+    first.close()
+    with pytest.raises(ValueError, match="Failed to look up actor"):
+        ray.get_actor(max(names), namespace="in-turn")
+
+
 def test_it_tells_what_it_did_and_how_it_is(host: RayHost) -> None:
     before = host.measures()
     rows = rows_of("cheese", "30% off cheese", "cheese")
