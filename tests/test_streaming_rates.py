@@ -1,5 +1,6 @@
 """Rates of a table read in parts by Ray Data: the same bytes as read whole, and the same faults."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -276,6 +277,13 @@ def test_a_full_disk_says_where_the_keys_of_rows_lie(
             list(files.repeated())
     with KeyFiles(tmp_path) as files, pytest.raises(RunFolderError, match=said):
         files.add(np.resize(rows, 10_000))
+    monkeypatch.setattr(Path, "open", _full)
+    with pytest.raises(RunFolderError, match=said):
+        KeyFiles(tmp_path)
+
+
+def _full(path: Path, mode: str) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
 def test_parts_hold_every_row_once(changed: Callable[[Change], Path]) -> None:

@@ -1,7 +1,9 @@
 """Searches on Ray: what they leave, what goes on after a kill, and what is said when all fails."""
 
 import errno
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from promopilot.envs.synthetic import synthetic_world
 from promopilot.envs.world_files import load_world
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
@@ -21,9 +24,10 @@ from promopilot.experiments.errors import (
     SearchError,
 )
 from promopilot.experiments.policies import available, make_policy
+from promopilot.experiments.tuning import practice
 from promopilot.experiments.tuning.folder import open_folder
 from promopilot.experiments.tuning.ledger import Ledger
-from promopilot.experiments.tuning.practice import Report, Search
+from promopilot.experiments.tuning.practice import Report, Search, practise
 from promopilot.experiments.tuning.space import Domain
 from promopilot.experiments.tuning.suggest import Suggestions
 from promopilot.experiments.tuning.trial import (
@@ -34,7 +38,7 @@ from promopilot.experiments.tuning.trial import (
     save_trial,
 )
 from tests import made_up_trials as trial_makers
-from tests.tuning_room import LONG, QUICK, make_run, searched, write_config
+from tests.tuning_room import LONG, QUICK, SIZE, make_run, searched, write_config
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +182,63 @@ def test_what_cannot_be_written_halts_the_search(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, [], full)
     ledger.on_trial_start(0, [], SimpleNamespace(config={"point": {"number": 0}}))
     assert ledger.halted == "[Errno 28] No space left on device: 'trials.csv'"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "The actor died unexpectedly.\n\tpid: 7\nIt has died.",
+            r"memory: The actor died unexp.*y\.",
+        ),
+        (
+            "\x1b[36mray::x.train()\x1b[39m (pid=7)\n  File 1\nKeyError: 'b'",
+            "memory: KeyError: 'b'",
+        ),
+        (None, "each time it was started: killed, or out of memory"),
+    ],
+)
+def test_a_trial_that_ray_gives_up_keeps_the_reason_of_its_last_start(
+    tmp_path: Path, said: str | None, told: str
+) -> None:
+    file = tmp_path / "error.txt"
+    if said is not None:
+        file.write_text(f"Failure # 1 (at noon)\nNot this.\nFailure # 2 (at one)\n{said}\n")
+    ledger = Ledger(tmp_path, [], lambda trial: None)
+    trial = SimpleNamespace(config={"point": {"number": 0}}, error_file=str(file))
+    ledger.on_trial_start(0, [], trial)
+    ledger.on_trial_error(0, [], trial)
+    [kept] = load_trials(tmp_path)
+    assert kept.status == "failed"
+    assert re.search(f"^its process failed .*{told}$", kept.error or "")
+
+
+def test_what_stops_a_trial_before_it_practises_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr("ray.tune.report", told.append)
+    monkeypatch.setitem(sys.modules, "promopilot.predictors.checkpoint", None)
+    folder_of(tmp_path, 0).mkdir(parents=True)
+    search = Search(tmp_path, RunConfig(), "", shares=False)
+    practise({"point": {"number": 0}}, search=search, world=synthetic_world(SIZE))
+    [said] = told
+    assert said["error"].startswith("ModuleNotFoundError: import of promopilot.predictors.checkp")
+    assert said["measures"] == []
+    assert "Traceback" in (folder_of(tmp_path, 0) / "error.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_begin_says_why(
+    run: Path, ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(config: dict[str, Any], *, search: Search, world: object) -> None:
+        raise ImportError("no torch on this node")
+
+    monkeypatch.setattr(practice, "practise", cannot)
+    config = write_config(tmp_path, run, search="random", scheduler="none")
+    with pytest.raises(SearchError, match=r"its process failed.*ImportError: no torch on this n"):
+        searched(config, tmp_path / "search", 1)
 
 
 @pytest.mark.slow

@@ -22,11 +22,15 @@ class KeyFiles:
 
     Args:
         folder: An empty one.
+
+    Raises:
+        RunFolderError: The disk is full.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = [folder / f"{number:02d}.keys" for number in range(_FILES)]
-        self._files = [path.open("wb") for path in self._paths]
+        with _room(folder):
+            self._files = [path.open("wb") for path in self._paths]
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -48,13 +52,13 @@ class KeyFiles:
         order = np.argsort(which, kind="stable")
         ends = np.searchsorted(which[order], np.arange(_FILES + 1))
         for number, file in enumerate(self._files):
-            with _room(self._paths[number]):
+            with _room(self._paths[number].parent):
                 file.write(rows[order[ends[number] : ends[number + 1]]].tobytes())
 
     def repeated(self) -> Iterator[NDArray[np.void]]:
         """Rows whose key is another row's too, sorted by key, when read, and place in the file."""
         for file, path in zip(self._files, self._paths, strict=True):
-            with _room(path):
+            with _room(path.parent):
                 file.close()
             rows = np.fromfile(path, dtype=ROW)
             rows.sort(order=["key", "read", "row"])
@@ -67,13 +71,13 @@ class KeyFiles:
 
 
 @contextmanager
-def _room(path: Path) -> Iterator[None]:
+def _room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RunFolderError(
-            f"cannot keep the keys of rows in {path.parent} ({reason}): it takes {ROW.itemsize} "
+            f"cannot keep the keys of rows in {folder} ({reason}): it takes {ROW.itemsize} "
             "bytes a row; free some, or name a folder on another disk with TMPDIR"
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from promopilot.experiments.tuning.trial import (
     folder_of,
     save_trial,
 )
+
+_SHOWN = 200  # letters of what Ray says
 
 
 class Ledger(Callback):
@@ -75,10 +78,9 @@ class Ledger(Callback):
             self._end(trial, "finished" if result.get(ENDED) else "stopped")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial's process ended again and again."""
+        """A trial's process ended, or could not begin the trial, again and again."""
         if self.halted is None:
-            why = "its process ended each time it was started: killed, or out of memory"
-            self._end(trial, "failed", why)
+            self._end(trial, "failed", _why(trial))
 
     def _of(self, trial: Any) -> Trial:
         return self.trials[_number(trial)]
@@ -122,6 +124,20 @@ def _number(trial: Any) -> int:
 
 def _values(trial: Any) -> Mapping[str, Any]:
     return {path: value for path, value in trial.config[POINT].items() if path != NUMBER}
+
+
+def _why(trial: Any) -> str:
+    """Why a trial's process failed, in one line, with what Ray says of the last time."""
+    file = Path(trial.error_file or "")  # `trial.get_error` looks where it is copied to only later
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    lines = text.rpartition("Failure # ")[2].strip().splitlines()[1:]
+    if not lines:
+        return "its process failed each time it was started: killed, or out of memory"
+    reason = lines[-1] if "ray::" in lines[0] else lines[0]  # which says only where
+    return (
+        "its process failed each time it was started; where Ray names no other reason, it was "
+        f"killed, or out of memory: {textwrap.shorten(reason, _SHOWN, placeholder=' …')}"
+    )
 
 
 def _history(result: Mapping[str, Any]) -> tuple[Measure, ...]:

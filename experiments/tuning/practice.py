@@ -7,7 +7,7 @@ import math
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,13 +61,15 @@ def practise(config: Mapping[str, Any], *, search: Search, world: World) -> None
 
     values = dict(config[POINT])
     folder = folder_of(search.folder, int(values.pop(NUMBER)))
-    report = Report(search, folder)
+    report: Report | None = None
     try:
+        report = Report(search, folder)
         _learn(with_values(search.config, values), world, folder, report)
     except Exception as error:
         _tell(folder, error)
         kind = HALT if _is_full(error) else ERROR
-        tune.report(report.figures() | {kind: _one_line(error)})
+        figures = _figures(()) if report is None else report.figures()
+        tune.report(figures | {kind: _one_line(error)})
     else:
         tune.report(report.figures() | {ENDED: True})
 
@@ -95,12 +97,7 @@ class Report:
 
     def figures(self) -> dict[str, Any]:
         """What is told of a trial."""
-        gains = [one.gain_pct for one in self._measures if one.counts]
-        return {
-            GAIN: max(gains, default=float("nan")),
-            STEPS: self._measures[-1].steps if self._measures else 0.0,
-            MEASURES: [astuple(one) for one in self._measures],
-        }
+        return _figures(self._measures)
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> object:
         """Passes figures on to TensorBoard, and measures to Ray Tune.
@@ -148,6 +145,15 @@ class Report:
             self._measures = [Measure(*one) for one in found[1][MEASURES]]
             self._earlier = self._measures[-1].seconds
         return found
+
+
+def _figures(measures: Sequence[Measure]) -> dict[str, Any]:
+    gains = [one.gain_pct for one in measures if one.counts]
+    return {
+        GAIN: max(gains, default=float("nan")),
+        STEPS: measures[-1].steps if measures else 0.0,
+        MEASURES: [astuple(one) for one in measures],
+    }
 
 
 def _checkpoint(folder: Path, key: str) -> Checkpoint:

@@ -141,6 +141,9 @@ def _run(
                 max_concurrent_trials=at_once,
                 reuse_actors=True,  # starting a process takes seconds
             ),
+            # Without `num_to_keep`: Ray deletes a trial's earlier checkpoints by their count alone.
+            # One that pbt hands on is that of the last exchange, and is read when the trial that
+            # takes it over has a core; where it were gone, that trial would go on from its own.
             run_config=tune.RunConfig(
                 name="search",
                 storage_path=str(out.resolve() / RAY),

@@ -8,11 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from ray.exceptions import ActorUnavailableError
 
 from promopilot.experiments.cluster.connection import connected
 from promopilot.experiments.cluster.settings import RaySettings
@@ -238,6 +241,52 @@ def test_a_node_without_the_folder_is_sent_the_files(
     shutil.rmtree(moved)
     os.kill(health_of(host).process, signal.SIGKILL)
     assert same(host.predict(parts[2]), predictor.predict(parts[2]))
+
+
+def test_a_second_start_sends_the_files_too(
+    hosting: Hosting,
+    folder: Path,
+    tmp_path: Path,
+    predictor: Predictor,
+    parts: tuple[Rows, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As on a cluster of two nodes, where a name is still that of a replica which is gone.
+    monkeypatch.setattr(start.ray, "nodes", lambda: [{"Alive": True}] * 2)
+    monkeypatch.setattr(start, "_is_there", lambda options: True)
+    described = start._described
+
+    def gone(actors: list[Any], *others: object) -> None:
+        monkeypatch.setattr(start, "_described", described)
+        described(actors, *others)  # it is made before it is ended
+        for actor in actors:
+            start.ray.kill(actor)
+        while True:  # until it is gone, which is what `open_ray_host` hears
+            with suppress(ActorUnavailableError):
+                start.ray.get(actors[0].describe.remote(), timeout=60)
+
+    monkeypatch.setattr(start, "_described", gone)
+    moved = tmp_path / "model"
+    shutil.copytree(folder, moved)
+    host = hosting(moved)
+    shutil.rmtree(moved)
+    os.kill(health_of(host).process, signal.SIGKILL)
+    assert same(host.predict(parts[2]), predictor.predict(parts[2]))
+
+
+def test_a_start_that_fails_ends_no_replica_of_others(
+    cluster: None, folder: Path, parts: tuple[Rows, ...]
+) -> None:
+    first = open_ray_host(folder, "cpu", HostSettings(cpus=0), "beside")
+    before = health_of(first).process
+    try:
+        more = HostSettings(cpus=1000, replicas=2, start_seconds=3)
+        with pytest.raises(HostError, match="did not start within 3 s"):
+            open_ray_host(folder, "cpu", more, "beside")
+        first.predict(parts[2])
+        assert health_of(first).process == before
+    finally:
+        first.close()
 
 
 def test_a_model_that_gives_no_numbers_is_refused(
