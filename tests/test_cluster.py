@@ -90,6 +90,7 @@ def test_a_connection_is_shared_and_the_environment_is_given_back() -> None:
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == before
 
 
+@pytest.mark.slow
 def test_stdout_is_not_rays_when_a_worker_dies() -> None:
     ended = subprocess.run([sys.executable, "-c", DYING], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (0, "ended\n"), ended.stderr

@@ -333,6 +333,7 @@ def test_a_full_disk_of_a_worker_is_told_as_its():
 
 
 @pytest.mark.usefixtures("ray")
+@pytest.mark.slow
 def test_a_part_that_always_ends_its_worker_is_given_up():
     with pytest.raises(ClusterError, match="workers are lost again and again"):
         list(in_order(always_dying, None, 3))
