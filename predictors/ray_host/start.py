@@ -56,13 +56,13 @@ def open_ray_host(
     digest = hashlib.sha256(record + where.encode()).hexdigest()[:12]
     opener = secrets.token_hex(8)
     options = [actor_options(hosting, f"{digest}-{n}", namespace) for n in range(hosting.replicas)]
-    has_nodes = sum(node["Alive"] for node in ray.nodes()) > 1
+    are_several = sum(node["Alive"] for node in ray.nodes()) > 1
     remote: Any = ray.remote
     kind = remote(concurrency_groups={WATCH: _WATCHERS})(Replica)
 
     def start(is_last: bool) -> tuple[list[Any], list[Description], Any]:
         are_new = [not _is_there(one) for one in options]
-        files = ray.put(contents(folder)) if has_nodes and (any(are_new) or is_last) else None
+        files = ray.put(contents(folder)) if are_several and (any(are_new) or is_last) else None
         model = Model(str(folder.resolve()), record, files)
         actors = [kind.options(**one).remote(model, where, hosting, opener) for one in options]
         new = [actor for actor, is_new in zip(actors, are_new, strict=True) if is_new]

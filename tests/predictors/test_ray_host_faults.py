@@ -225,34 +225,8 @@ def test_another_model_in_the_folder_is_not_taken_after_a_crash(
         host.predict(parts[2])
 
 
-def test_a_node_without_the_folder_is_sent_the_files(
-    hosting: Hosting,
-    folder: Path,
-    tmp_path: Path,
-    predictor: Predictor,
-    parts: tuple[Rows, ...],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # As on a cluster of two nodes; the replica that starts anew is on one that lacks the folder.
-    monkeypatch.setattr(start.ray, "nodes", lambda: [{"Alive": True}] * 2)
-    moved = tmp_path / "model"
-    shutil.copytree(folder, moved)
-    host = hosting(moved)
-    shutil.rmtree(moved)
-    os.kill(health_of(host).process, signal.SIGKILL)
-    assert same(host.predict(parts[2]), predictor.predict(parts[2]))
-
-
-def test_a_second_start_sends_the_files_too(
-    hosting: Hosting,
-    folder: Path,
-    tmp_path: Path,
-    predictor: Predictor,
-    parts: tuple[Rows, ...],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # As on a cluster of two nodes, where a name is still that of a replica which is gone.
-    monkeypatch.setattr(start.ray, "nodes", lambda: [{"Alive": True}] * 2)
+def fail_the_first_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a name still be that of a replica which is gone."""
     monkeypatch.setattr(start, "_is_there", lambda options: True)
     described = start._described
 
@@ -266,6 +240,22 @@ def test_a_second_start_sends_the_files_too(
                 start.ray.get(actors[0].describe.remote(), timeout=60)
 
     monkeypatch.setattr(start, "_described", gone)
+
+
+@pytest.mark.parametrize("is_second_start", [False, True])
+def test_a_node_without_the_folder_is_sent_the_files(
+    hosting: Hosting,
+    folder: Path,
+    tmp_path: Path,
+    predictor: Predictor,
+    parts: tuple[Rows, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    is_second_start: bool,
+) -> None:
+    # As on a cluster of two nodes; the replica that starts anew is on one that lacks the folder.
+    monkeypatch.setattr(start.ray, "nodes", lambda: [{"Alive": True}] * 2)
+    if is_second_start:
+        fail_the_first_start(monkeypatch)
     moved = tmp_path / "model"
     shutil.copytree(folder, moved)
     host = hosting(moved)
