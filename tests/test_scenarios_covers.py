@@ -25,7 +25,7 @@ from promopilot.experiments.scenarios.target import Target
 from promopilot.experiments.scenarios.targets import answer
 from promopilot.experiments.scenarios.told import notes
 from promopilot.experiments.scenarios.told import told as printed
-from promopilot.experiments.scenarios.totals import expected
+from promopilot.experiments.scenarios.totals import expected, played
 from tests.test_scenarios import FLIGHTS, SIZE, planner_of
 
 COVERS = [("spend",), ("spend", "subsidy")]
@@ -176,6 +176,21 @@ def test_a_table_brings_the_same_whenever_its_orders_are_seen(planner: Planner) 
     late = roll_out(TablePolicy(table), world, planner.seed, np.arange(FLIGHTS))
     np.testing.assert_allclose(told.profit, late.profit.sum(axis=1), rtol=1e-12)
     np.testing.assert_allclose(told.net_profit, late.value, rtol=1e-12)
+
+
+def test_a_table_that_falls_behind_a_minimums_pace_is_played_as_it_stands(planner: Planner) -> None:
+    world, table = planner.world, planner.table(planner.world.budget).copy()
+    table[:-1] /= 2  # later than evenly, and within the budget
+    of_tea = np.asarray(world.catalog.promotion == 0)
+    group = Group("Tea", of_tea, min=float(table[:, of_tea].sum()), whole_flight=True)
+    limits = replace(Limits.none(world.catalog.num_line_items), groups=(group,))
+    bound = replace(world, limits=limits)
+    for told, free in (
+        (expected(bound, table), expected(world, table)),
+        (played(bound, table, 3, FLIGHTS), played(world, table, 3, FLIGHTS)),
+    ):
+        np.testing.assert_array_equal(told.spend, free.spend)
+        np.testing.assert_array_equal(told.profit, free.profit)
 
 
 def test_a_limit_beside_the_budget_costs_what_dropping_it_gains(planner: Planner) -> None:

@@ -14,7 +14,7 @@ from promopilot.envs.world_files import load_world
 from promopilot.experiments.config import load_config
 from promopilot.experiments.line_items import line_items
 from promopilot.experiments.plan.frame import TOTAL
-from promopilot.experiments.plan.reference import TablePolicy
+from promopilot.experiments.plan.reference import TablePolicy, as_it_stands
 from promopilot.experiments.seeds import Seeds
 
 _FLIGHTS = 256  # ends of 8 of 10 are then known to about a tenth of the range
@@ -33,7 +33,7 @@ def played_ranges(run: Path, rows: pd.DataFrame, come_in: pd.Series) -> dict[str
     world, seed = load_world(run / "market"), load_config(run / "config.yaml").seed
     policy = TablePolicy(spend_table(rows, world))
     shares = _table(rows, come_in, world)
-    market, rng = Market(world), np.random.default_rng(Seeds.of(seed).test)
+    market, rng = Market(as_it_stands(world)), np.random.default_rng(Seeds.of(seed).test)
     market.reset(Seeds.of(seed).test, np.arange(_FLIGHTS))
     by = world.catalog.by_promotion
     sums = {name: np.zeros((_FLIGHTS, world.catalog.num_promotions)) for name in _OUTCOMES}

@@ -46,10 +46,10 @@ def scenarios_of(
     world = planner.world
     planner.table(world.budget)
     found = break_even(planner, progress)
-    # Today's mix goes on without these limits, and nobody stops redeeming when this budget is used:
-    # it is worth what it is without both. It fits a budget that pays for media alone.
-    free, mix = replace(world, limits=None, covers=("spend",)), mix_in_cents(world) / 100
-    today = played(free, mix, planner.seed, planner.flights)
+    # Nobody stops redeeming today's mix when this budget is used: it fits one that pays for media
+    # alone.
+    unclosed, mix = replace(world, covers=("spend",)), mix_in_cents(world) / 100
+    today = played(unclosed, mix, planner.seed, planner.flights)
     marked = {"run": world.budget}
     if today.planned > 0:
         marked["current_mix"] = today.outlay(world.covers)

@@ -12,7 +12,7 @@ from promopilot.envs.arrays import Floats
 from promopilot.envs.dynamics import IMMEDIATE
 from promopilot.envs.market import DayOutcome, Market
 from promopilot.envs.world import World
-from promopilot.experiments.plan.reference import TablePolicy
+from promopilot.experiments.plan.reference import TablePolicy, as_it_stands
 
 SUMMED = ("spend", "conversions", "conversion_value", "subsidy", "profit")
 _BATCH = 128  # flights stepped together, as policies are played
@@ -75,13 +75,13 @@ class Totals:
 
 
 def expected(world: World, table: Floats) -> Totals:
-    """A table in the reference flight: every draw at its mean, outcomes at their expectation.
+    """A table as it stands in the reference flight: draws at their mean, outcomes as expected.
 
     Args:
         world: What it is played in.
         table: Spend `[D, L]`.
     """
-    market = Market(world, expected=True)
+    market = Market(as_it_stands(world), expected=True)
     market.reset_to_mean()
     return Totals(float(table.sum()), **_flights(TablePolicy(table), market))
 
@@ -95,7 +95,8 @@ def played(world: World, table: Floats, seed: int, flights: int) -> Totals:
         seed: Of the run's test flights.
         flights: F.
     """
-    market, parts = Market(_seen_at_once(world)), list[dict[str, Floats]]()
+    market = Market(_seen_at_once(as_it_stands(world)))
+    parts = list[dict[str, Floats]]()
     for begin in range(0, flights, _BATCH):
         market.reset(seed, np.arange(begin, min(begin + _BATCH, flights)))
         parts.append(_flights(TablePolicy(table), market))
