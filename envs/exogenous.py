@@ -7,7 +7,6 @@ same alone and in a batch, and every policy on one seed meets the same world.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 from scipy.special import expit, logit
 
 from promopilot.envs.arrays import Floats, Ints
@@ -171,8 +170,8 @@ def _prices(world: World, levels: _Levels, seed: int, flights: Ints) -> Floats:
     unknown = np.isnan(last)
     steps[:, 0, unknown] /= np.sqrt(1 - keep[unknown] ** 2)
     steps[:, 0] += np.where(unknown, 0.0, keep * np.nan_to_num(last))
-    for k, kept in enumerate(keep):
-        steps[:, :, k] = lfilter([1.0], [1.0, -kept], steps[:, :, k], axis=1)
+    for day in range(1, world.days):
+        steps[:, day] += keep * steps[:, day - 1]
     # Where yesterday's price is known an error of the mean shows as prices return to it.
     shown = np.where(unknown, 1.0, 1 - keep ** (1 + np.arange(world.days))[:, None])  # [D, K]
     steps += levels.price[:, None, :] * shown
