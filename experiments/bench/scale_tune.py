@@ -27,7 +27,7 @@ from promopilot.experiments.run_folder import RunFolder
 from promopilot.experiments.seeds import Seeds
 from promopilot.experiments.tuning.search import search
 from promopilot.experiments.tuning.space import with_values
-from promopilot.experiments.tuning.trial import TRIALS, Trial, folder_of, load_trials
+from promopilot.experiments.tuning.trial import Trial, folder_of, load_trials
 
 _TRIALS, _SEARCHES = 16, 3
 # Stock is scarce, so that there is something to learn, and learning rates matter: from nothing
@@ -54,30 +54,29 @@ def measure() -> dict[str, Figure]:
 
     Returns:
         `tune_speedup`, of 16 trials to their end against the same one after the other in one
-        process; `tune_first_report_seconds`, from the start of the search to the first measure of a
-        trial; `asha_steps_share`, of the steps of all trials to their end; `asha_loss_pct`, how far
-        its best stays behind theirs on flights that chose nothing, in per cent of value, and
-        `asha_spread_pct`, how far the worst of theirs does: means of three searches, each with
-        trials of its own; `asha_worst_loss_pct` of the one that lost most.
+        process; `tune_first_report_seconds`, from the start of the search until a trial's first
+        measure is told; `asha_steps_share`, of the steps of all trials to their end;
+        `asha_loss_pct`, how far its best stays behind theirs on flights that chose nothing, in per
+        cent of value, and `asha_spread_pct`, how far the worst of theirs does: means of three
+        searches, each with trials of its own; `asha_worst_loss_pct` of the one that lost most.
     """
     with tempfile.TemporaryDirectory() as folder:
         base, world = Path(folder), synthetic_world(_SIZE)
         config = _prepared(base, world)
         _one_after_the_other(config, world, [Trial(0, {})])  # compiles, as the run before it did
-        begun, first = time.time(), Compared.of(base, world, 0)
-        alone = _one_after_the_other(config, world, first.whole)
-        reported = min(
-            event.stat().st_ctime for event in (base / "none-0" / TRIALS).glob("*/tensorboard/*")
-        )
+        first = Compared.of(base, world, 0)
+        alone = _one_after_the_other(config, world, first.whole.trials)
         every = [first, *(Compared.of(base, world, seed) for seed in range(1, _SEARCHES))]
     share, loss, spread = np.mean([(one.share, one.loss, one.spread) for one in every], axis=0)
     return {
         "tune_trials": figure(_TRIALS, "trials"),
-        "tune_seconds": figure(first.whole_seconds, "s"),
+        "tune_seconds": figure(first.whole.seconds, "s"),
         "tune_alone_seconds": figure(alone, "s"),
-        "tune_speedup": figure(alone / first.whole_seconds, "x", at_least=_LEAST_SPEED),
-        "tune_first_report_seconds": figure(reported - begun, "s", at_most=_MOST_SECONDS),
-        "asha_seconds": figure(first.early_seconds, "s"),
+        "tune_speedup": figure(alone / first.whole.seconds, "x", at_least=_LEAST_SPEED),
+        "tune_first_report_seconds": figure(
+            first.whole.first_report_seconds, "s", at_most=_MOST_SECONDS
+        ),
+        "asha_seconds": figure(first.early.seconds, "s"),
         "asha_steps_share": figure(share, "share of steps", at_most=_MOST_STEPS),
         "asha_loss_pct": figure(loss, "%", at_most=_MOST_LOSS_PCT),
         "asha_worst_loss_pct": figure(max(one.loss for one in every), "%"),
@@ -86,12 +85,20 @@ def measure() -> dict[str, Figure]:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """A search that is over."""
+
+    trials: list[Trial]
+    seconds: float
+    first_report_seconds: float  # from its start to the first measure of any trial
+
+
+@dataclass(frozen=True)
 class Compared:
     """A search whose trials go to their end, and one that gives the same trials up early."""
 
-    whole: list[Trial]
-    whole_seconds: float
-    early_seconds: float
+    whole: Searched
+    early: Searched
     share: float  # of the steps
     loss: float  # of value, in per cent
     spread: float
@@ -99,26 +106,37 @@ class Compared:
     @classmethod
     def of(cls, base: Path, world: World, seed: int) -> Compared:
         """Runs both."""
-        whole, whole_seconds = _search(base, "none", seed)
-        early, early_seconds = _search(base, "asha", seed)
-        values = [_value(world, base / f"none-{seed}", trial) for trial in whole]
-        best = max(zip(map(_gain, whole), values, strict=True))[1]
-        chosen = _value(world, base / f"asha-{seed}", max(early, key=_gain))
+        whole, early = _search(base, "none", seed), _search(base, "asha", seed)
+        values = [_value(world, base / f"none-{seed}", trial) for trial in whole.trials]
+        best = max(zip(map(_gain, whole.trials), values, strict=True))[1]
+        chosen = _value(world, base / f"asha-{seed}", max(early.trials, key=_gain))
         return cls(
             whole,
-            whole_seconds,
-            early_seconds,
-            share=sum(map(_steps, early)) / sum(map(_steps, whole)),
+            early,
+            share=sum(map(_steps, early.trials)) / sum(map(_steps, whole.trials)),
             loss=_behind(chosen, best),
             spread=_behind(min(values), best),
         )
 
 
-def _search(base: Path, scheduler: str, seed: int) -> tuple[list[Trial], float]:
+class _Watched(Progress):
+    """Notes when a share of a search is done for the first time: with the first measure."""
+
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.first: float | None = None
+
+    def __call__(self, what: str, share: float) -> None:
+        if share > 0 and self.first is None:
+            self.first = time.perf_counter()
+
+
+def _search(base: Path, scheduler: str, seed: int) -> Searched:
     out, sets = base / f"{scheduler}-{seed}", [f"tune.scheduler={scheduler}", f"seed={seed}"]
-    start = time.perf_counter()
-    search(base / "tune.yaml", out, sets, _TRIALS, False, False, Progress(io.StringIO()))
-    return load_trials(out), time.perf_counter() - start
+    start, watched = time.perf_counter(), _Watched()
+    search(base / "tune.yaml", out, sets, _TRIALS, False, False, watched)
+    end = time.perf_counter()
+    return Searched(load_trials(out), end - start, (watched.first or end) - start)
 
 
 def _prepared(base: Path, world: World) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import subprocess
@@ -19,6 +20,20 @@ from promopilot.experiments.errors import ClusterError
 # Paths of sockets, which lie in the folder, may have 107 bytes: too few where TMPDIR is long.
 _SHORT = Path("/tmp")
 _SECONDS = 15.0  # for the guardian to end what is left
+_WORKERS = {
+    "OMP_NUM_THREADS": "1",  # two torch threads beside another process are slower than one
+    # For a trial that is stopped to close its files: after 2 s, Ray's own, its process would not
+    # take the next trial, which was then lost without a word.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",
+}
+# What every connection to Ray has in common.
+_OPTIONS: dict[str, Any] = {
+    "log_to_driver": False,
+    "configure_logging": False,
+    "logging_level": logging.ERROR,
+}
+# At a cluster, whose processes have their own environment.
+REMOTE_OPTIONS = _OPTIONS | {"runtime_env": {"env_vars": _WORKERS}}
 
 
 @contextmanager
@@ -44,14 +59,18 @@ def private_ray(settings: RaySettings) -> Iterator[None]:
     try:
         with _environment(own):
             try:
-                ray.init(
-                    address="local",
-                    num_cpus=settings.cpus,
-                    num_gpus=settings.gpus,
-                    object_store_memory=settings.object_store_mb * 2**20,
-                    include_dashboard=False,
-                    **options(folder),
-                )
+                # Workers inherit theirs: with an environment of the job's own none of those that
+                # Ray starts beforehand would be used.
+                with _environment(_WORKERS):
+                    ray.init(
+                        address="local",
+                        num_cpus=settings.cpus,
+                        num_gpus=settings.gpus,
+                        object_store_memory=settings.object_store_mb * 2**20,
+                        include_dashboard=False,
+                        _temp_dir=str(folder),
+                        **_OPTIONS,
+                    )
             except (OSError, RuntimeError, ValueError, TimeoutError) as error:
                 raise ClusterError(
                     f"Ray cannot be started on this machine: {error}; see `promopilot doctor`"
@@ -65,25 +84,6 @@ def private_ray(settings: RaySettings) -> Iterator[None]:
             watcher.stdin.close()
         with suppress(subprocess.TimeoutExpired):  # a busy machine: it goes on by itself
             watcher.wait(_SECONDS)
-
-
-def options(folder: Path | None = None) -> dict[str, Any]:
-    """What every connection to Ray has in common."""
-    import logging
-
-    workers = {
-        "OMP_NUM_THREADS": "1",  # two torch threads beside another process are slower than one
-        # For a trial that is stopped to close its files: after 2 s, Ray's own, its process would
-        # not take the next trial, which was then lost without a word.
-        "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",
-    }
-    return {
-        "log_to_driver": False,
-        "configure_logging": False,
-        "logging_level": logging.ERROR,
-        "runtime_env": {"env_vars": workers},
-        **({"_temp_dir": str(folder)} if folder is not None else {}),
-    }
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from promopilot.experiments.cluster.nodes import alive, name_of, on_each_node
-from promopilot.experiments.cluster.private import options
+from promopilot.experiments.cluster.private import REMOTE_OPTIONS
 from promopilot.experiments.cluster.settings import RaySettings
 from promopilot.experiments.errors import ClusterError
 
@@ -39,7 +39,7 @@ def remote_ray(settings: RaySettings) -> Iterator[None]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         with _muted():
-            ray.init(address=address, **options())
+            ray.init(address=address, **REMOTE_OPTIONS)
     except (OSError, RuntimeError, ValueError, TimeoutError, AuthenticationError) as error:
         raise ClusterError(
             f"no connection to a Ray cluster at {address}: {_first(error)}; if it asks for a "

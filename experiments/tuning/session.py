@@ -71,7 +71,7 @@ def run_trials(session: Session, at_once: int, progress: Progress) -> list[Trial
         told.end()
         return list(session.trials)
     ledger = Ledger(session.out, session.trials, told)
-    with _quiet(), _seeded(session.config.seed + len(session.over)):
+    with _quiet(), _quick(), _seeded(session.config.seed + len(session.over)):
         _tuner(session, at_once, ledger).fit()
     told.end()
     _require_all(session, ledger)
@@ -161,6 +161,24 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
+
+
+@contextmanager
+def _quick() -> Iterator[None]:
+    """Ray Tune without what costs seconds when it starts, and has no switch.
+
+    To count callbacks it imports every library that brings some, MLflow for one; and a variable for
+    PyTorch Lightning keeps trials from the processes that Ray has started beforehand.
+    """
+    from ray.air._internal import usage
+    from ray.tune.execution import class_cache
+
+    before = usage.tag_callbacks, class_cache.DEFAULT_ENV_VARS
+    usage.tag_callbacks, class_cache.DEFAULT_ENV_VARS = (lambda callbacks: False), {}
+    try:
+        yield
+    finally:
+        usage.tag_callbacks, class_cache.DEFAULT_ENV_VARS = before
 
 
 @contextmanager
