@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +61,13 @@ class TwoNodes:
 
 def workers_of(cluster: TwoNodes) -> list[psutil.Process]:
     """Processes on it that work for somebody, or have just done so."""
-    script = psutil.Process(cluster.process.pid)
-    kinds = [(one, one.name().partition("::")) for one in script.children(recursive=True)]
-    return [
-        one
-        for one, (by, _, what) in kinds
-        if by == "ray" and not what.startswith(("IDLE", *RAYS_OWN))
-    ]
+    found = []
+    for one in psutil.Process(cluster.process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+            by, _, what = one.name().partition("::")
+            if by == "ray" and not what.startswith(("IDLE", *RAYS_OWN)):
+                found.append(one)
+    return found
 
 
 @contextmanager
