@@ -31,7 +31,10 @@ def search_config(path: Path, overrides: Sequence[str]) -> RunConfig:
     if alone.tune.run is None:
         require_data(alone)
         return alone
-    run = RunFolder.existing(alone.tune.run).config
+    try:
+        run = RunFolder.existing(alone.tune.run).config
+    except RunFolderError as error:
+        raise RunFolderError(f"{path}: `$.tune.run` names no run: {error}") from error
     tree = read_yaml(yaml_text(path, "config"), str(path))
     for key in tree:
         if key not in _OWN and getattr(alone, key) != getattr(run, key):
