@@ -49,9 +49,10 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 def test_nothing_is_left_however_the_process_ends(number: signal.Signals | None) -> None:
     wait = "0" if number is None else "60"
     begun = subprocess.Popen(
-        [sys.executable, "-c", HOLDS, wait], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", HOLDS, wait], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert begun.stdout is not None
+    assert begun.stderr is not None
     assert begun.stdout.readline() == b"7\n"
     session = Path(begun.stdout.readline().decode().strip())
     folder = session.parent
@@ -60,7 +61,9 @@ def test_nothing_is_left_however_the_process_ends(number: signal.Signals | None)
         assert len(children) > 4
         begun.send_signal(number)
     begun.wait(30)
+    assert begun.stderr.read() == b""  # no stack of Ray's library either
     begun.stdout.close()
+    begun.stderr.close()
     until = time.monotonic() + 30
     while folder.exists() and time.monotonic() < until:
         time.sleep(0.1)

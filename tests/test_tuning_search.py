@@ -333,7 +333,9 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=r"set `.*search` to random or grid"):
         searched(config, tmp_path / "other")
     config = write_config(tmp_path, tmp_path / "nowhere")
-    with pytest.raises(RunFolderError, match=r"`\$\.tune\.run` names no run: .*nowhere is not a folder"):
+    with pytest.raises(
+        RunFolderError, match=r"`\$\.tune\.run` names no run: .*nowhere is not a folder"
+    ):
         searched(config, tmp_path / "other")
     config = write_config(tmp_path, run)
     config.write_text(config.read_text() + "budget: {total: 5}\n", encoding="utf-8")

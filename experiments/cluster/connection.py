@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from promopilot.experiments.cluster.nodes import alive
 from promopilot.experiments.cluster.settings import RaySettings
@@ -47,7 +48,9 @@ def connected(settings: RaySettings) -> Iterator[Cluster]:
             yield _cluster()
             return
         ours = private_ray if settings.address is None else remote_ray
+        ended_by = signal.getsignal(signal.SIGTERM)
         with ours(settings), _silent():
+            _end_by(ended_by)  # Ray's own handler prints a stack of its library
             yield _cluster()
 
 
@@ -111,7 +114,6 @@ def _silent() -> Iterator[None]:
 def _given_back() -> Iterator[None]:
     """Gives SIGTERM and the environment back, which Ray changes."""
     environment = dict(os.environ)
-    is_main = threading.current_thread() is threading.main_thread()
     ended_by = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -119,5 +121,10 @@ def _given_back() -> Iterator[None]:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
-        if is_main:
-            signal.signal(signal.SIGTERM, ended_by)
+        _end_by(ended_by)
+
+
+def _end_by(handler: Any) -> None:
+    """Sets what SIGTERM does, which only a process's main thread may."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
