@@ -70,7 +70,8 @@ def _require_answer(address: str, seconds: float) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 2**16:
         raise ClusterError(
-            f"`$.ray.address` is {address!r}: it must be host:port, as 10.0.0.1:6379, or auto"
+            f"`$.ray.address` is {address!r}: it must be host:port, as 10.0.0.1:6379, with a "
+            "port up to 65535, or auto"
         )
     try:
         socket.create_connection((host, int(port)), timeout=min(seconds, 10.0)).close()
