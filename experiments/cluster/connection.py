@@ -38,7 +38,7 @@ def connected(settings: RaySettings) -> Iterator[Cluster]:
         ClusterError: There is no cluster at the address, it is not ours to use, or a node of it
             has other versions.
     """
-    with _given_back():
+    with _given_back() as ended_by:
         import ray
 
         from promopilot.experiments.cluster.private import private_ray
@@ -48,7 +48,6 @@ def connected(settings: RaySettings) -> Iterator[Cluster]:
             yield _cluster()
             return
         ours = private_ray if settings.address is None else remote_ray
-        ended_by = signal.getsignal(signal.SIGTERM)
         with ours(settings), _silent():
             _end_by(ended_by)  # Ray's own handler prints a stack of its library
             yield _cluster()
@@ -111,12 +110,12 @@ def _silent() -> Iterator[None]:
 
 
 @contextmanager
-def _given_back() -> Iterator[None]:
-    """Gives SIGTERM and the environment back, which Ray changes."""
+def _given_back() -> Iterator[Any]:
+    """Gives SIGTERM, whose handler it yields, and the environment back, which Ray changes."""
     environment = dict(os.environ)
     ended_by = signal.getsignal(signal.SIGTERM)
     try:
-        yield
+        yield ended_by
     finally:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
