@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from promopilot.agents.replanner import Replanner
+from promopilot.envs.limits import Group, Limits
 from promopilot.envs.market import Market
 from promopilot.envs.synthetic import synthetic_world
 from promopilot.envs.world import World
@@ -26,7 +27,7 @@ from promopilot.experiments.comparing.document import (
     held_csv,
 )
 from promopilot.experiments.comparing.paired import different_part
-from promopilot.experiments.comparing.ranges import spend_table
+from promopilot.experiments.comparing.ranges import played_ranges, spend_table
 from promopilot.experiments.comparing.side import read_sides
 from promopilot.experiments.line_items import line_items
 from promopilot.experiments.plan.export import make_plan, write_plan
@@ -257,6 +258,25 @@ def test_a_plan_beside_what_happened(plans: Path, tmp_path: Path) -> None:
     assert "Days of the plan that seen.csv does not have: 1 of 4." in document["notes"]
     table = pd.read_csv(io.StringIO(held_csv(document)))
     assert len(table) == 4 * len(document["rows"])
+
+
+def test_ranges_are_those_of_the_plan_as_it_stands(plans: Path, tmp_path: Path) -> None:
+    """A market with a minimum of the flight would move a plan that comes to it late."""
+    rows = pd.read_csv(plans / "one" / "plan.csv", parse_dates=["date"])
+    rows.loc[rows["date"] < rows["date"].max(), "planned_budget"] /= 2
+    world = WORLD.with_budget(round(WORLD.budget * 0.6, 2))
+    of_tea = np.asarray(world.catalog.promotion == 0)
+    least = float(spend_table(rows, world)[:, of_tea].sum())
+    group = Group("Tea", of_tea, min=least, whole_flight=True)
+    limits = replace(Limits.none(world.catalog.num_line_items), groups=(group,))
+    free, bound = (
+        played_ranges(
+            write_scenario_run(tmp_path / name, market), rows, pd.Series(1.0, index=rows.index)
+        )
+        for name, market in (("free", world), ("bound", replace(world, limits=limits)))
+    )
+    for measure, ends in free.items():
+        pd.testing.assert_frame_equal(bound[measure], ends)
 
 
 def test_what_the_plan_does_not_have_is_told_and_in_no_sum(plans: Path, tmp_path: Path) -> None:
